@@ -1,0 +1,67 @@
+package ladders
+
+import "github.com/galafarm/gala/timeline"
+
+// Source is what a probe found, as far as applying a ladder needs it.
+type Source struct {
+	// Video is nil for a source without pictures.
+	Video *SourceVideo
+	Audio []SourceAudio
+}
+
+// SourceVideo describes the chosen video track. Width and Height are the coded
+// size in pixels, before rotation and sample aspect ratio.
+type SourceVideo struct {
+	Width, Height int
+	// SampleAspectNum/Den is the shape of a pixel; 0/0 or 0/1 means square.
+	SampleAspectNum, SampleAspectDen int
+	Rotation                         int // clockwise degrees: 0, 90, 180, 270
+	Rate                             timeline.Rate
+	Interlaced                       bool
+	BitDepth                         int
+	HDR                              bool
+}
+
+// SourceAudio describes one audio track.
+type SourceAudio struct {
+	Channels, SampleRate int
+	Language             string // BCP 47, "und" when unknown
+}
+
+// Rendition is a rung applied to a source: one encoded output. Exactly one of
+// Video and Audio is set.
+type Rendition struct {
+	// Name is the folder under the job's tree.
+	Name  string
+	Video *Video
+	Audio *Audio
+	// Codecs is the RFC 6381 string that the output will carry.
+	Codecs string
+	// Bandwidth and AverageBandwidth are derived bits per second with CMAF
+	// overhead, for this rendition alone (RFC 8216bis §4.4.6.2 sums at the variant).
+	Bandwidth, AverageBandwidth int64
+}
+
+// Video is what the encoder of a video rendition is told.
+type Video struct {
+	Width, Height int // even
+	// Divisor: the rendition shows every Divisor-th frame of the grid.
+	Divisor                   int64
+	Codec                     string // h264, hevc, av1
+	Profile, Level            string // "high", "4.0"
+	Bitrate, Maxrate, Bufsize int64  // bits per second, bits per second, bits
+	Preset                    string // fastest, fast, balanced, quality
+	// Encoder is the row of the encoder table; empty until placement chose a device.
+	Encoder string
+}
+
+// Audio is what the encoder of an audio rendition is told.
+type Audio struct {
+	Codec                string // aac, opus
+	Channels, SampleRate int
+	Bitrate              int64
+	Language, Label      string
+	// Track indexes Source.Audio.
+	Track   int
+	Default bool
+}

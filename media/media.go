@@ -1,0 +1,75 @@
+// Package media is the specification of a pipeline and the words its parts
+// share: what a worker is asked to make, the packets that encoders hand to
+// packagers, the sinks that take finished objects, and the outcomes.
+//
+// Invariants: all media time is an index on the job's grid; a packet carries
+// its place, never a clock. It must not know libav, gRPC, HTTP or processes.
+package media
+
+import (
+	"context"
+	"time"
+
+	"github.com/galafarm/gala/ladders"
+	"github.com/galafarm/gala/timeline"
+)
+
+// Spec is one assignment in the words of the media engine.
+type Spec struct {
+	Job, Assignment string
+	Epoch           uint64
+	// Live paces the source by its clock and keeps a sliding window; otherwise
+	// the source is read as fast as the encoders take it, to its end.
+	Live       bool
+	Input      string
+	Grid       timeline.Grid
+	Anchor     *timeline.Anchor // nil: the pipeline proposes one
+	Renditions []ladders.Rendition
+	// VideoTrack and AudioTracks are stream indexes in the container.
+	VideoTrack  int
+	AudioTracks []int
+	// FirstSegment is the first to encode when Resume is set; what lies before
+	// is at the destination already.
+	Resume       bool
+	FirstSegment int64
+	Outputs      []string // tree URLs: file:///dir/ID or http://host/origin/ID
+	// WritesManifest: this worker holds the job's manifest lease.
+	WritesManifest bool
+	Window         time.Duration
+}
+
+// Packet is one encoded frame on the grid, in decode order.
+type Packet struct {
+	// Data is the access unit: length-prefixed NAL units (4 bytes) for H.264
+	// and HEVC, OBUs for AV1, a raw frame for audio.
+	Data []byte
+	// Index is the grid frame at which a video packet is presented, or the
+	// audio frame number on its AudioGrid.
+	Index int64
+	// Key: an IDR, or any audio frame.
+	Key bool
+}
+
+// CodecConfig is what an encoder knows once it is open, for the init segment.
+type CodecConfig struct {
+	// Extradata: avcC / hvcC / av1C payload, AudioSpecificConfig, dOps payload.
+	Extradata []byte
+	// FrameSize in samples, audio only.
+	FrameSize int64
+	// Sample aspect ratio of the encoded picture, video only.
+	SARNum, SARDen int
+	// ISO/IEC 23091-2 code points, 2 (unspecified) where unknown.
+	Primaries, Transfer, Matrix int
+	FullRange                   bool
+}
+
+// Sink takes finished objects of one job's tree. Paths are relative to the
+// tree ("720p/12.m4s"). Implementations are safe for concurrent use.
+type Sink interface {
+	// Put stores body whole or not at all.
+	Put(ctx context.Context, path string, body []byte) error
+	// Get reads an object back; ErrNotFound when there is none.
+	Get(ctx context.Context, path string) ([]byte, error)
+	// Delete removes an object; deleting what is not there succeeds.
+	Delete(ctx context.Context, path string) error
+}
