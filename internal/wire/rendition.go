@@ -1,0 +1,106 @@
+package wire
+
+import (
+	"fmt"
+
+	"github.com/galafarm/gala/ladders"
+	galav1 "github.com/galafarm/gala/proto/gala/v1"
+)
+
+// RenditionProto is a rendition as a message.
+func RenditionProto(r ladders.Rendition) *galav1.Rendition {
+	p := &galav1.Rendition{
+		Name:             r.Name,
+		Codecs:           r.Codecs,
+		Bandwidth:        r.Bandwidth,
+		AverageBandwidth: r.AverageBandwidth,
+	}
+	switch {
+	case r.Video != nil:
+		p.Kind = &galav1.Rendition_Video{Video: videoProto(r.Video)}
+	case r.Audio != nil:
+		p.Kind = &galav1.Rendition_Audio{Audio: audioProto(r.Audio)}
+	}
+	return p
+}
+
+// RenditionProtos is RenditionProto over a ladder.
+func RenditionProtos(rs []ladders.Rendition) []*galav1.Rendition {
+	ps := make([]*galav1.Rendition, len(rs))
+	for i, r := range rs {
+		ps[i] = RenditionProto(r)
+	}
+	return ps
+}
+
+// Rendition reads a rendition; it errs on one that is neither video nor audio.
+func Rendition(p *galav1.Rendition) (ladders.Rendition, error) {
+	r := ladders.Rendition{
+		Name:             p.GetName(),
+		Codecs:           p.GetCodecs(),
+		Bandwidth:        p.GetBandwidth(),
+		AverageBandwidth: p.GetAverageBandwidth(),
+	}
+	switch kind := p.GetKind().(type) {
+	case *galav1.Rendition_Video:
+		r.Video = video(kind.Video)
+	case *galav1.Rendition_Audio:
+		r.Audio = audio(kind.Audio)
+	default:
+		return r, fmt.Errorf("rendition %q is neither video nor audio: %w", r.Name, ErrInvalid)
+	}
+	if r.Name == "" {
+		return r, fmt.Errorf("rendition without a name: %w", ErrInvalid)
+	}
+	if r.Video != nil && r.Video.Divisor <= 0 {
+		return r, fmt.Errorf("rendition %q: frame rate divisor %d: %w", r.Name, r.Video.Divisor, ErrInvalid)
+	}
+	return r, nil
+}
+
+// Renditions is Rendition over a ladder.
+func Renditions(ps []*galav1.Rendition) ([]ladders.Rendition, error) {
+	rs := make([]ladders.Rendition, len(ps))
+	for i, p := range ps {
+		r, err := Rendition(p)
+		if err != nil {
+			return nil, err
+		}
+		rs[i] = r
+	}
+	return rs, nil
+}
+
+func videoProto(v *ladders.Video) *galav1.VideoRendition {
+	return &galav1.VideoRendition{
+		Width: int32(v.Width), Height: int32(v.Height), FpsDivisor: int32(v.Divisor),
+		Codec: v.Codec, Profile: v.Profile, Level: v.Level,
+		Bitrate: v.Bitrate, Maxrate: v.Maxrate, Bufsize: v.Bufsize,
+		Preset: v.Preset, Encoder: v.Encoder,
+	}
+}
+
+func video(p *galav1.VideoRendition) *ladders.Video {
+	return &ladders.Video{
+		Width: int(p.GetWidth()), Height: int(p.GetHeight()), Divisor: int64(p.GetFpsDivisor()),
+		Codec: p.GetCodec(), Profile: p.GetProfile(), Level: p.GetLevel(),
+		Bitrate: p.GetBitrate(), Maxrate: p.GetMaxrate(), Bufsize: p.GetBufsize(),
+		Preset: p.GetPreset(), Encoder: p.GetEncoder(),
+	}
+}
+
+func audioProto(a *ladders.Audio) *galav1.AudioRendition {
+	return &galav1.AudioRendition{
+		Codec: a.Codec, Channels: int32(a.Channels), SampleRate: int32(a.SampleRate),
+		Bitrate: a.Bitrate, Language: a.Language, Label: a.Label,
+		Track: int32(a.Track), Default: a.Default,
+	}
+}
+
+func audio(p *galav1.AudioRendition) *ladders.Audio {
+	return &ladders.Audio{
+		Codec: p.GetCodec(), Channels: int(p.GetChannels()), SampleRate: int(p.GetSampleRate()),
+		Bitrate: p.GetBitrate(), Language: p.GetLanguage(), Label: p.GetLabel(),
+		Track: int(p.GetTrack()), Default: p.GetDefault(),
+	}
+}
