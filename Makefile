@@ -1,0 +1,75 @@
+# Gala. `make run` shows a ladder in the browser, `make test` proves the rest; both install and build what they lack.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help deps build run test bench gauntlet dist generate check-generated lint fmt clean deps-build web
+MAKEFLAGS += --no-print-directory
+
+# gpl links x264 and x265 into the worker; lgpl leaves them out.
+export FFMPEG_LICENSE ?= gpl
+export INPUT LADDER LISTEN GRPC DATA VERSION
+
+setup := tools/setup
+env := . $(setup)/env.sh &&
+tool := go tool -modfile=tools/go.mod
+# Without the race detector: C code, which it does not see, and tests that wait for real media.
+slow := /(media/libav|e2e|benchmarks|cmd)(/|$$)
+
+help: ## what can be made
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 18
+
+deps: ## install the packages that are missing, and build FFmpeg into the cache
+	@$(setup)/deps.sh build run test
+	@$(setup)/ffmpeg.sh >/dev/null
+
+deps-build:
+	@$(setup)/deps.sh build
+	@$(setup)/ffmpeg.sh >/dev/null
+
+build: deps-build ## build/gala, build/gala-agent, build/gala-worker
+	@$(setup)/build.sh
+
+web: deps-build
+	@$(setup)/build.sh --web
+
+run: ## a farm on this machine and a job in it: the test card, or INPUT=file-or-url
+	@$(setup)/deps.sh build run
+	@$(MAKE) build
+	@$(setup)/run.sh
+
+test: ## everything that can be proved on this machine
+	@$(setup)/deps.sh build test
+	@$(MAKE) build
+	$(env) go vet ./...
+	$(env) go test -race $$(go list ./... | grep -vE '$(slow)')
+	$(env) go test -timeout 40m $$(go list ./... | grep -E '$(slow)')
+
+bench: build ## the benchmarks; ARGS= is passed on
+	$(env) build/gala bench $(ARGS)
+
+gauntlet: build ## kill workers, agents, hosts, schedulers and Redis, and look at the playlists
+	@$(setup)/deps.sh test
+	$(env) go test -count=1 -timeout 60m -tags gauntlet -run Gauntlet ./e2e/...
+
+dist: build ## an archive with the three binaries
+	$(setup)/dist.sh
+
+generate: ## Go code from proto/
+	go generate ./proto/...
+
+check-generated: generate ## is the committed generated code current?
+	@git diff --exit-code -- proto || { echo "generated code is not current: run 'make generate' and commit proto/" >&2; exit 1; }
+	@test -z "$$(git ls-files --others --exclude-standard -- proto)" || { echo "generated files are not committed:" >&2; git ls-files --others --exclude-standard -- proto >&2; exit 1; }
+
+lint: web ## gofmt, vet, staticcheck, shellcheck
+	@unformatted=$$(git ls-files -z --cached --others --exclude-standard '*.go' | xargs -0 gofmt -l); test -z "$$unformatted" || { echo "run 'make fmt':" $$unformatted >&2; exit 1; }
+	$(env) go vet ./...
+	$(env) $(tool) staticcheck ./...
+	@$(setup)/deps.sh test
+	shellcheck -x $(setup)/*.sh .ci/run
+
+fmt: ## gofmt everything
+	gofmt -w $$(git ls-files --cached --others --exclude-standard '*.go')
+
+clean: ## remove build/ (FFmpeg stays in its cache: `tools/setup/ffmpeg.sh --prefix` says where)
+	rm -rf build
