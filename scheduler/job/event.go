@@ -1,0 +1,53 @@
+package job
+
+import (
+	"slices"
+	"time"
+)
+
+// MaxEvents is how many transitions a record keeps.
+const MaxEvents = 100
+
+// MaxNotes bounds what sources and workers can make a record remember.
+const MaxNotes = 50
+
+// Event is the record of a transition: what caused it, and to what effect.
+type Event struct {
+	Time   time.Time `json:"time"`
+	Kind   string    `json:"kind"`
+	Cause  string    `json:"cause,omitempty"`
+	Effect string    `json:"effect,omitempty"`
+}
+
+// Record appends an event and drops the oldest past MaxEvents. The first one
+// (accepted) stays: it says when and as what the job came.
+func (j *Job) Record(now time.Time, kind, cause, effect string) {
+	j.Events = append(j.Events, Event{Time: now, Kind: kind, Cause: cause, Effect: effect})
+	if extra := len(j.Events) - MaxEvents; extra > 0 {
+		j.Events = slices.Delete(j.Events, 1, 1+extra)
+	}
+}
+
+// Note adds a sentence once.
+func (j *Job) Note(sentences ...string) (added bool) {
+	for _, s := range sentences {
+		if s == "" || len(j.Notes) >= MaxNotes || slices.Contains(j.Notes, s) {
+			continue
+		}
+		j.Notes, added = append(j.Notes, s), true
+	}
+	return added
+}
+
+// Enter moves the job to a state for a reason, and tells whether that changed
+// anything. An ended job stays as it is.
+func (j *Job) Enter(now time.Time, s State, reason string) bool {
+	if j.State.Ended() || (j.State == s && j.Reason == reason) {
+		return false
+	}
+	j.State, j.Reason = s, reason
+	if s.Ended() {
+		j.Ended = now
+	}
+	return true
+}

@@ -1,0 +1,127 @@
+package job
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/galafarm/gala/ladders"
+	"github.com/galafarm/gala/timeline"
+)
+
+// RecordVersion is the form in which records are written. A reader refuses a
+// later one.
+const RecordVersion = 1
+
+// Job is one record.
+type Job struct {
+	Version int  `json:"version"`
+	Spec    Spec `json:"spec"`
+	// Seq orders jobs by creation; the store gives it.
+	Seq uint64 `json:"-"`
+	// Revision counts the writes of this record; the store compares it.
+	Revision uint64 `json:"revision"`
+
+	State   State     `json:"state"`
+	Reason  string    `json:"reason,omitempty"`
+	Created time.Time `json:"created"`
+	Updated time.Time `json:"updated"`
+	Ended   time.Time `json:"ended,omitzero"`
+
+	Source     *Source             `json:"source,omitempty"`
+	Grid       *timeline.Grid      `json:"grid,omitempty"`
+	Anchors    []timeline.Anchor   `json:"anchors,omitempty"`
+	Renditions []ladders.Rendition `json:"renditions,omitempty"`
+	Outputs    []Output            `json:"outputs,omitempty"`
+	Placements []Placement         `json:"placements,omitempty"`
+	Error      *Error              `json:"error,omitempty"`
+	Events     []Event             `json:"events,omitempty"`
+	Notes      []string            `json:"notes,omitempty"`
+	Attempts   uint32              `json:"attempts,omitempty"`
+
+	// Stop is the client's wish that the job ends.
+	Stop *Stop `json:"stop,omitempty"`
+	// Epoch is the highest ever granted.
+	Epoch uint64 `json:"epoch,omitempty"`
+	// OnAir: a first segment of every rendition was published once.
+	OnAir bool `json:"on_air,omitempty"`
+	// Published is the newest segment of each rendition as last written down;
+	// reports in memory are newer.
+	Published   map[string]int64 `json:"published,omitempty"`
+	PublishedAt time.Time        `json:"published_at,omitzero"`
+	Retry       Retry            `json:"retry,omitzero"`
+}
+
+// Source is what the probe found. Info is the probe's whole answer, which the
+// scheduler passes on to the worker and does not look into.
+type Source struct {
+	Info       json.RawMessage `json:"info"`
+	Ladder     ladders.Source  `json:"ladder"`
+	DurationUS int64           `json:"duration_us,omitempty"`
+	Notes      []string        `json:"notes,omitempty"`
+}
+
+// Output is one destination: URL holds the job's tree directly.
+type Output struct {
+	URL string `json:"url"`
+}
+
+// Placement is one assignment of the job: the durable half of a lease.
+type Placement struct {
+	Assignment string    `json:"assignment"`
+	Agent      string    `json:"agent"`
+	Instance   string    `json:"instance"`
+	Device     string    `json:"device"`
+	Epoch      uint64    `json:"epoch"`
+	Attempt    uint32    `json:"attempt"`
+	Reason     string    `json:"reason,omitempty"`
+	Granted    time.Time `json:"granted"`
+	// ResumedAt is what had been published when it was placed, -1 for nothing.
+	ResumedAt int64 `json:"resumed_at"`
+	// Cost in pixels per second and encoder sessions, as placement counted it.
+	Cost     int64 `json:"cost"`
+	Sessions int   `json:"sessions"`
+}
+
+// Stop is a client's wish that the job ends.
+type Stop struct {
+	At     time.Time `json:"at"`
+	Reason string    `json:"reason,omitempty"`
+}
+
+// Retry is where the job stands between two attempts.
+type Retry struct {
+	// Failures in a row without a new segment.
+	Failures  int       `json:"failures,omitempty"`
+	NotBefore time.Time `json:"not_before,omitzero"`
+	// Avoid is where it failed last, "agent/device".
+	Avoid string `json:"avoid,omitempty"`
+	// Lost: the last agent went away and may still be publishing.
+	Lost bool `json:"lost,omitempty"`
+}
+
+// Error is why a job failed.
+type Error struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+	Advice  string `json:"advice,omitempty"`
+}
+
+// Clone is a copy that shares nothing which either side changes in place.
+func (j Job) Clone() Job {
+	c := j
+	c.Anchors = append([]timeline.Anchor(nil), j.Anchors...)
+	c.Placements = append([]Placement(nil), j.Placements...)
+	c.Events = append([]Event(nil), j.Events...)
+	c.Notes = append([]string(nil), j.Notes...)
+	c.Published = make(map[string]int64, len(j.Published))
+	for k, v := range j.Published {
+		c.Published[k] = v
+	}
+	return c
+}
+
+// Live tells a live job from a VOD one.
+func (j Job) Live() bool { return j.Spec.Kind == Live }
+
+// Placed tells whether some agent may be running the job.
+func (j Job) Placed() bool { return len(j.Placements) > 0 }
