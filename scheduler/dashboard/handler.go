@@ -1,0 +1,72 @@
+package dashboard
+
+import (
+	"embed"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"time"
+)
+
+// web holds the page. The folder vendor/ is made by the build from npm and may
+// be missing.
+//
+//go:embed web
+var web embed.FS
+
+// Options are optional.
+type Options struct {
+	Log *slog.Logger
+	// Version is shown at the foot of the page.
+	Version string
+	// Interval is the least time between two changes of one job on the page;
+	// 0 means 500 ms.
+	Interval time.Duration
+	// Beat is how often a quiet stream says that it lives; 0 means 5 s.
+	Beat time.Duration
+}
+
+func (o Options) withDefaults() Options {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Interval == 0 {
+		o.Interval = 500 * time.Millisecond
+	}
+	if o.Beat == 0 {
+		o.Beat = 5 * time.Second
+	}
+	return o
+}
+
+// Paths that the handler answers, for whoever mounts it piece by piece.
+const (
+	PathPage   = "/"
+	PathAssets = "/ui/"
+	PathEvents = "/api/v1/events"
+)
+
+// Handler serves the page at /, its files at /ui/ and its events at
+// /api/v1/events. It may be mounted at / beside more specific patterns.
+func Handler(source Source, opt Options) http.Handler {
+	opt = opt.withDefaults()
+	assets, err := fs.Sub(web, "web")
+	if err != nil {
+		panic(err) // the folder is embedded above: this cannot be
+	}
+	if !hasPlayer(assets) {
+		opt.Log.Warn("the page was built without its player; run make build")
+	}
+	mux := http.NewServeMux()
+	page := &pages{files: assets, version: opt.Version, startedAt: time.Now()}
+	mux.HandleFunc("GET /{$}", page.index)
+	mux.HandleFunc("GET "+PathAssets, page.asset)
+	mux.Handle("GET "+PathEvents, &events{source: source, opt: opt})
+	return mux
+}
+
+func hasPlayer(assets fs.FS) bool {
+	_, err := fs.Stat(assets, "vendor/hls.mjs")
+	return !errors.Is(err, fs.ErrNotExist)
+}
