@@ -34,6 +34,6 @@ echo "$stamp" >build/.stamp.new # its time is that of the start: a file saved me
 pkg=github.com/galafarm/gala/internal/version
 ldflags="-X $pkg.Version=$version -X $pkg.Commit=$commit"
 CGO_ENABLED=0 go build -buildvcs=false -ldflags "$ldflags" -o build/gala ./cmd/gala
-go build -buildvcs=false -ldflags "$ldflags -extldflags=-Wl,-z,lazy" -o build/gala-agent ./cmd/gala-agent # lazy: see env.sh
+go build -buildvcs=false -ldflags "$ldflags" -o build/gala-agent ./cmd/gala-agent
 go build -buildvcs=false -ldflags "$ldflags" -o build/gala-worker ./cmd/gala-worker
 mv build/.stamp.new build/.stamp

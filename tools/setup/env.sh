@@ -8,4 +8,4 @@ export CGO_ENABLED=1
 export CGO_CFLAGS="-g -O2 -Wno-deprecated-declarations"
 # libnvidia-ml is opened at run time: its symbols must not be looked up when a program starts, as Ubuntu's linker
 # has it by default.
-export GOFLAGS="${GOFLAGS:+$GOFLAGS }-ldflags=-extldflags=-Wl,-z,lazy"
+export CGO_LDFLAGS="-g -O2 -Wl,-z,lazy"
