@@ -1,0 +1,213 @@
+package cmaf
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/Eyevinn/mp4ff/bits"
+	"github.com/Eyevinn/mp4ff/mp4"
+)
+
+// Track is what an init segment says about its one track.
+type Track struct {
+	ID            uint32
+	Timescale     int64
+	Format        string // sample entry: avc1, hvc1, av01, mp4a, …
+	Video         bool
+	Width, Height int // coded size, from the sample entry
+	Channels      int
+	SampleRate    int
+	Language      string
+	Brands        []string
+	EditList      bool
+	// SARNum/SARDen is the pixel shape, 1/1 without a pasp box.
+	SARNum, SARDen int
+	trex           *mp4.TrexBox
+}
+
+// ParseInit reads an init segment with one track.
+func ParseInit(b []byte) (*Track, error) {
+	f, err := mp4.DecodeFileSR(bits.NewFixedSliceReader(b))
+	if err != nil {
+		return nil, fmt.Errorf("init segment: %v: %w", err, ErrMedia)
+	}
+	if f.Init == nil || f.Init.Moov == nil || len(f.Init.Moov.Traks) != 1 || f.Init.Moov.Mvex == nil || f.Init.Moov.Mvex.Trex == nil {
+		return nil, fmt.Errorf("init segment: want moov with one trak and mvex: %w", ErrMedia)
+	}
+	return newTrack(f.Init)
+}
+
+func newTrack(init *mp4.InitSegment) (*Track, error) {
+	trak := init.Moov.Trak
+	t := &Track{ID: trak.Tkhd.TrackID, EditList: trak.Edts != nil, trex: init.Moov.Mvex.Trex, SARNum: 1, SARDen: 1}
+	if init.Ftyp != nil {
+		t.Brands = append([]string{init.Ftyp.MajorBrand()}, init.Ftyp.CompatibleBrands()...)
+	}
+	if trak.Mdia == nil || trak.Mdia.Mdhd == nil || trak.Mdia.Minf == nil || trak.Mdia.Minf.Stbl == nil ||
+		trak.Mdia.Minf.Stbl.Stsd == nil || len(trak.Mdia.Minf.Stbl.Stsd.Children) != 1 || trak.Mdia.Mdhd.Timescale == 0 {
+		return nil, fmt.Errorf("init segment: want one sample entry and a timescale: %w", ErrMedia)
+	}
+	t.Timescale, t.Language = int64(trak.Mdia.Mdhd.Timescale), trak.Mdia.Mdhd.GetLanguage()
+	return t, t.entry(trak.Mdia.Minf.Stbl.Stsd.Children[0])
+}
+
+func (t *Track) entry(box mp4.Box) error {
+	t.Format = box.Type()
+	switch e := box.(type) {
+	case *mp4.VisualSampleEntryBox:
+		t.Video, t.Width, t.Height = true, int(e.Width), int(e.Height)
+		if e.Pasp != nil {
+			t.SARNum, t.SARDen = int(e.Pasp.HSpacing), int(e.Pasp.VSpacing)
+		}
+	case *mp4.AudioSampleEntryBox:
+		t.Channels, t.SampleRate = int(e.ChannelCount), int(e.SampleRate)
+	default:
+		return fmt.Errorf("init segment: sample entry %s: %w", t.Format, ErrMedia)
+	}
+	return nil
+}
+
+// Parsed is a media segment read back.
+type Parsed struct {
+	Brands    []string
+	Fragments []ParsedFragment
+}
+
+// ParsedFragment is one moof and mdat.
+type ParsedFragment struct {
+	Sequence uint32
+	Offset   int64 // of the moof in the segment
+	Decode   int64 // tfdt
+	// TrunVersion 1 has signed composition offsets; TfdtVersion 1 has 64 bits.
+	TrunVersion, TfdtVersion int
+	DefaultBaseIsMoof        bool
+	Reference                time.Time // prft, zero when absent
+	Events                   int       // emsg boxes in front
+	Samples                  []ParsedSample
+}
+
+// ParsedSample is one frame.
+type ParsedSample struct {
+	Decode, Presentation, Duration int64 // ticks
+	Range                                // in the segment
+	Sync                           bool
+	Data                           []byte
+	// IDR is what the frame itself says, Types its NAL unit or OBU types.
+	IDR   bool
+	Types []int
+}
+
+// Parse reads a media segment of track t.
+func Parse(t *Track, segment []byte) (*Parsed, error) {
+	f, err := mp4.DecodeFileSR(bits.NewFixedSliceReader(segment))
+	if err != nil {
+		return nil, fmt.Errorf("media segment: %v: %w", err, ErrMedia)
+	}
+	p := &Parsed{}
+	for _, s := range f.Segments {
+		if s.Styp != nil && p.Brands == nil {
+			p.Brands = append([]string{s.Styp.MajorBrand()}, s.Styp.CompatibleBrands()...)
+		}
+		for _, frag := range s.Fragments {
+			pf, err := parseFragment(t, frag, segment)
+			if err != nil {
+				return nil, fmt.Errorf("media segment: fragment %d: %w", len(p.Fragments), err)
+			}
+			p.Fragments = append(p.Fragments, pf)
+		}
+	}
+	if len(p.Fragments) == 0 {
+		return nil, fmt.Errorf("media segment: no fragment: %w", ErrMedia)
+	}
+	return p, nil
+}
+
+func parseFragment(t *Track, f *mp4.Fragment, segment []byte) (ParsedFragment, error) {
+	if f.Moof == nil || f.Mdat == nil || f.Moof.Mfhd == nil || f.Moof.Traf == nil || f.Moof.Traf.Tfhd == nil || f.Moof.Traf.Tfdt == nil {
+		return ParsedFragment{}, fmt.Errorf("moof, mdat, tfhd or tfdt missing: %w", ErrMedia)
+	}
+	traf := f.Moof.Traf
+	if len(f.Moof.Trafs) != 1 || traf.Tfhd.TrackID != t.ID {
+		return ParsedFragment{}, fmt.Errorf("want one traf of track %d: %w", t.ID, ErrMedia)
+	}
+	p := ParsedFragment{
+		Sequence:          f.Moof.Mfhd.SequenceNumber,
+		Offset:            int64(f.Moof.StartPos),
+		Decode:            int64(traf.Tfdt.BaseMediaDecodeTime()),
+		TfdtVersion:       int(traf.Tfdt.Version),
+		DefaultBaseIsMoof: traf.Tfhd.DefaultBaseIfMoof(),
+		Events:            len(f.Emsgs),
+	}
+	if f.Prft != nil {
+		p.Reference = f.Prft.NTPTimestamp.Time()
+	}
+	return p, p.samples(t, traf, segment)
+}
+
+// samples fills in the frames of every trun, checking that each lies in the segment.
+func (p *ParsedFragment) samples(t *Track, traf *mp4.TrafBox, segment []byte) error {
+	decode, next := p.Decode, int64(-1)
+	for _, trun := range traf.Truns {
+		trun.AddSampleDefaultValues(traf.Tfhd, t.trex)
+		p.TrunVersion = int(trun.Version)
+		if trun.HasDataOffset() {
+			next = p.Offset + int64(trun.DataOffset)
+		}
+		for _, s := range trun.Samples {
+			end := next + int64(s.Size)
+			if next < 0 || end > int64(len(segment)) {
+				return fmt.Errorf("sample at %d of %d bytes in a segment of %d: %w", next, s.Size, len(segment), ErrMedia)
+			}
+			data := segment[next:end]
+			offset := int64(s.CompositionTimeOffset)
+			if trun.Version == 0 {
+				offset = int64(uint32(s.CompositionTimeOffset))
+			}
+			p.Samples = append(p.Samples, ParsedSample{
+				Decode: decode, Presentation: decode + offset, Duration: int64(s.Dur),
+				Range: Range{next, int64(s.Size)}, Sync: s.Flags&mp4.NonSyncSampleFlags == 0,
+				Data: data, IDR: IDR(t.Format, data), Types: NALTypes(t.Format, data),
+			})
+			decode, next = decode+int64(s.Dur), end
+		}
+	}
+	if len(p.Samples) == 0 {
+		return fmt.Errorf("no samples: %w", ErrMedia)
+	}
+	return nil
+}
+
+// Samples are the frames of every fragment in decode order.
+func (p *Parsed) Samples() []ParsedSample {
+	var all []ParsedSample
+	for _, f := range p.Fragments {
+		all = append(all, f.Samples...)
+	}
+	return all
+}
+
+// Decode is the tfdt of the segment's first fragment.
+func (p *Parsed) Decode() int64 { return p.Fragments[0].Decode }
+
+// Duration is the sum of the samples' durations.
+func (p *Parsed) Duration() int64 {
+	var d int64
+	for _, f := range p.Fragments {
+		for _, s := range f.Samples {
+			d += s.Duration
+		}
+	}
+	return d
+}
+
+// IFrames are the byte ranges from each fragment's moof through its first
+// sample, where that is an IDR: the entries of an I-frame playlist.
+func (p *Parsed) IFrames() []Range {
+	var out []Range
+	for _, f := range p.Fragments {
+		if s := f.Samples[0]; s.Sync && s.IDR {
+			out = append(out, Range{f.Offset, s.Offset + s.Size - f.Offset})
+		}
+	}
+	return out
+}
