@@ -1,0 +1,94 @@
+package hls
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/Eyevinn/hls-m3u8/m3u8"
+
+	"github.com/galafarm/gala/timeline"
+)
+
+// Master is a multivariant playlist.
+type Master struct {
+	Variants []Variant
+	Audio    []Audio
+}
+
+// Variant is a video rendition with the audio group that goes with it, or an
+// audio rendition alone.
+type Variant struct {
+	URI    string
+	Codecs []string // of everything that plays together, video first
+	Rates
+	// Video only.
+	Width, Height int
+	FrameRate     timeline.Rate
+	VideoRange    string // SDR, PQ, HLG
+	AudioGroup    string // empty: no audio
+	// IFrameURI is empty without an I-frame playlist.
+	IFrameURI   string
+	IFrameRates Rates
+}
+
+// Audio is one alternative of an audio group.
+type Audio struct {
+	Group, Name, Language, URI string
+	Default                    bool
+	Channels                   int
+}
+
+// Encode is the playlist. The order of variants is kept: a player starts with
+// the first.
+func (m Master) Encode() []byte {
+	p := m3u8.NewMasterPlaylist()
+	p.SetIndependentSegments(true)
+	for _, v := range m.Variants {
+		p.Append(v.URI, nil, v.params(m.Audio))
+	}
+	for _, v := range m.Variants {
+		if v.IFrameURI != "" {
+			p.Append(v.IFrameURI, nil, v.iframeParams())
+		}
+	}
+	p.SetVersion(Version)
+	return p.Encode().Bytes()
+}
+
+func (v Variant) params(audio []Audio) m3u8.VariantParams {
+	p := m3u8.VariantParams{
+		Bandwidth: uint32(v.Peak), AverageBandwidth: uint32(v.Average), Codecs: strings.Join(v.Codecs, ","),
+		// Captions do not survive yet; saying so keeps players from offering
+		// what is not there (Apple HLS authoring 9.? "CLOSED-CAPTIONS=NONE").
+		Captions: "NONE",
+	}
+	if v.Height > 0 {
+		p.Resolution = fmt.Sprintf("%dx%d", v.Width, v.Height)
+		p.FrameRate = float64(v.FrameRate.Num) / float64(v.FrameRate.Den)
+		p.VideoRange = v.VideoRange
+	}
+	if v.AudioGroup != "" {
+		p.Audio = v.AudioGroup
+		for _, a := range audio {
+			if a.Group == v.AudioGroup {
+				p.Alternatives = append(p.Alternatives, a.alternative())
+			}
+		}
+	}
+	return p
+}
+
+// iframeParams: no audio, no frame rate (RFC 8216bis §4.4.6.3).
+func (v Variant) iframeParams() m3u8.VariantParams {
+	return m3u8.VariantParams{
+		Iframe: true, Bandwidth: uint32(v.IFrameRates.Peak), AverageBandwidth: uint32(v.IFrameRates.Average),
+		Codecs: v.Codecs[0], Resolution: fmt.Sprintf("%dx%d", v.Width, v.Height), VideoRange: v.VideoRange,
+	}
+}
+
+func (a Audio) alternative() *m3u8.Alternative {
+	return &m3u8.Alternative{
+		Type: "AUDIO", GroupId: a.Group, Name: a.Name, Language: a.Language, URI: a.URI,
+		Default: a.Default, Autoselect: true, Channels: &m3u8.Channels{Amount: a.Channels},
+	}
+}

@@ -1,0 +1,53 @@
+// Package publish puts finished objects where viewers fetch them: sinks for a
+// directory and for any HTTP origin that takes PUT, and lanes that keep a slow
+// taker from stalling an encoder.
+//
+// Invariants: an object appears whole or not at all; every write carries the
+// writer's epoch, and a sink that knows of a higher one refuses it for good;
+// a lane keeps order, and what it has to drop it reports.
+//
+// It must not know media: objects are paths and bytes.
+package publish
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"path/filepath"
+
+	"github.com/galafarm/gala/media"
+)
+
+// ErrDestination: there is no sink for this URL.
+var ErrDestination = errors.New("want a directory, a file:// URL, or http(s)://host/path of an origin that takes PUT")
+
+// ErrPath: an object's path would leave its tree.
+var ErrPath = errors.New("object path must be relative and stay inside the tree")
+
+// Open makes the sink of a job's tree for the writer with this epoch. A higher
+// epoch that already owns the tree is ErrSuperseded.
+func Open(dest string, epoch uint64) (media.Sink, error) {
+	if filepath.IsAbs(dest) {
+		return OpenDir(dest, epoch)
+	}
+	u, err := url.Parse(dest)
+	if err != nil {
+		return nil, fmt.Errorf("destination %q: %w", dest, ErrDestination)
+	}
+	switch {
+	case u.Scheme == "file" && (u.Host == "" || u.Host == "localhost") && filepath.IsAbs(u.Path):
+		return OpenDir(u.Path, epoch)
+	case (u.Scheme == "http" || u.Scheme == "https") && u.Host != "":
+		return NewHTTP(u, epoch, DefaultPatience()), nil
+	}
+	return nil, fmt.Errorf("destination %q: %w", u.Redacted(), ErrDestination)
+}
+
+func checkPath(p string) error {
+	if !fs.ValidPath(p) || p == "." {
+		return fmt.Errorf("%q: %w", p, ErrPath)
+	}
+	return nil
+}
+

@@ -1,0 +1,191 @@
+package publish
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"path"
+	"strconv"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+
+	"github.com/galafarm/gala/media"
+)
+
+// EpochHeader carries the writer's epoch on every request, and the owner's on
+// a refusal.
+const EpochHeader = "Gala-Epoch"
+
+// maxObject bounds what Get reads back: playlists and init segments.
+const maxObject = 64 << 20
+
+// Patience is how long an HTTP sink tries.
+type Patience struct {
+	// Attempt bounds one request, plus a second for every SlowestRate bytes.
+	Attempt     time.Duration
+	SlowestRate int64
+	// First and Longest pause between attempts; Total bounds them all. The
+	// caller's context may be stricter.
+	First, Longest, Total time.Duration
+}
+
+// DefaultPatience suits an origin across a network: a restart of it (some
+// seconds) is survived, a black hole is given up after a minute.
+func DefaultPatience() Patience {
+	return Patience{Attempt: 5 * time.Second, SlowestRate: 250_000, First: 100 * time.Millisecond, Longest: 5 * time.Second, Total: time.Minute}
+}
+
+// HTTP is a sink for any origin that takes PUT (DASH-IF live media ingest).
+type HTTP struct {
+	base     *url.URL
+	epoch    uint64
+	patience Patience
+	client   *http.Client
+}
+
+// NewHTTP makes a sink for the tree at base.
+func NewHTTP(base *url.URL, epoch uint64, p Patience) *HTTP {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	// Every rendition has its lane; each keeps its connection.
+	t.MaxIdleConnsPerHost, t.MaxIdleConns = 32, 64
+	return &HTTP{base: base, epoch: epoch, patience: p, client: &http.Client{Transport: t}}
+}
+
+// Close drops idle connections.
+func (h *HTTP) Close() error {
+	h.client.CloseIdleConnections()
+	return nil
+}
+
+// Put stores body, trying again while the origin or the network is in trouble.
+func (h *HTTP) Put(ctx context.Context, path string, body []byte) error {
+	_, err := h.do(ctx, http.MethodPut, path, body)
+	return err
+}
+
+// Get reads an object back.
+func (h *HTTP) Get(ctx context.Context, path string) ([]byte, error) {
+	return h.do(ctx, http.MethodGet, path, nil)
+}
+
+// Delete removes an object.
+func (h *HTTP) Delete(ctx context.Context, path string) error {
+	_, err := h.do(ctx, http.MethodDelete, path, nil)
+	if errors.Is(err, media.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+func (h *HTTP) do(ctx context.Context, method, path string, body []byte) ([]byte, error) {
+	if err := checkPath(path); err != nil {
+		return nil, err
+	}
+	b := backoff.NewExponentialBackOff()
+	b.InitialInterval, b.MaxInterval = h.patience.First, h.patience.Longest
+	var last error
+	out, err := backoff.Retry(ctx, func() ([]byte, error) {
+		var out []byte
+		out, last = h.attempt(ctx, method, path, body)
+		return out, last
+	}, backoff.WithBackOff(b), backoff.WithMaxElapsedTime(h.patience.Total))
+	if err == nil {
+		return out, nil
+	}
+	// A cut context hides what was wrong; the last answer says it.
+	if last != nil && !errors.Is(err, last) {
+		err = fmt.Errorf("%w (last: %v)", err, last)
+	}
+	return nil, fmt.Errorf("%s %s: %w", method, h.base.JoinPath(path).Redacted(), err)
+}
+
+// attempt makes one request. Errors that another try cannot mend are permanent.
+func (h *HTTP) attempt(ctx context.Context, method, path string, body []byte) ([]byte, error) {
+	limit := h.patience.Attempt + time.Duration(int64(len(body))/max(h.patience.SlowestRate, 1))*time.Second
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	req, err := h.request(ctx, method, path, body)
+	if err != nil {
+		return nil, backoff.Permanent(err)
+	}
+	resp, err := h.client.Do(req)
+	if err != nil {
+		return nil, bare(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode/100 == 2 {
+		return io.ReadAll(io.LimitReader(resp.Body, maxObject))
+	}
+	// Reading the rest keeps the connection.
+	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 1<<16))
+	return nil, h.refusal(resp)
+}
+
+func (h *HTTP) request(ctx context.Context, method, path string, body []byte) (*http.Request, error) {
+	var r io.Reader
+	if body != nil {
+		r = bytes.NewReader(body)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, h.base.JoinPath(path).String(), r)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set(EpochHeader, strconv.FormatUint(h.epoch, 10))
+	if body != nil {
+		req.Header.Set("Content-Type", ContentType(path))
+	}
+	return req, nil
+}
+
+// Status is an answer that is neither success nor a newer writer's claim.
+type Status struct{ Code int }
+
+func (s Status) Error() string { return fmt.Sprintf("%d %s", s.Code, http.StatusText(s.Code)) }
+
+// refusal turns an answer into an error: retried when the server or a limit is
+// the trouble, permanent when the request is.
+func (h *HTTP) refusal(resp *http.Response) error {
+	owner, err := strconv.ParseUint(resp.Header.Get(EpochHeader), 10, 64)
+	code := resp.StatusCode
+	switch {
+	case (code == http.StatusConflict || code == http.StatusPreconditionFailed) && err == nil && owner > h.epoch:
+		return backoff.Permanent(fmt.Errorf("epoch %d, ours is %d: %w", owner, h.epoch, media.ErrSuperseded))
+	case code == http.StatusNotFound || code == http.StatusGone:
+		if resp.Request.Method == http.MethodPut {
+			return backoff.Permanent(Status{code})
+		}
+		return backoff.Permanent(media.ErrNotFound)
+	case code >= 500 && code != http.StatusNotImplemented, code == http.StatusTooManyRequests, code == http.StatusRequestTimeout:
+		return Status{code}
+	}
+	return backoff.Permanent(Status{code})
+}
+
+// bare drops net/http's "Put "http://…":" prefix; the caller names the request.
+func bare(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		return u.Err
+	}
+	return err
+}
+
+// ContentType is the media type of an object by its name.
+func ContentType(name string) string {
+	switch path.Ext(name) {
+	case ".m3u8":
+		return "application/vnd.apple.mpegurl"
+	case ".mpd":
+		return "application/dash+xml"
+	case ".mp4", ".m4s":
+		return "video/mp4"
+	case ".json":
+		return "application/json"
+	}
+	return "application/octet-stream"
+}

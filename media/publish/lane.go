@@ -1,0 +1,142 @@
+package publish
+
+import (
+	"context"
+	"sync"
+)
+
+// Lane carries items to one taker in order, on a goroutine of its own: Run.
+// While the taker is slow the lane fills; then a live lane drops its oldest
+// item and says so, and any other makes the sender wait.
+type Lane[T any] struct {
+	take    func(ctx context.Context, item T, more bool) error
+	dropped func(item T)
+	size    int
+
+	mu     sync.Mutex
+	queue  []T
+	closed bool
+	err    error
+	wake   chan struct{} // there is something to take, or the end
+	room   chan struct{} // closed and replaced whenever an item leaves
+	done   chan struct{} // Run has returned
+}
+
+// NewLane makes a lane that holds size items. take handles one item; more
+// tells that others wait behind it, and an error ends the lane. dropped is
+// told, by the sender, what a full live lane let go of; it is nil for a lane
+// that makes its sender wait.
+func NewLane[T any](size int, take func(ctx context.Context, item T, more bool) error, dropped func(T)) *Lane[T] {
+	return &Lane[T]{take: take, dropped: dropped, size: max(size, 1),
+		wake: make(chan struct{}, 1), room: make(chan struct{}), done: make(chan struct{})}
+}
+
+// Send queues an item. A live lane never waits. An error is the one that ended
+// the lane, or the context's.
+func (l *Lane[T]) Send(ctx context.Context, item T) error {
+	for {
+		sent, room, err := l.offer(item)
+		if sent || err != nil {
+			return err
+		}
+		select {
+		case <-room:
+		case <-l.done:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+func (l *Lane[T]) offer(item T) (sent bool, room <-chan struct{}, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return false, nil, l.failure()
+	}
+	if len(l.queue) >= l.size {
+		if l.dropped == nil {
+			return false, l.room, nil
+		}
+		l.dropped(l.queue[0])
+		l.queue = l.queue[1:]
+	}
+	l.queue = append(l.queue, item)
+	l.notify()
+	return true, nil, nil
+}
+
+// failure is why nothing more can be sent.
+func (l *Lane[T]) failure() error {
+	if l.err != nil {
+		return l.err
+	}
+	return context.Canceled
+}
+
+func (l *Lane[T]) notify() {
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Close lets no more in; Run returns when what is queued has been taken.
+func (l *Lane[T]) Close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closed = true
+	l.notify()
+}
+
+// Run takes items until the lane is closed and empty, a take fails, or ctx ends.
+func (l *Lane[T]) Run(ctx context.Context) (err error) {
+	defer func() { l.finish(err) }()
+	for {
+		item, more, ok := l.next()
+		switch {
+		case ok:
+			if err := l.take(ctx, item, more); err != nil {
+				return err
+			}
+		case !more:
+			return nil
+		default:
+			select {
+			case <-l.wake:
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+		}
+	}
+}
+
+// next pops an item. Without one, more tells whether any may still come.
+func (l *Lane[T]) next() (item T, more, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.queue) == 0 {
+		return item, !l.closed, false
+	}
+	item, l.queue = l.queue[0], l.queue[1:]
+	close(l.room)
+	l.room = make(chan struct{})
+	return item, len(l.queue) > 0, true
+}
+
+func (l *Lane[T]) finish(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closed, l.err = true, err
+	close(l.done)
+}
+
+// Done is closed when Run has returned.
+func (l *Lane[T]) Done() <-chan struct{} { return l.done }
+
+// Err is what ended the lane, after Done.
+func (l *Lane[T]) Err() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.err
+}
