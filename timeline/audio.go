@@ -15,13 +15,11 @@ func (a AudioGrid) FirstFrame(g Grid, number int64) int64 {
 
 // FrameAtOrAfter is the first audio frame that starts at or after ticks/timescale.
 func (a AudioGrid) FrameAtOrAfter(ticks, timescale int64) int64 {
-	// ⌈ticks·rate / (timescale·size)⌉
-	return -mulDivFloor(-ticks, a.SampleRate, timescale*a.FrameSize)
+	return mulDivCeil(ticks, a.SampleRate, timescale*a.FrameSize)
 }
 
 // Segment is the video segment in which audio frame k starts.
 func (a AudioGrid) Segment(g Grid, k int64) int64 {
-	// ⌊k·size·timescale / (rate·segment)⌋
 	return mulDivFloor(k*a.FrameSize, g.Timescale, a.SampleRate*g.SegmentTicks())
 }
 

@@ -17,6 +17,10 @@ type Grid struct {
 	Timescale int64
 }
 
+// maxDivisor bounds what the rungs of one ladder may divide the rate by,
+// together: far above any ladder, far below overflow.
+const maxDivisor = 1 << 10
+
 // NewGrid makes the grid of a rate whose GOP is as near as whole frames allow
 // to gop (ties go up), and divisible by every divisor (a rung at rate/k shows
 // frames n ≡ 0 mod k). 2 s gives 50 frames at 25, 60 (2.002 s) at 30000/1001.
@@ -26,10 +30,12 @@ func NewGrid(rate Rate, gop time.Duration, gopsPerSegment int64, divisors ...int
 	}
 	step := int64(1)
 	for _, k := range divisors {
-		if k <= 0 {
+		if k <= 0 || k > maxDivisor {
 			return Grid{}, fmt.Errorf("frame rate divisor %d: %w", k, ErrBadGrid)
 		}
-		step = step / gcd(step, k) * k
+		if step = step / gcd(step, k) * k; step > maxDivisor {
+			return Grid{}, fmt.Errorf("frame rate divisors %v: %w", divisors, ErrBadGrid)
+		}
 	}
 	// frames = gop·rate, to the nearest multiple of step.
 	steps := mulDivRound(int64(gop), rate.Num, 1, rate.Den*step, int64(time.Second))
@@ -46,7 +52,7 @@ func (g Grid) FrameTicks() int64 { return g.Timescale / g.Rate.Num * g.Rate.Den 
 // SegmentTicks is the length of a segment in ticks.
 func (g Grid) SegmentTicks() int64 { return g.FramesPerSegment() * g.FrameTicks() }
 
-// Ticks is when frame n is presented.
+// Ticks is when frame n is presented, in Timescale ticks since the origin.
 func (g Grid) Ticks(n int64) int64 { return n * g.FrameTicks() }
 
 // Segment is the number of the segment that holds frame n: its name, its media
@@ -64,7 +70,8 @@ func (g Grid) FrameAt(t time.Duration) int64 {
 	return mulDivFloor(int64(t), g.Rate.Num, g.Rate.Den*int64(time.Second))
 }
 
-// TimeOf is when frame n is presented, since the origin, rounded down to a nanosecond.
+// TimeOf is the first nanosecond since the origin at which frame n is on
+// screen, so that FrameAt(TimeOf(n)) is n.
 func (g Grid) TimeOf(n int64) time.Duration {
-	return time.Duration(mulDivFloor(n, g.Rate.Den*int64(time.Second), g.Rate.Num))
+	return time.Duration(mulDivCeil(n, g.Rate.Den*int64(time.Second), g.Rate.Num))
 }

@@ -2,6 +2,7 @@ package timeline
 
 import (
 	"fmt"
+	"math"
 	"math/big"
 	"strconv"
 	"strings"
@@ -11,12 +12,16 @@ import (
 // stays 30000/1001. The zero Rate is invalid.
 type Rate struct{ Num, Den int64 }
 
-// NewRate reduces num/den. It errs unless both are positive.
+// NewRate reduces num/den. It errs unless both are positive and, reduced, no
+// larger than what containers carry (32 bits).
 func NewRate(num, den int64) (Rate, error) {
 	if num <= 0 || den <= 0 {
 		return Rate{}, fmt.Errorf("frame rate %d/%d: %w", num, den, ErrBadRate)
 	}
 	g := gcd(num, den)
+	if num/g > math.MaxInt32 || den/g > math.MaxInt32 {
+		return Rate{}, fmt.Errorf("frame rate %d/%d: %w", num, den, ErrBadRate)
+	}
 	return Rate{num / g, den / g}, nil
 }
 
@@ -35,7 +40,8 @@ func ParseRate(s string) (Rate, error) {
 	if r, ok := ntsc[s]; ok {
 		return r, nil
 	}
-	if strings.ContainsAny(s, "eE_xX") {
+	// big.Rat would read exponents and bases, and take its time over 1e999999999.
+	if len(s) > 32 || strings.ContainsAny(s, "eEpP_xX") {
 		return Rate{}, fmt.Errorf("frame rate %q: %w", s, ErrBadRate)
 	}
 	r, ok := new(big.Rat).SetString(s)
@@ -78,7 +84,8 @@ type Timebase struct{ Num, Den int64 }
 func (t Timebase) Valid() bool { return t.Num > 0 && t.Den > 0 }
 
 // Rescale converts v ticks of base from into ticks of base to, rounded to the
-// nearest tick, halves away from zero. It does not overflow where the result fits.
+// nearest tick, halves away from zero. A result that does not fit is held at
+// the ends of int64.
 func Rescale(v int64, from, to Timebase) int64 {
 	return mulDivRound(v, from.Num, to.Den, from.Den, to.Num)
 }
