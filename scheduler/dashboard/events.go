@@ -15,12 +15,13 @@ import (
 
 // events is the stream behind the page. Its events:
 //
-//	snapshot  {"jobs":[Job…],"agents":[AgentView…]}   replaces everything
-//	job       Job                                     replaces one job
-//	agents    [AgentView…]                            replaces the fleet
-//	beat      {}                                      the farm is there, nothing is new
+//	snapshot  {"now":TIME,"jobs":[Job…],"agents":[AgentView…]}   replaces everything
+//	job       Job                                                replaces one job
+//	agents    [AgentView…]                                       replaces the fleet
+//	beat      {"now":TIME}                                       the farm is there
 //
-// Messages are in the JSON form of the protobuf types.
+// Messages are in the JSON form of the protobuf types. The farm's time lets the
+// page tell ages by the clock that stamped them.
 type events struct {
 	source Source
 	opt    Options
@@ -48,7 +49,7 @@ func (e *events) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Content-Type", "text/event-stream; charset=utf-8")
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no")
-	if err := out.send("snapshot", viewJSON(view)); err != nil {
+	if err := out.send("snapshot", viewJSON(e.opt.Now(), view)); err != nil {
 		return
 	}
 	if err := e.follow(r.Context(), out, changes); err != nil {
@@ -77,7 +78,7 @@ func (e *events) follow(ctx context.Context, out *stream, changes <-chan Change)
 				return err
 			}
 		case <-beat.C:
-			if err := out.send("beat", []byte("{}")); err != nil {
+			if err := out.send("beat", fmt.Appendf(nil, `{"now":%s}`, timeJSON(e.opt.Now()))); err != nil {
 				return err
 			}
 		}
@@ -141,9 +142,11 @@ func (s *stream) send(event string, data []byte) error {
 	return s.control.Flush()
 }
 
-func viewJSON(v View) []byte {
-	return fmt.Appendf(nil, `{"jobs":%s,"agents":%s}`, listJSON(v.Jobs), listJSON(v.Agents))
+func viewJSON(now time.Time, v View) []byte {
+	return fmt.Appendf(nil, `{"now":%s,"jobs":%s,"agents":%s}`, timeJSON(now), listJSON(v.Jobs), listJSON(v.Agents))
 }
+
+func timeJSON(t time.Time) string { return t.UTC().Format(`"2006-01-02T15:04:05.000Z07:00"`) }
 
 func listJSON[M proto.Message](list []M) []byte {
 	parts := make([][]byte, len(list))

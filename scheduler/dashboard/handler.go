@@ -25,6 +25,8 @@ type Options struct {
 	Interval time.Duration
 	// Beat is how often a quiet stream says that it lives; 0 means 5 s.
 	Beat time.Duration
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
 }
 
 func (o Options) withDefaults() Options {
@@ -36,6 +38,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Beat == 0 {
 		o.Beat = 5 * time.Second
+	}
+	if o.Now == nil {
+		o.Now = time.Now
 	}
 	return o
 }
@@ -59,7 +64,7 @@ func Handler(source Source, opt Options) http.Handler {
 		opt.Log.Warn("the page was built without its player; run make build")
 	}
 	mux := http.NewServeMux()
-	page := &pages{files: assets, version: opt.Version, startedAt: time.Now()}
+	page := &pages{files: assets, version: opt.Version}
 	mux.HandleFunc("GET /{$}", page.index)
 	mux.HandleFunc("GET "+PathAssets, page.asset)
 	mux.Handle("GET "+PathEvents, &events{source: source, opt: opt})

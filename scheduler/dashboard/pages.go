@@ -15,9 +15,8 @@ import (
 // pages serves the embedded files. They have no times of their own, so a hash
 // of their content is what browsers revalidate with.
 type pages struct {
-	files     fs.FS
-	version   string
-	startedAt time.Time
+	files   fs.FS
+	version string
 }
 
 // policy keeps the page to this host. Media may come from anywhere, because a

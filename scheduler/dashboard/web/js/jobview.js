@@ -1,0 +1,141 @@
+// One job: its player, its ladder with the quality levels to choose from, and
+// everything the farm knows about it.
+
+import { copyable, h } from "./dom.js";
+import * as f from "./format.js";
+import { rungs } from "./ladder.js";
+import { health } from "./healthview.js";
+import { masterOf } from "./model.js";
+import { facts, pill, progress } from "./overview.js";
+
+export function head(id, job, now) {
+  return [h("div", { class: "job-head" },
+    h("a", { class: "back", href: "/", "data-route": true }, "← All jobs"),
+    h("div", { class: "title" }, h("h1", null, id), job ? pill(job) : null),
+    job ? h("p", { class: "facts" }, facts(job, now)) : null,
+    h("p", { class: "reason" }, job ? job.reason : "The farm does not know this job (any more); what is at the origin is played."),
+    job?.kind === "vod" ? progress(job) : null)];
+}
+
+// ladder shows the farm's view of every rung where it has one, else what the
+// player read from the master playlist.
+export function ladder(job, player, now) {
+  const levels = player.levels;
+  const shown = job?.renditions.length ? job : fromLevels(levels, job);
+  if (!shown.renditions.length) return [h("h2", null, "Ladder"), h("p", { class: "quiet" }, "The renditions are decided once the source was looked at.")];
+  const pick = {
+    current: player.level, auto: player.auto,
+    levelOf: (r) => levels.find((l) => l.name === r.name)?.index ?? -1,
+    pick: (level) => player.setLevel(level),
+  };
+  return [
+    h("header", { class: "ladder-head" },
+      h("h2", null, "Ladder"),
+      levels.length ? h("button", { type: "button", class: "auto", "aria-pressed": String(player.auto), onclick: () => player.setLevel(-1) }, "Auto") : null,
+      levels.length ? h("span", { class: "quiet keys" }, h("kbd", null, "+"), h("kbd", null, "−"), " level ", h("kbd", null, "A"), " auto") : null),
+    rungs(shown, now, levels.length ? pick : null),
+    unplayable(shown, levels),
+  ];
+}
+
+function unplayable(job, levels) {
+  if (levels.length === 0) return null;
+  const names = job.renditions.filter((r) => r.kind === "video" && !levels.some((l) => l.name === r.name)).map((r) => r.name);
+  if (names.length === 0) return null;
+  return h("p", { class: "quiet" }, `Not offered by the player: ${names.join(", ")} (not in the master playlist yet, or a codec that this browser lacks).`);
+}
+
+function fromLevels(levels, job) {
+  const renditions = levels.map((l) => ({
+    name: l.name, kind: l.height ? "video" : "audio", width: l.width, height: l.height, codec: (l.codecs ?? "").split(".")[0].replace("avc1", "h264").replace("hvc1", "hevc").replace("av01", "av1"),
+    target: l.bitrate, fps: l.fps, lastSegment: -1, frames: 0, segments: 0, late: 0,
+  }));
+  renditions.sort((a, b) => b.height - a.height || b.target - a.target);
+  return { ...(job ?? { kind: "vod", state: "done", ended: true }), renditions };
+}
+
+export { health };
+
+export function details(id, job, now) {
+  return [
+    outputs(id, job),
+    job ? sourcePanel(job) : null,
+    job?.placements.length ? placements(job) : null,
+    job?.events.length ? events(job, now) : null,
+  ];
+}
+
+function outputs(id, job) {
+  const master = job ? masterOf(job) : `${location.origin}/origin/${encodeURIComponent(id)}/master.m3u8`;
+  const others = (job?.outputs ?? []).filter((o) => !sameTree(o, master));
+  return h("section", { class: "panel", "data-key": "outputs" },
+    h("h2", null, "Outputs"),
+    h("dl", null,
+      master ? [h("dt", null, "HLS"), h("dd", null, copyable(master, "HLS address"))] : null,
+      others.map((o) => [h("dt", null, o.endsWith(".mpd") ? "DASH" : "Destination"), h("dd", null, copyable(o, "destination"))])),
+    h("p", { class: "quiet" }, copyable(`gala verify ${master ?? others[0] ?? ""}`, "verify command")));
+}
+
+// The farm's own origin is named by the address that agents use; the page shows
+// it by the reader's.
+function sameTree(output, master) {
+  return Boolean(master) && output.replace(/^https?:\/\/[^/]+/, "") === master.replace(/^https?:\/\/[^/]+/, "");
+}
+
+function sourcePanel(job) {
+  const notes = [...(job.source?.notes ?? []), ...job.notes];
+  return h("section", { class: "panel", "data-key": "source" },
+    h("h2", null, "Source"),
+    h("dl", null,
+      h("dt", null, "Input"), h("dd", null, copyable(job.input, "input")),
+      job.source?.container ? [h("dt", null, "Container"), h("dd", null, job.source.container)] : null,
+      h("dt", null, "Ladder"), h("dd", null, job.ladder),
+      job.grid ? [h("dt", null, "Grid"), h("dd", null, `${f.rate(job.grid.fps)} fps, segments of ${f.rate(job.grid.segmentSeconds)} s`)] : null),
+    notes.length ? h("ul", { class: "notes" }, notes.map((n) => h("li", null, n))) : null);
+}
+
+function placements(job) {
+  return h("section", { class: "panel", "data-key": "placements" },
+    h("h2", null, "Placement"),
+    h("ul", { class: "plain" }, job.placements.map((p) => h("li", { "data-key": p.assignment },
+      h("strong", null, `${p.agent} / ${p.device}`), h("span", { class: "tag" }, `epoch ${p.epoch}`),
+      h("p", { class: "quiet" }, p.reason)))));
+}
+
+function events(job, now) {
+  return h("section", { class: "panel", "data-key": "events" },
+    h("h2", null, "What happened"),
+    h("ol", { class: "events" }, job.events.slice(-40).reverse().map((e) => h("li", { "data-key": `${e.time}${e.kind}` },
+      h("time", { title: new Date(e.time).toISOString() }, f.timeOfDay(e.time)),
+      h("span", null, h("strong", null, e.kind.replaceAll("_", " ")), [e.cause, e.effect].filter(Boolean).map((t) => h("span", { class: "sentence" }, t)))))));
+}
+
+// overlay is what lies over the picture, or null when the picture speaks.
+export function overlay(job, player, retry) {
+  const detail = h("p", null, player.detail);
+  switch (player.status) {
+    case "waiting":
+      return job?.ended ? endedEarly(job) : waiting(job, detail);
+    case "loading":
+      return h("div", { class: "say" }, h("span", { class: "spinner" }), h("p", null, "Loading the ladder"));
+    case "stalled":
+    case "caught-up":
+      return h("div", { class: "say brief" }, h("span", { class: "spinner" }), detail);
+    case "failed":
+      return h("div", { class: "say" }, h("h3", null, "Cannot play"), detail,
+        h("button", { type: "button", onclick: retry }, "Try again"));
+  }
+  return null;
+}
+
+function waiting(job, detail) {
+  return h("div", { class: "say" }, h("span", { class: "spinner" }),
+    h("h3", null, job?.state === "waiting" ? "Waiting" : "Waiting for the first segments"),
+    job ? h("p", null, job.reason) : null, detail);
+}
+
+function endedEarly(job) {
+  const title = { failed: "The job failed", cancelled: "The job was cancelled", done: "Nothing to play" }[job.state];
+  return h("div", { class: "say" }, h("h3", null, title),
+    h("p", null, job.error?.message || job.reason), job.error?.advice ? h("p", null, job.error.advice) : null);
+}

@@ -1,0 +1,139 @@
+// Turns the farm's messages (protobuf in its JSON form: 64-bit integers as
+// strings, enums as names) into what the views show.
+
+const num = (v) => Number(v ?? 0);
+const time = (v) => (v ? Date.parse(v) : 0);
+const enumWord = (v, prefix) => (v ?? "").replace(prefix, "").toLowerCase();
+
+export const ended = new Set(["done", "failed", "cancelled"]);
+
+// What each state means to somebody who reads the page for the first time.
+export const stateWords = {
+  accepted: "Accepted: the farm will look at the source next.",
+  waiting: "Waiting.",
+  starting: "Starting: a worker opens the source and the encoders.",
+  running: "Every rendition is being written.",
+  degraded: "On air, but not as asked for.",
+  finishing: "Finishing: the last segments are being written.",
+  done: "Done: the whole ladder is written.",
+  failed: "Failed.",
+  cancelled: "Cancelled.",
+};
+
+export function jobOf(message) {
+  const spec = message.spec ?? {};
+  const grid = gridOf(message.grid);
+  const state = enumWord(message.state, "JOB_STATE_") || "accepted";
+  return {
+    id: spec.id ?? "",
+    kind: enumWord(spec.kind, "JOB_KIND_") || "live",
+    input: spec.input ?? "",
+    ladder: spec.ladder || "own ladder",
+    destinations: spec.destinations ?? [],
+    priority: num(spec.priority),
+    state,
+    ended: ended.has(state),
+    reason: message.reason || stateWords[state] || "",
+    revision: num(message.revision),
+    createdAt: time(message.createdAt),
+    updatedAt: time(message.updatedAt),
+    endedAt: time(message.endedAt),
+    source: sourceOf(message.source),
+    grid,
+    renditions: (message.renditions ?? []).map((r) => renditionOf(r, grid)).sort(byHeight),
+    placements: (message.placements ?? []).map(placementOf),
+    outputs: message.outputs ?? [],
+    error: message.error ?? null,
+    events: (message.events ?? []).map((e) => ({ ...e, time: time(e.time) })),
+    attempts: num(message.attempts),
+    progress: num(message.progressPermille) / 1000,
+    notes: message.notes ?? [],
+  };
+}
+
+function gridOf(grid) {
+  if (!grid?.fps) return null;
+  const fps = num(grid.fps.num) / num(grid.fps.den);
+  return { fps, segmentSeconds: (num(grid.framesPerGop) * num(grid.gopsPerSegment)) / fps };
+}
+
+function sourceOf(source) {
+  if (!source) return null;
+  const chosen = source.video?.[num(source.chosenVideo)];
+  return {
+    container: source.container ?? "",
+    seconds: num(source.durationUs) / 1e6,
+    video: chosen && {
+      codec: chosen.codec, width: num(chosen.width), height: num(chosen.height),
+      fps: num(chosen.fps?.num) / (num(chosen.fps?.den) || 1), interlaced: chosen.interlaced, bitDepth: num(chosen.bitDepth),
+    },
+    audio: (source.audio ?? []).map((a) => ({ codec: a.codec, channels: num(a.channels), language: a.language })),
+    notes: source.notes ?? [],
+  };
+}
+
+function renditionOf(status, grid) {
+  const r = status.rendition ?? {};
+  const v = r.video;
+  const media = v ?? r.audio ?? {};
+  return {
+    name: r.name ?? "",
+    kind: v ? "video" : "audio",
+    width: num(v?.width), height: num(v?.height),
+    nominalFps: v && grid ? grid.fps / num(v.fpsDivisor || 1) : 0,
+    channels: num(r.audio?.channels), language: r.audio?.language ?? "",
+    codec: media.codec ?? "", encoder: media.encoder ?? "", preset: media.preset ?? "",
+    codecs: r.codecs ?? "", target: num(media.bitrate),
+    frames: num(status.frames), fps: num(status.fps), speed: num(status.speed), bitrate: num(status.bitrate),
+    lastSegment: num(status.lastSegment ?? -1), lastSegmentAt: time(status.lastSegmentAt),
+    segments: num(status.segments), late: num(status.lateSegments),
+  };
+}
+
+const byHeight = (a, b) =>
+  (b.kind === "video") - (a.kind === "video") || b.height - a.height || b.target - a.target || a.name.localeCompare(b.name);
+
+const placementOf = (p) => ({ ...p, epoch: num(p.epoch) });
+
+export function agentOf(message) {
+  return {
+    name: message.name ?? "",
+    connected: Boolean(message.connected),
+    lastBeat: time(message.lastBeat),
+    version: message.version ?? "",
+    labels: message.labels ?? {},
+    assignments: message.assignments ?? [],
+    devices: (message.devices ?? []).map((d) => ({
+      id: d.id, model: d.model, role: d.role || "unknown", why: d.roleReason ?? "", load: num(d.loadPermille) / 1000,
+    })),
+  };
+}
+
+// health says how a rendition is doing: idle before its first segment, then ok
+// or late by the age of the newest one. Only a live one has a pace to keep.
+export function health(job, r, now) {
+  if (job.ended) return job.state === "failed" ? "bad" : "rest";
+  if (r.lastSegment < 0 || !r.lastSegmentAt) return "idle";
+  if (job.kind !== "live") return "ok";
+  const segment = job.grid?.segmentSeconds || 2;
+  const age = (now - r.lastSegmentAt) / 1000;
+  if (age < 2 * segment + 0.5) return "ok";
+  return age < 5 * segment ? "late" : "bad";
+}
+
+// size names a rendition the way people do.
+export function size(r) {
+  if (r.kind === "video") return `${r.width}×${r.height}`;
+  return { 1: "mono", 2: "stereo", 6: "5.1", 8: "7.1" }[r.channels] ?? `${r.channels} channels`;
+}
+
+const codecNames = { h264: "H.264", hevc: "HEVC", av1: "AV1", aac: "AAC", opus: "Opus", "ac-3": "AC-3", "ec-3": "E-AC-3", mpeg2video: "MPEG-2", vp8: "VP8", vp9: "VP9", rawvideo: "raw" };
+export const codecName = (c) => codecNames[c] ?? (c ?? "").toUpperCase();
+
+// masterOf is where this page finds a job's master playlist, or null when a
+// browser cannot reach it. The farm's own origin is on the page's host, by
+// whatever name the reader came.
+export function masterOf(job) {
+  if (job.destinations.length === 0) return `${location.origin}/origin/${encodeURIComponent(job.id)}/master.m3u8`;
+  return job.outputs.find((o) => /^https?:/.test(o)) ?? null;
+}
