@@ -61,6 +61,8 @@ type Audio struct {
 	Channels, SampleRate int
 	Bitrate              int64
 	Language, Label      string
+	// Group is the rung: renditions of one group differ in language only.
+	Group string
 	// Track indexes Source.Audio.
 	Track   int
 	Default bool

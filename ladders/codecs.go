@@ -1,0 +1,59 @@
+package ladders
+
+import "fmt"
+
+// videoCodecs is the RFC 6381 string of v as the software encoders write it:
+// the constraint bits are those of x264, x265 and SVT-AV1. An init segment's
+// own configuration outranks it.
+func videoCodecs(v Video) string {
+	major, minor, err := levelNumbers(v.Level)
+	if err != nil {
+		return ""
+	}
+	switch v.Codec {
+	case "hevc":
+		return hevcCodecs(v.Profile, major*30+minor*3)
+	case "av1":
+		return fmt.Sprintf("av01.0.%02dM.08", (major-2)*4+minor)
+	}
+	return fmt.Sprintf("avc1.%s%02X", h264Profile(v.Profile), major*10+minor)
+}
+
+// h264Profile is profile_idc and the constraint_set flags in hex.
+func h264Profile(profile string) string {
+	switch profile {
+	case "baseline":
+		return "42C0" // constrained: set0 and set1
+	case "main":
+		return "4D40" // set1
+	}
+	return "6400"
+}
+
+// hevcCodecs is ISO/IEC 14496-15 annex E: profile, compatibility flags in
+// reverse bit order, tier and level, constraint bytes. 90: progressive, frames only.
+func hevcCodecs(profile string, level int) string {
+	if profile == "main10" {
+		return fmt.Sprintf("hvc1.2.4.L%d.90", level)
+	}
+	return fmt.Sprintf("hvc1.1.6.L%d.90", level)
+}
+
+// audioCodecs is the RFC 6381 string of a.
+func audioCodecs(codec string) string {
+	if codec == "aac" {
+		return "mp4a.40.2" // low complexity
+	}
+	return codec
+}
+
+// audioFrame is the samples in one coded frame.
+func audioFrame(a Audio) int64 {
+	switch a.Codec {
+	case "opus":
+		return 960
+	case "ac-3", "ec-3":
+		return 1536
+	}
+	return 1024
+}

@@ -1,0 +1,157 @@
+package ladders
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/galafarm/gala/timeline"
+)
+
+// Resolved is a ladder applied to a source.
+type Resolved struct {
+	Grid       timeline.Grid
+	Renditions []Rendition // video as authored, then audio
+	// Notes are sentences for people: what was left out, reduced or not believed.
+	Notes []string
+}
+
+// audioOnlyRate makes the grid of a job without pictures: segments of exactly
+// the wanted length.
+const audioOnlyRate = 25
+
+// Resolve applies l to src. The error wraps ErrNoTracks, ErrNoMatch or ErrBadSource.
+func Resolve(l *Ladder, src Source, kind Kind) (*Resolved, error) {
+	if err := compatible(l, src); err != nil {
+		return nil, err
+	}
+	r := &resolver{ladder: l, source: src, kind: kind}
+	if err := r.video(); err != nil {
+		return nil, fmt.Errorf("ladder %s: %w", l.Name, err)
+	}
+	r.audio()
+	return &r.out, nil
+}
+
+// compatible tells what is missing before any work.
+func compatible(l *Ladder, src Source) error {
+	video, audio := src.Video != nil, len(src.Audio) > 0
+	switch {
+	case !video && !audio:
+		return ErrNoTracks
+	case video && len(l.Video) > 0, audio && len(l.Audio) > 0:
+		return nil
+	case video:
+		return fmt.Errorf("%w: %s has only audio rungs and the source has no audio; choose a ladder with video rungs", ErrNoMatch, l.Name)
+	}
+	return fmt.Errorf("%w: %s has only video rungs and the source has no video; choose a ladder with audio rungs", ErrNoMatch, l.Name)
+}
+
+type resolver struct {
+	ladder *Ladder
+	source Source
+	kind   Kind
+	out    Resolved
+}
+
+func (r *resolver) note(s string) {
+	if s != "" {
+		r.out.Notes = append(r.out.Notes, s)
+	}
+}
+
+func (r *resolver) video() error {
+	if r.source.Video == nil || len(r.ladder.Video) == 0 {
+		grid, err := r.ladder.grid(whole(audioOnlyRate), r.kind, nil)
+		r.out.Grid = grid
+		return err
+	}
+	if v := r.source.Video; v.Width <= 0 || v.Height <= 0 {
+		return fmt.Errorf("%dx%d: %w", v.Width, v.Height, ErrBadSource)
+	}
+	chosen := r.sizes()
+	steps, err := r.makeGrid(chosen)
+	if err != nil {
+		return err
+	}
+	for i, c := range chosen {
+		r.out.Renditions = append(r.out.Renditions, r.rendition(c, steps[i]))
+	}
+	if r.source.Video.HDR {
+		r.note("the source is HDR; the renditions are SDR")
+	}
+	return nil
+}
+
+// sizes fits the rungs, each codec by itself: every player sees a whole ladder
+// in the codec it can play.
+func (r *resolver) sizes() []fitted {
+	s, note := displayShape(r.source.Video)
+	r.note(note)
+	groups := map[string][]fitted{}
+	for i := range r.ladder.Video {
+		rung := &r.ladder.Video[i]
+		groups[rung.Codec] = append(groups[rung.Codec], fitted{rung: rung, index: i})
+	}
+	var chosen []fitted
+	for _, codec := range []string{"h264", "hevc", "av1"} {
+		f := fitter{shape: s}
+		chosen = append(chosen, f.fit(groups[codec])...)
+		r.out.Notes = append(r.out.Notes, f.notes...)
+	}
+	slices.SortFunc(chosen, func(a, b fitted) int { return cmp.Compare(a.index, b.index) })
+	return chosen
+}
+
+// makeGrid sets the grid and gives every chosen rung's divisor of it.
+func (r *resolver) makeGrid(chosen []fitted) ([]int64, error) {
+	rate, note := gridRate(r.source.Video, r.ladder.Deinterlace)
+	r.note(note)
+	if stated := fastestFixed(r.ladder.Video); stated.Valid() {
+		rate, note = statedRate(stated, rate)
+		r.note(note)
+	}
+	rungs := make([]VideoRung, len(chosen))
+	for i, c := range chosen {
+		rungs[i] = *c.rung
+	}
+	plain, err := r.ladder.grid(rate, r.kind, nil)
+	if err != nil {
+		return nil, err
+	}
+	steps := divisors(rungs, rate, plain.FramesPerGOP)
+	r.out.Grid, err = r.ladder.grid(rate, r.kind, steps)
+	return steps, err
+}
+
+// rendition is a fitted rung with all that follows from it.
+func (r *resolver) rendition(c fitted, divisor int64) Rendition {
+	share := func(v int64) int64 { // maxrate and bufsize follow a reduced bitrate
+		return timeline.Rescale(v, timeline.Timebase{Num: c.bitrate, Den: c.rung.Bitrate}, timeline.Timebase{Num: 1, Den: 1})
+	}
+	v := Video{
+		Width: c.w, Height: c.h, Divisor: divisor, Codec: c.rung.Codec, Profile: c.rung.Profile,
+		Bitrate: c.bitrate, Maxrate: share(c.rung.Maxrate), Bufsize: share(c.rung.Bufsize), Preset: c.rung.Preset,
+	}
+	rate := r.out.Grid.Rate.Div(divisor)
+	v.Level = r.level(c.rung, v, rate)
+	peak, average := videoBandwidth(v, rate, r.out.Grid)
+	return Rendition{Name: c.rung.Name, Video: &v, Codecs: videoCodecs(v), Bandwidth: peak, AverageBandwidth: average}
+}
+
+// level is the authored level where it holds the rendition, else the lowest that does.
+func (r *resolver) level(rung *VideoRung, v Video, rate timeline.Rate) string {
+	lowest, ok := lowestLevel(v, rate)
+	if !ok {
+		r.note(fmt.Sprintf("%s exceeds every level of %s; %s is declared", rung.Name, v.Codec, lowest))
+	}
+	if rung.Level == "" {
+		return lowest
+	}
+	names := levelNames(v.Codec)
+	if slices.Index(names, rung.Level) < slices.Index(names, lowest) {
+		r.note(fmt.Sprintf("%s does not fit level %s; %s is declared", rung.Name, rung.Level, lowest))
+		return lowest
+	}
+	return rung.Level
+}
