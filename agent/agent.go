@@ -1,0 +1,83 @@
+// Package agent is one host's part of the farm: it tells a scheduler what the
+// host can carry and runs what the scheduler places here, each assignment in a
+// worker process of its own.
+//
+// Invariants: a scheduler that is away changes nothing for what runs; an agent
+// that ends leaves its workers running and the next one adopts them, unless it
+// was told to finish them; two agents never share a data directory.
+//
+// It must not know media: what a worker does is the worker's.
+package agent
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"time"
+
+	"github.com/galafarm/gala/agent/link"
+	"github.com/galafarm/gala/agent/supervisor"
+	"golang.org/x/sync/errgroup"
+)
+
+// Run is the whole agent, until ctx ends or the parent named in cfg does.
+func Run(ctx context.Context, cfg Config) error {
+	cfg, err := cfg.check()
+	if err != nil {
+		return fmt.Errorf("agent configuration: %w", err)
+	}
+	cfg.Log = cfg.Log.With("agent", cfg.Name)
+	data, err := claim(cfg.Data)
+	if err != nil {
+		return err
+	}
+	defer data.release()
+	outbox := link.NewOutbox(cfg.Log)
+	workers, err := supervisor.New(supervisor.Config{
+		Dir: filepath.Join(cfg.Data, "workers"), Worker: cfg.Worker, Reports: outbox,
+		Log: cfg.Log, Limits: cfg.Limits, StopOnExit: cfg.StopWorkersOnExit,
+	})
+	if err != nil {
+		return err
+	}
+	found := Look(ctx, cfg.Worker, cfg.Limits)
+	logFound(cfg.Log, found)
+	voice := &voice{cfg: cfg, instance: rand.Text(), workers: workers, devices: found.Devices}
+	up, err := link.New(link.Config{
+		Schedulers: cfg.Schedulers, Agent: voice, Outbox: outbox,
+		Dial: link.GRPC(cfg.Connect...), Timing: cfg.Timing, Log: cfg.Log,
+	})
+	if err != nil {
+		return err
+	}
+	return assemble(ctx, cfg, workers, up, &telemetry{workers: workers, outbox: outbox})
+}
+
+// assemble ends in order: first the workers (where they end with the agent),
+// then the link, which still tells how.
+func assemble(ctx context.Context, cfg Config, workers *supervisor.Supervisor, up *link.Link, t *telemetry) error {
+	all, ctx := errgroup.WithContext(ctx)
+	parent, orphaned := context.WithCancelCause(ctx)
+	defer orphaned(nil)
+	linked, unlink := context.WithCancel(context.WithoutCancel(ctx))
+	defer unlink()
+	all.Go(func() error { return withParent(parent, cfg.Parent, orphaned) })
+	all.Go(func() error {
+		defer unlink()
+		return workers.Run(parent)
+	})
+	all.Go(func() error { return up.Run(linked) })
+	all.Go(func() error { return t.Run(parent, time.Second) })
+	return all.Wait()
+}
+
+func logFound(log *slog.Logger, found Found) {
+	for _, d := range found.Devices {
+		log.Info("device", "device", d.GetId(), "model", d.GetModel(), "role", d.GetRole(), "reason", d.GetRoleReason())
+	}
+	if found.GPUReason != "" {
+		log.Info("no GPU, or not all", "reason", found.GPUReason)
+	}
+}

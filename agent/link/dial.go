@@ -1,0 +1,28 @@
+package link
+
+import (
+	"context"
+	"time"
+
+	galav1 "github.com/galafarm/gala/proto/gala/v1"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
+)
+
+// GRPC dials a fresh connection for every stream: a scheduler that moved is
+// looked up anew, and the link's own back-off is the only one.
+func GRPC(options ...grpc.DialOption) Dial {
+	once := grpc.WithConnectParams(grpc.ConnectParams{Backoff: backoff.DefaultConfig, MinConnectTimeout: 2 * time.Second})
+	return func(ctx context.Context, address string) (Stream, func(), error) {
+		conn, err := grpc.NewClient(address, append([]grpc.DialOption{once}, options...)...)
+		if err != nil {
+			return nil, nil, err
+		}
+		stream, err := galav1.NewFleetClient(conn).Attach(ctx)
+		if err != nil {
+			conn.Close()
+			return nil, nil, err
+		}
+		return stream, func() { conn.Close() }, nil
+	}
+}

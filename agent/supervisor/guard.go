@@ -1,0 +1,49 @@
+package supervisor
+
+import (
+	"context"
+	"time"
+
+	galav1 "github.com/galafarm/gala/proto/gala/v1"
+	"google.golang.org/grpc"
+)
+
+const guardTick = 250 * time.Millisecond
+
+// guard looks after a worker that cannot look after itself: one that gets
+// nothing done, and one that floods its log.
+func (r *run) guard(ctx context.Context, _ *grpc.ClientConn) {
+	stall := stallWatch{patience: patienceFor(r.spec, r.env.limits), tick: guardTick}
+	tick := time.NewTicker(guardTick)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-tick.C:
+			r.guardOnce(&stall, now)
+		}
+	}
+}
+
+func (r *run) guardOnce(stall *stallWatch, now time.Time) {
+	status, waiting := r.progress()
+	if why := stall.observe(now, status, waiting); why != "" {
+		r.request(newStop(causeStalled, why))
+	}
+	dropped, err := r.dir.trimLog(r.env.limits.LogBytes, r.env.limits.LogKeep)
+	if err != nil {
+		r.log.Warn("bound worker log", "error", err)
+	}
+	if dropped > 0 {
+		r.log.Warn("worker log cut", "dropped_bytes", dropped)
+	}
+}
+
+// progress says what the worker got done, and whether it may rightly wait:
+// for its start-up, for an anchor from the scheduler, or in a stop.
+func (r *run) progress() (*galav1.WorkerStatus, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.status, !r.ready || r.proposal != nil || r.stop != nil || r.word != nil
+}

@@ -1,0 +1,87 @@
+package supervisor
+
+import "time"
+
+// Limits are the deadlines and bounds of a supervisor, by name. The zero value
+// of a field means its default.
+type Limits struct {
+	Ready          time.Duration // spawn (or adoption) to a Ready answer
+	FinishMargin   time.Duration // live: what a finish may take beyond the open segment
+	FinishVOD      time.Duration // VOD: what finishing the open segment may take
+	Now            time.Duration // asked to drop everything
+	Superseded     time.Duration // asked to stop writing
+	Term           time.Duration // between TERM and KILL
+	Stacks         time.Duration // between QUIT, which makes a stalled worker print its stacks, and KILL
+	Linger         time.Duration // between the outcome and the end of the process
+	LiveStall      time.Duration // live: least time without a frame in any rendition
+	LiveFrames     int64         // live: the same in frames
+	SourceSilence  time.Duration // live network source: nothing arrives, nothing is encoded
+	VODStall       time.Duration
+	FirstFrame     time.Duration // from Ready to the first frame of any rendition
+	Probe          time.Duration
+	Version        time.Duration
+	Probes         int   // at once
+	ProbeQueue     int   // waiting
+	LogBytes       int64 // a worker's log is cut when it grows past this
+	LogKeep        int64 // what is kept of a log that was cut
+	KeepRuns       int   // ended runs whose directories stay for inspection
+	KeepUndeclared int   // ended runs whose outcome no scheduler has taken yet
+	Runs           int   // held at once
+}
+
+// DefaultLimits are what an agent runs with.
+func DefaultLimits() Limits {
+	return Limits{
+		Ready:          10 * time.Second,
+		FinishMargin:   3 * time.Second,
+		FinishVOD:      30 * time.Second,
+		Now:            2 * time.Second,
+		Superseded:     500 * time.Millisecond,
+		Term:           2 * time.Second,
+		Stacks:         500 * time.Millisecond,
+		Linger:         5 * time.Second,
+		LiveStall:      3 * time.Second,
+		LiveFrames:     10,
+		SourceSilence:  15 * time.Second,
+		VODStall:       60 * time.Second,
+		FirstFrame:     60 * time.Second,
+		Probe:          20 * time.Second,
+		Version:        10 * time.Second,
+		Probes:         2,
+		ProbeQueue:     256,
+		LogBytes:       16 << 20,
+		LogKeep:        256 << 10,
+		KeepRuns:       32,
+		KeepUndeclared: 512,
+		Runs:           512,
+	}
+}
+
+func (l Limits) orDefaults() Limits {
+	d := DefaultLimits()
+	for _, f := range []struct{ v, d *time.Duration }{
+		{&l.Ready, &d.Ready}, {&l.FinishMargin, &d.FinishMargin}, {&l.FinishVOD, &d.FinishVOD},
+		{&l.Now, &d.Now}, {&l.Superseded, &d.Superseded}, {&l.Term, &d.Term}, {&l.Stacks, &d.Stacks}, {&l.Linger, &d.Linger},
+		{&l.LiveStall, &d.LiveStall}, {&l.SourceSilence, &d.SourceSilence}, {&l.VODStall, &d.VODStall},
+		{&l.FirstFrame, &d.FirstFrame}, {&l.Probe, &d.Probe}, {&l.Version, &d.Version},
+	} {
+		orDefault(f.v, *f.d)
+	}
+	for _, f := range []struct{ v, d *int }{
+		{&l.Probes, &d.Probes}, {&l.ProbeQueue, &d.ProbeQueue}, {&l.KeepRuns, &d.KeepRuns},
+		{&l.KeepUndeclared, &d.KeepUndeclared}, {&l.Runs, &d.Runs},
+	} {
+		orDefault(f.v, *f.d)
+	}
+	orDefault(&l.LiveFrames, d.LiveFrames)
+	orDefault(&l.LogBytes, d.LogBytes)
+	orDefault(&l.LogKeep, d.LogKeep)
+	return l
+}
+
+func orDefault[T comparable](v *T, d T) {
+	var zero T
+	if *v == zero {
+		*v = d
+	}
+}

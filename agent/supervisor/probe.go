@@ -1,0 +1,102 @@
+package supervisor
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os/exec"
+	"syscall"
+
+	galav1 "github.com/galafarm/gala/proto/gala/v1"
+	"google.golang.org/protobuf/encoding/protojson"
+)
+
+// Probe asks a fresh worker process what an input is; the answer goes to the
+// reports. A broken input costs one process.
+func (s *Supervisor) Probe(req *galav1.ProbeRequest) {
+	select {
+	case s.probes <- req:
+	default:
+		s.env.reports.Probed(&galav1.ProbeResult{Id: req.GetId(), Error: &galav1.JobError{
+			Code: "agent_busy", Message: fmt.Sprintf("%d probes wait on this agent", cap(s.probes)), Advice: "try again in a minute",
+		}})
+	}
+}
+
+func (s *Supervisor) probe(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case req := <-s.probes:
+			if r := s.probeOnce(ctx, req); ctx.Err() == nil {
+				s.env.reports.Probed(r)
+			}
+		}
+	}
+}
+
+func (s *Supervisor) probeOnce(ctx context.Context, req *galav1.ProbeRequest) *galav1.ProbeResult {
+	t := tool{worker: s.env.worker, args: probeArgs(req), deadline: s.env.limits.Probe}
+	a, err := t.run(ctx)
+	r := &galav1.ProbeResult{}
+	parsed := protojson.UnmarshalOptions{DiscardUnknown: true}.Unmarshal(bytes.TrimSpace(a.stdout), r)
+	// An answer counts whatever the exit status is: a bad input is one.
+	if parsed != nil || r.GetSource() == nil && r.GetError() == nil {
+		r = &galav1.ProbeResult{Error: probeError(a, err, s.env.limits)}
+	}
+	r.Id = req.GetId()
+	return r
+}
+
+// probeArgs: an input that looks like a flag is none.
+func probeArgs(req *galav1.ProbeRequest) []string {
+	if input := req.GetInput(); len(input) > 0 && input[0] == '-' {
+		return []string{"probe", "--json", "--", input}
+	}
+	return []string{"probe", "--json", req.GetInput()}
+}
+
+func probeError(a answer, err error, l Limits) *galav1.JobError {
+	e := &galav1.JobError{Code: "source_error", Advice: "play the source with ffprobe on the agent's host to see what it is"}
+	var exited *exec.ExitError
+	switch {
+	case errors.Is(err, errDeadline):
+		e.Message = fmt.Sprintf("probing the source took longer than %s", l.Probe)
+		e.Advice = "check that the source answers from the agent's host"
+	case errors.As(err, &exited):
+		e.Code = "crashed"
+		e.Message = "probing the source failed: the probe " + exit{known: true, status: exited.Sys().(syscall.WaitStatus)}.String()
+	case err != nil:
+		e.Code, e.Advice = "crashed", "check gala-worker beside gala-agent"
+		e.Message = "the probe could not run: " + err.Error()
+	default:
+		e.Code, e.Message = "crashed", "the probe gave no answer"
+	}
+	if a.log != "" {
+		e.Message += "; its log ends:\n" + a.log
+	}
+	return e
+}
+
+// Description is what a worker program says of itself.
+type Description struct {
+	FFmpeg   string   `json:"ffmpeg"`
+	Encoders []string `json:"encoders"`
+}
+
+// Describe asks the worker program at path.
+func Describe(ctx context.Context, path string, l Limits) (Description, error) {
+	t := tool{worker: path, args: []string{"version", "--json"}, deadline: l.orDefaults().Version}
+	a, err := t.run(ctx)
+	if err != nil {
+		return Description{}, fmt.Errorf("ask %s what it can do: %w", path, err)
+	}
+	var d Description
+	if err := json.Unmarshal(a.stdout, &d); err != nil {
+		return d, fmt.Errorf("ask %s what it can do: %w", path, err)
+	}
+	return d, nil
+}

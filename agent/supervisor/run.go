@@ -1,0 +1,186 @@
+package supervisor
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	galav1 "github.com/galafarm/gala/proto/gala/v1"
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+)
+
+// run is one assignment under one epoch: from the directive to the outcome.
+type run struct {
+	spec    *galav1.Assignment
+	dir     runDir
+	env     *environment
+	log     *slog.Logger
+	ended   chan struct{} // closed when the outcome is reported
+	stops   chan struct{} // poked when stop changes
+	anchors chan *galav1.Anchor
+
+	mu       sync.Mutex
+	proc     *process // nil before the spawn
+	ready    bool
+	stop     *stopRecord
+	status   *galav1.WorkerStatus
+	proposal *galav1.Anchor  // not answered yet
+	word     *galav1.Outcome // what Watch ended with
+}
+
+// environment is what all runs of a supervisor share.
+type environment struct {
+	worker  string
+	limits  Limits
+	reports Reports
+	oom     oomCounter
+}
+
+func newRun(env *environment, dir runDir, spec *galav1.Assignment, log *slog.Logger) *run {
+	return &run{
+		spec: spec, dir: dir, env: env,
+		log:     log.With("lease", spec.GetId(), "epoch", spec.GetEpoch(), "job", spec.GetJob()),
+		ended:   make(chan struct{}),
+		stops:   make(chan struct{}, 1),
+		anchors: make(chan *galav1.Anchor, 1),
+	}
+}
+
+// live carries the run to its outcome, or leaves the worker running when ctx
+// ends first. It says which.
+func (r *run) live(ctx context.Context) (over bool) {
+	kills := r.env.oom.read()
+	if !r.adopted() {
+		if o := r.start(); o != nil {
+			r.conclude(o)
+			return true
+		}
+	}
+	if err := r.attend(ctx); err != nil {
+		r.proc.leave()
+		return false
+	}
+	e := r.evidence(r.proc.reap())
+	e.oomKill = r.env.oom.read() > kills
+	r.conclude(judge(e))
+	return true
+}
+
+func (r *run) adopted() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.proc != nil
+}
+
+// start spawns the worker. The outcome says why there is none.
+func (r *run) start() *galav1.Outcome {
+	if stop := r.stopping(); stop != nil {
+		o := judge(evidence{stop: stop})
+		o.Message = "stopped before it was started: " + stop.Reason
+		return o
+	}
+	// An epoch runs once: whatever happened to it before is its outcome.
+	if r.dir.has(fileAssignment) {
+		return judge(r.evidence(exit{}))
+	}
+	if err := r.dir.create(r.spec); err != nil {
+		return notStarted(err)
+	}
+	p, err := spawn(r.env.worker, r.dir, r.spec)
+	if err != nil {
+		return notStarted(err)
+	}
+	r.mu.Lock()
+	r.proc = p
+	r.mu.Unlock()
+	r.log.Info("worker started", "worker", p.pid, "dir", string(r.dir))
+	return nil
+}
+
+func notStarted(err error) *galav1.Outcome {
+	return outcome(galav1.OutcomeCode_OUTCOME_CODE_CRASHED, true, "the worker could not be started: "+err.Error(),
+		"check gala-worker beside gala-agent, and the disk of the agent's data directory")
+}
+
+// attend returns nil when the process has ended.
+func (r *run) attend(ctx context.Context) error {
+	conn, err := dialWorker(r.dir)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	during, cancel := context.WithCancel(ctx)
+	var duties sync.WaitGroup
+	for _, duty := range []func(context.Context, *grpc.ClientConn){r.watch, r.climb, r.guard, r.answer} {
+		duties.Go(func() { duty(during, conn) })
+	}
+	err = r.proc.wait(ctx)
+	cancel()
+	duties.Wait()
+	return err
+}
+
+func (r *run) evidence(x exit) evidence {
+	written, err := r.dir.outcome()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err != nil && r.word != nil {
+		written = r.word
+	}
+	return evidence{written: written, writeErr: err, exit: x, stop: r.stop, log: r.dir.quoteLog()}
+}
+
+// conclude completes the record on disk and reports the outcome.
+func (r *run) conclude(o *galav1.Outcome) {
+	o = proto.CloneOf(o)
+	r.mu.Lock()
+	if o.Status == nil {
+		o.Status = r.status
+	}
+	status := o.Status
+	r.mu.Unlock()
+	if o.EndedAt == nil {
+		o.EndedAt = timestamppb.New(time.Now())
+	}
+	if _, err := r.dir.outcome(); err != nil && r.dir.has(fileAssignment) {
+		if err := r.dir.writeOutcome(o); err != nil {
+			r.log.Warn("outcome not on disk", "error", err)
+		}
+	}
+	r.log.Info("worker ended", "outcome", o.GetCode().String(), "message", o.GetMessage())
+	r.env.reports.Report(r.newReport(status, o))
+	close(r.ended)
+}
+
+func (r *run) newReport(s *galav1.WorkerStatus, o *galav1.Outcome) *galav1.AssignmentReport {
+	return &galav1.AssignmentReport{
+		Assignment: r.spec.GetId(), Job: r.spec.GetJob(), Epoch: r.spec.GetEpoch(), Status: s, Outcome: o,
+	}
+}
+
+func (r *run) stopping() *stopRecord {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.stop
+}
+
+// request asks for a stop; the stop ladder does the rest.
+func (r *run) request(rec stopRecord) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !rec.overrides(r.stop) {
+		return
+	}
+	r.stop = &rec
+	r.poke()
+}
+
+func (r *run) poke() {
+	select {
+	case r.stops <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,85 @@
+package supervisor
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+
+	galav1 "github.com/galafarm/gala/proto/gala/v1"
+	"golang.org/x/sys/unix"
+)
+
+// spawn starts the worker of a runtime directory in its own session: no
+// terminal, no group and no pipe ties it to this agent.
+func spawn(worker string, dir runDir, a *galav1.Assignment) (*process, error) {
+	log, err := os.OpenFile(dir.path(fileLog), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("open worker log: %w", err)
+	}
+	defer log.Close()
+	cmd := exec.Command(worker, "run", "--dir", string(dir))
+	cmd.Dir = string(dir)
+	cmd.Env = workerEnv(os.Environ(), a.GetDevice())
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start worker: %w", err)
+	}
+	restrain(cmd.Process.Pid)
+	return adoptChild(cmd, dir)
+}
+
+// adoptChild records who the child is, for the next agent. A child that cannot
+// be recorded or watched is not left running.
+func adoptChild(cmd *exec.Cmd, dir runDir) (*process, error) {
+	p, err := openProcess(cmd.Process.Pid, cmd)
+	if err != nil {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		return nil, err
+	}
+	id, err := identify(p.pid)
+	if err == nil {
+		err = dir.writeJSON(fileProcess, id)
+	}
+	if err != nil {
+		_ = p.signal(syscall.SIGKILL)
+		p.reap()
+		return nil, err
+	}
+	return p, nil
+}
+
+// restrain makes the kernel prefer a worker to its agent when memory runs out,
+// and keeps core files of gigabytes off the disk. Best effort: a worker runs
+// without it as well.
+func restrain(pid int) {
+	_ = os.WriteFile(fmt.Sprintf("/proc/%d/oom_score_adj", pid), []byte("300"), 0)
+	_ = unix.Prlimit(pid, unix.RLIMIT_CORE, &unix.Rlimit{}, nil)
+}
+
+// passed are the variables that a worker may inherit, by name or prefix: what
+// loaders, TLS and proxies need, and nothing of whoever started the agent.
+var passed = []string{
+	"LD_LIBRARY_PATH=", "SSL_CERT_FILE=", "SSL_CERT_DIR=", "TZ=", "TMPDIR=", "NVIDIA_", "GALA_WORKER_",
+	"HTTP_PROXY=", "HTTPS_PROXY=", "NO_PROXY=", "http_proxy=", "https_proxy=", "no_proxy=",
+}
+
+// workerEnv shows the worker the one device of its assignment.
+func workerEnv(environ []string, device string) []string {
+	if device == "cpu" {
+		device = ""
+	}
+	env := []string{"LANG=C.UTF-8", "CUDA_VISIBLE_DEVICES=" + device}
+	for _, v := range environ {
+		for _, p := range passed {
+			if strings.HasPrefix(v, p) {
+				env = append(env, v)
+				break
+			}
+		}
+	}
+	return env
+}

@@ -1,0 +1,150 @@
+package supervisor
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	galav1 "github.com/galafarm/gala/proto/gala/v1"
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
+)
+
+// rewatch is the pause before a broken Watch is opened again. The process
+// itself is watched by its pidfd.
+const rewatch = 250 * time.Millisecond
+
+// watch greets the worker and then listens to it until the run is over.
+func (r *run) watch(ctx context.Context, conn *grpc.ClientConn) {
+	w := galav1.NewWorkerClient(conn)
+	if !r.greet(ctx, w) {
+		return
+	}
+	for ctx.Err() == nil {
+		if err := r.listen(ctx, w); err != nil && ctx.Err() == nil {
+			r.log.Warn("watch worker", "error", err)
+		}
+		sleep(ctx, rewatch)
+	}
+}
+
+func (r *run) greet(ctx context.Context, w galav1.WorkerClient) bool {
+	deadline, cancel := context.WithTimeout(ctx, r.env.limits.Ready)
+	defer cancel()
+	answer, err := greet(deadline, w, r.spec)
+	switch {
+	case ctx.Err() != nil:
+		return false
+	case err != nil && deadline.Err() != nil:
+		r.request(newStop(causeStartTimeout, fmt.Sprintf("it was not ready within %s", r.env.limits.Ready)))
+		return false
+	case err != nil:
+		r.request(newStop(causeStartTimeout, err.Error()))
+		return false
+	}
+	r.mu.Lock()
+	r.ready = true
+	r.mu.Unlock()
+	r.log.Info("worker ready", "version", answer.GetVersion())
+	return true
+}
+
+func (r *run) listen(ctx context.Context, w galav1.WorkerClient) error {
+	stream, err := w.Watch(ctx, &galav1.WatchRequest{}, grpc.WaitForReady(true))
+	if err != nil {
+		return err
+	}
+	for {
+		m, err := stream.Recv()
+		if err != nil {
+			return err
+		}
+		r.take(m)
+		if m.GetOutcome() != nil {
+			return r.linger(ctx)
+		}
+	}
+}
+
+// take passes what the worker said upward.
+func (r *run) take(m *galav1.WatchResponse) {
+	r.mu.Lock()
+	fresh := m.GetProposal() != nil && !proto.Equal(m.GetProposal(), r.proposal)
+	r.proposal = m.GetProposal()
+	r.word = m.GetOutcome()
+	if m.GetStatus() != nil {
+		r.status = m.GetStatus()
+	}
+	r.mu.Unlock()
+	// An outcome is reported when the process is gone, never before.
+	if m.GetStatus() != nil {
+		r.env.reports.Report(r.newReport(m.GetStatus(), nil))
+	}
+	if fresh {
+		r.env.reports.Propose(&galav1.AnchorProposal{
+			Assignment: r.spec.GetId(), Job: r.spec.GetJob(), Epoch: r.spec.GetEpoch(), Anchor: m.GetProposal(),
+		})
+	}
+}
+
+// linger bounds the time between a worker's last word and its end.
+func (r *run) linger(ctx context.Context) error {
+	if sleep(ctx, r.env.limits.Linger) {
+		r.request(newStop(causeNow, "it told its outcome but did not exit"))
+	}
+	<-ctx.Done()
+	return nil
+}
+
+// answer hands the scheduler's anchors to the worker until it takes them.
+func (r *run) answer(ctx context.Context, conn *grpc.ClientConn) {
+	w := galav1.NewWorkerClient(conn)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case a := <-r.anchors:
+			r.setAnchor(ctx, w, a)
+		}
+	}
+}
+
+func (r *run) setAnchor(ctx context.Context, w galav1.WorkerClient, a *galav1.Anchor) {
+	for ctx.Err() == nil && len(r.anchors) == 0 {
+		deadline, cancel := context.WithTimeout(ctx, r.env.limits.Ready)
+		_, err := w.SetAnchor(deadline, &galav1.SetAnchorRequest{Anchor: a}, grpc.WaitForReady(true))
+		cancel()
+		if err == nil {
+			return
+		}
+		r.log.Warn("set anchor", "error", err)
+		sleep(ctx, rewatch)
+	}
+}
+
+// offer keeps the newest decision only.
+func (r *run) offer(a *galav1.Anchor) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	select {
+	case <-r.anchors:
+	default:
+	}
+	r.anchors <- a
+}
+
+func newStop(c cause, reason string) stopRecord {
+	return stopRecord{Cause: c, Reason: reason, At: time.Now()}
+}
+
+// sleep says whether the time went by before ctx ended.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}
