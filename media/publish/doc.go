@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/url"
+	"path"
 	"path/filepath"
 
 	"github.com/galafarm/gala/media"
@@ -44,10 +45,23 @@ func Open(dest string, epoch uint64) (media.Sink, error) {
 	return nil, fmt.Errorf("destination %q: %w", u.Redacted(), ErrDestination)
 }
 
+// ErrKept: another copy of a segment was there first, differs, and stays. Read
+// it back, or delete it first.
+var ErrKept = errors.New("a different segment of this name was there first and stays")
+
+// immutable tells objects that are written once: media and init segments. The
+// first complete one wins.
+func immutable(name string) bool {
+	switch path.Ext(name) {
+	case ".m4s", ".mp4":
+		return true
+	}
+	return false
+}
+
 func checkPath(p string) error {
 	if !fs.ValidPath(p) || p == "." {
 		return fmt.Errorf("%q: %w", p, ErrPath)
 	}
 	return nil
 }
-

@@ -21,6 +21,13 @@ import (
 // a refusal.
 const EpochHeader = "Gala-Epoch"
 
+// duplicateHeader is how the farm's origin tells that a segment was there
+// already; the value says that the two differ.
+const (
+	duplicateHeader = "Gala-Duplicate"
+	keptFirst       = "kept-first"
+)
+
 // maxObject bounds what Get reads back: playlists and init segments.
 const maxObject = 64 << 20
 
@@ -119,6 +126,9 @@ func (h *HTTP) attempt(ctx context.Context, method, path string, body []byte) ([
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode/100 == 2 {
+		if resp.Header.Get(duplicateHeader) == keptFirst {
+			return nil, backoff.Permanent(ErrKept)
+		}
 		return io.ReadAll(io.LimitReader(resp.Body, maxObject))
 	}
 	// Reading the rest keeps the connection.
