@@ -11,7 +11,7 @@ die() { say "$*"; exit 1; }
 table() {
     cat <<'END'
 build gcc            gcc         C compiler, for FFmpeg and cgo
-build g++            g++         C++ compiler, to link x265
+build g++            g++         C++ compiler, that FFmpeg's configure asks for
 build libc6-dev      -           C headers
 build make           make        builds FFmpeg
 build pkg-config     pkg-config  finds the libraries
@@ -23,7 +23,6 @@ build curl           curl        downloads the sources where the distribution ha
 build ca-certificates -          trust for https downloads
 build libx264-dev    -           H.264 on the CPU
 build libx265-dev    -           HEVC on the CPU
-build libnuma-dev    -           needed by x265
 build libsvtav1enc-dev -         AV1 on the CPU
 build libdav1d-dev   -           reads AV1
 build libopus-dev    -           Opus

@@ -32,7 +32,7 @@ fi
 
 # OpenSSL 3 is Apache-2.0, which the (L)GPL allows from version 3 on.
 flags=(--enable-version3 --disable-everything --disable-autodetect --disable-doc --disable-ffplay --disable-debug
-    --enable-static --disable-shared --enable-pic --pkg-config-flags=--static)
+    --enable-static --disable-shared --enable-pic)
 wanted=() # components as config_components.h names them, to check afterwards
 [ "$license" = lgpl ] || flags+=(--enable-gpl)
 while read -r kind names; do
@@ -52,8 +52,8 @@ while read -r kind names; do
     done
 done <"$here/ffmpeg.configure"
 
-# A static FFmpeg is compiled against the distribution's libraries, so that their versions belong to the key: after an
-# upgrade of Debian the old archive would not link any more.
+# FFmpeg itself is static, the codec libraries are the distribution's shared ones. So their versions belong to the key:
+# after an upgrade of Debian the old archive would not link any more.
 key=$({
     echo "recipe $recipe $license nv-codec-headers $headers $(uname -m)"
     echo "${flags[@]}"
@@ -130,12 +130,16 @@ debian_source() { # name version-prefix target-directory
         awk '/\/debian\/?$/ {print; exit}')
     [ -n "$mirror" ] || return 1
     mkdir -p "$state/lists/partial" "$state/cache/archives/partial" "$state/parts" "$3"
-    apt=(-qq -o Dir::Etc::SourceList="$state/sources" -o Dir::Etc::SourceParts="$state/parts"
+    # A mirror that was frozen for reproducible builds is fine: what it serves is signed, and old on purpose.
+    apt=(-qq -o Acquire::Check-Valid-Until=false -o Dir::Etc::SourceList="$state/sources" -o Dir::Etc::SourceParts="$state/parts"
         -o Dir::State::Lists="$state/lists" -o Dir::Cache="$state/cache" -o APT::Sandbox::User="$(id -un)"
         -o Acquire::Languages=none -o Debug::NoLocking=1)
     for suite in sid testing; do
         echo "deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $suite main" >"$state/sources"
-        apt-get "${apt[@]}" update >>"$log" 2>&1 || continue
+        if [ ! -e "$state/$suite" ]; then
+            apt-get "${apt[@]}" update >>"$log" 2>&1 || continue
+            touch "$state/$suite"
+        fi
         version=$(apt-cache "${apt[@]}" showsrc --only-source "$1" 2>>"$log" |
             sed -n "s/^Version: \(\([0-9]*:\)\?$2.*\)/\1/p" | head -1)
         [ -n "$version" ] || continue
@@ -155,19 +159,7 @@ download() { # url file
     fi
 }
 
-# A release of the series that ffmpeg.sources does not list is good when FFmpeg's release key signed it.
-signed_upstream() { # tarball url
-    local home=$work/gpg
-    command -v gpg >/dev/null || return 1
-    mkdir -m 700 "$home"
-    download https://ffmpeg.org/ffmpeg-devel.asc "$home/key.asc" && download "$2.asc" "$home/sig.asc" || return 1
-    gpg --homedir "$home" --batch --quiet --import "$home/key.asc" 2>>"$log"
-    gpg --homedir "$home" --batch --status-fd 1 --verify "$home/sig.asc" "$1" 2>>"$log" |
-        grep -q '^\[GNUPG:\] VALIDSIG .*FCF986EA15E6E293A5644F10B4322F04D67658D8'
-}
-
 fetch_ffmpeg() { # sets tarball and version
-    local release url
     say "fetching the source of FFmpeg $series"
     for tarball in "$cache"/src/ffmpeg-"$series".*.tar.xz; do # of an earlier build
         if [ -f "$tarball" ] && version=$(listed ffmpeg "$tarball"); then return; fi
@@ -180,17 +172,15 @@ fetch_ffmpeg() { # sets tarball and version
             return
         done
     fi
-    say "not to be had from Debian, trying ffmpeg.org"
-    for release in $(seq 2 9) 1; do
-        url=https://ffmpeg.org/releases/ffmpeg-$series.$release.tar.xz
-        tarball=$work/ffmpeg-$series.$release.tar.xz
-        download "$url" "$tarball" || continue
-        if version=$(listed ffmpeg "$tarball") || { signed_upstream "$tarball" "$url" && version=$series.$release; }; then
+    say "not to be had from Debian, trying ffmpeg.org" # which keeps all releases: the pinned one is there
+    tarball=$work/ffmpeg-$pinned.tar.xz
+    if download "https://ffmpeg.org/releases/ffmpeg-$pinned.tar.xz" "$tarball"; then
+        if version=$(listed ffmpeg "$tarball"); then
             keep
             return
         fi
-        say "ffmpeg-$series.$release.tar.xz is neither listed in ffmpeg.sources nor signed by FFmpeg's key: not used"
-    done
+        say "its checksum is not listed in ffmpeg.sources: not used"
+    fi
     die "no source of FFmpeg $series was to be had (log: $log). Put ffmpeg-$pinned.tar.xz into $cache/src and run again"
 }
 keep() { mv "$tarball" "$cache/src/ffmpeg-$version.tar.xz" && tarball=$cache/src/ffmpeg-$version.tar.xz; }
