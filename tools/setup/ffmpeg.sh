@@ -104,6 +104,7 @@ if ! flock -n 9; then
     if built; then exit; fi
 fi
 
+rm -rf "$cache"/ffmpeg/.build.* # of a build that was killed: the lock says that none is running
 work=$(mktemp -d "$cache/ffmpeg/.build.XXXXXX")
 log=$cache/ffmpeg/build-$key.log
 trap 'rm -rf "$work"' EXIT
