@@ -106,10 +106,11 @@ func audioConfig(codec string, extradata []byte) (config, error) {
 	case "aac":
 		return aacConfig(extradata)
 	case "opus":
-		return boxConfig("Opus", "Opus", "dOps", extradata)
-	case "ac3":
+		// The sample entry is Opus, but players know the codec in lower case.
+		return boxConfig("Opus", "opus", "dOps", extradata)
+	case "ac-3":
 		return boxConfig("ac-3", "ac-3", "dac3", extradata)
-	case "eac3":
+	case "ec-3":
 		return boxConfig("ec-3", "ec-3", "dec3", extradata)
 	}
 	return config{}, fmt.Errorf("audio codec %q: %w", codec, ErrConfig)

@@ -11,7 +11,9 @@ type Micros int64
 
 // Between is the time from tick a to tick b. Both ends are rounded on their
 // own, so the durations of a playlist add up to its true length.
-func Between(a, b, timescale int64) Micros { return Micros(micros(b, timescale) - micros(a, timescale)) }
+func Between(a, b, timescale int64) Micros {
+	return Micros(micros(b, timescale) - micros(a, timescale))
+}
 
 // micros is v/timescale in microseconds, rounded to nearest; v >= 0.
 func micros(v, timescale int64) int64 {

@@ -2,8 +2,12 @@ package publish
 
 import (
 	"context"
+	"errors"
 	"sync"
 )
+
+// ErrClosed: the lane takes nothing more.
+var ErrClosed = errors.New("lane is closed")
 
 // Lane carries items to one taker in order, on a goroutine of its own: Run.
 // While the taker is slow the lane fills; then a live lane drops its oldest
@@ -35,7 +39,10 @@ func NewLane[T any](size int, take func(ctx context.Context, item T, more bool) 
 // the lane, or the context's.
 func (l *Lane[T]) Send(ctx context.Context, item T) error {
 	for {
-		sent, room, err := l.offer(item)
+		gone, sent, room, err := l.offer(item)
+		if len(gone) > 0 {
+			l.dropped(gone[0])
+		}
 		if sent || err != nil {
 			return err
 		}
@@ -48,22 +55,22 @@ func (l *Lane[T]) Send(ctx context.Context, item T) error {
 	}
 }
 
-func (l *Lane[T]) offer(item T) (sent bool, room <-chan struct{}, err error) {
+// offer queues the item if it may; gone is what had to make room for it.
+func (l *Lane[T]) offer(item T) (gone []T, sent bool, room <-chan struct{}, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed {
-		return false, nil, l.failure()
+		return nil, false, nil, l.failure()
 	}
 	if len(l.queue) >= l.size {
 		if l.dropped == nil {
-			return false, l.room, nil
+			return nil, false, l.room, nil
 		}
-		l.dropped(l.queue[0])
-		l.queue = l.queue[1:]
+		gone, l.queue = l.queue[:1:1], l.queue[1:]
 	}
 	l.queue = append(l.queue, item)
 	l.notify()
-	return true, nil, nil
+	return gone, true, nil, nil
 }
 
 // failure is why nothing more can be sent.
@@ -71,7 +78,7 @@ func (l *Lane[T]) failure() error {
 	if l.err != nil {
 		return l.err
 	}
-	return context.Canceled
+	return ErrClosed
 }
 
 func (l *Lane[T]) notify() {

@@ -1,0 +1,96 @@
+package packager
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"github.com/galafarm/gala/ladders"
+	"github.com/galafarm/gala/media"
+	"github.com/galafarm/gala/media/hls"
+)
+
+const masterName = "master.m3u8"
+
+// output is one sink and its multivariant playlist.
+type output struct {
+	p    *Packager
+	name string
+	sink media.Sink
+	// mu keeps the takers from writing the playlist at the same time.
+	mu   sync.Mutex
+	done bool
+}
+
+// listed is called by takers after each playlist: the one that completes the
+// set writes the multivariant playlist. What fails is tried again with the
+// next segment.
+func (o *output) listed(ctx context.Context) {
+	if !o.p.spec.WritesManifest {
+		return
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.done || !o.complete() {
+		return
+	}
+	if err := o.putMaster(ctx, false); err != nil {
+		o.p.log.Warn("multivariant playlist not written", "output", o.name, "error", err)
+		o.p.events(Event{Kind: Trouble, Output: o.name, At: o.p.now(), Segment: -1, Err: err})
+		return
+	}
+	o.done = true
+}
+
+// complete tells whether every rendition has a playlist here.
+func (o *output) complete() bool {
+	return !slices.ContainsFunc(o.p.order, func(t *track) bool { return !t.takerOf(o).ready() })
+}
+
+func (t *track) takerOf(o *output) *taker {
+	i := slices.IndexFunc(t.takers, func(k *taker) bool { return k.out == o })
+	return t.takers[i]
+}
+
+func (o *output) putMaster(ctx context.Context, measured bool) error {
+	return o.sink.Put(ctx, masterName, o.master(measured).Encode())
+}
+
+// master lists every rendition that has a segment here: with the declared
+// rates, or at a clip's end with what was measured.
+func (o *output) master(measured bool) hls.Master {
+	var present []ladders.Rendition
+	for _, t := range o.p.order {
+		if r, ok := t.takerOf(o).described(measured); ok {
+			present = append(present, r)
+		}
+	}
+	return o.p.master(present, func(r *ladders.Rendition) hls.Rates {
+		if k := o.p.tracks[r.Name].takerOf(o); measured {
+			return k.iframeRates()
+		}
+		// An upper bound: an I-frame is part of a segment.
+		return hls.Rates{Peak: r.Bandwidth, Average: r.AverageBandwidth}
+	})
+}
+
+// described is the rendition as it came out; ok is false while it has no segment.
+func (k *taker) described(measured bool) (r ladders.Rendition, ok bool) {
+	r = k.t.rendition
+	if opened := k.t.opened.Load(); opened != nil {
+		r.Codecs = opened.init.Codecs
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if measured {
+		rates := k.list.Rates()
+		r.Bandwidth, r.AverageBandwidth = rates.Peak, rates.Average
+	}
+	return r, len(k.list.Segments) > 0
+}
+
+func (k *taker) iframeRates() hls.Rates {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.list.IFrameRates()
+}

@@ -1,0 +1,124 @@
+package packager
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/galafarm/gala/ladders"
+	"github.com/galafarm/gala/media"
+	"github.com/galafarm/gala/media/cmaf"
+)
+
+// track is one rendition on its way in.
+type track struct {
+	p         *Packager
+	rendition ladders.Rendition
+	takers    []*taker // one per sink
+
+	mu   sync.Mutex // held through Write: packets come one by one
+	pace pace
+	asm  *assembler
+	// opened is read by takers while a writer waits for them.
+	opened atomic.Pointer[opened]
+}
+
+// opened is the decoder configuration in force.
+type opened struct {
+	init cmaf.Init
+	cfg  media.CodecConfig
+}
+
+// configure opens the rendition, or changes its decoder configuration between
+// two segments.
+func (t *track) configure(cfg media.CodecConfig) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	init, err := t.initSegment(cfg)
+	if err != nil {
+		return encoderError(t.rendition.Name, err)
+	}
+	if t.asm == nil {
+		if t.pace, err = newPace(t.p.spec.Grid, t.rendition, cfg.FrameSize); err != nil {
+			return encoderError(t.rendition.Name, err)
+		}
+		t.asm = t.assembler(init.Format)
+	} else if len(t.asm.frames) > 0 && init.Name != t.opened.Load().init.Name {
+		return encoderError(t.rendition.Name, fmt.Errorf("decoder configuration changed inside segment %d", t.asm.number))
+	}
+	t.opened.Store(&opened{init, cfg})
+	return nil
+}
+
+func (t *track) initSegment(cfg media.CodecConfig) (cmaf.Init, error) {
+	if t.rendition.Video != nil {
+		return cmaf.InitVideo(*t.rendition.Video, cfg, t.p.spec.Grid.Timescale)
+	}
+	return cmaf.InitAudio(*t.rendition.Audio, cfg)
+}
+
+// assembler begins where the job does: a clip at 0 or where it is resumed, a
+// live source at the first whole segment that comes.
+func (t *track) assembler(format string) *assembler {
+	a := &assembler{pace: t.pace, format: format, snap: t.p.spec.Live}
+	if t.p.spec.Resume {
+		a.number = t.p.spec.FirstSegment
+	}
+	return a
+}
+
+func (t *track) write(ctx context.Context, p media.Packet) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.asm == nil {
+		return encoderError(t.rendition.Name, fmt.Errorf("frame %d came before the decoder configuration", p.Index))
+	}
+	b, err := t.asm.add(p)
+	if err != nil {
+		return encoderError(t.rendition.Name, err)
+	}
+	return t.send(ctx, b)
+}
+
+// flush sends the short last segment. A live source that is stopped in the
+// middle of a GOP may leave an incomplete one: it is let go.
+func (t *track) flush(ctx context.Context, strict bool) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.asm == nil {
+		return nil
+	}
+	b, err := t.asm.flush()
+	if err != nil && strict {
+		return encoderError(t.rendition.Name, err)
+	}
+	return t.send(ctx, b)
+}
+
+func (t *track) send(ctx context.Context, b *batch) error {
+	if b == nil {
+		return nil
+	}
+	s, err := t.pace.encode(b, &t.opened.Load().init, t.p.spec.Live)
+	if err != nil {
+		return encoderError(t.rendition.Name, err)
+	}
+	var errs []error
+	for _, k := range t.takers {
+		if err := k.lane.Send(ctx, s); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return t.verdict(errs)
+}
+
+// verdict: a clip needs every sink, a live job any one, unless a successor has
+// taken over.
+func (t *track) verdict(errs []error) error {
+	err := firstFatal(errs)
+	if err == nil || t.p.spec.Live && len(errs) < len(t.takers) && !superseded(err) {
+		return nil
+	}
+	return err
+}
