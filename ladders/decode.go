@@ -57,14 +57,15 @@ func (v value) fail(format string, args ...any) {
 	v.d.at(v.node.GetToken(), v.path, format, args...)
 }
 
-// mapping reads a mapping whose keys must be among keys, each at most once.
+// mapping reads a mapping whose keys must be among keys, each at most once. It
+// gives nil for what is no mapping.
 func (v value) mapping(keys []key) given {
-	got := given{}
 	m, ok := v.node.(ast.MapNode)
 	if !ok {
 		v.fail("is %s, want a mapping with the keys %s", describe(v.node), names(keys))
-		return got
+		return nil
 	}
+	got := given{}
 	for entries := m.MapRange(); entries.Next(); {
 		v.entry(keys, got, entries.Key(), entries.Value())
 	}
@@ -106,6 +107,9 @@ func (v value) list(limit int, read func(i int, item value)) {
 
 // require reports each key of names that the mapping lacks.
 func (g given) require(in value, names ...string) {
+	if g == nil {
+		return
+	}
 	for _, name := range names {
 		if _, ok := g[name]; !ok {
 			in.d.at(firstToken(in.node), in.path, "the key %q is missing", name)

@@ -55,10 +55,10 @@ func (f *fitter) fit(rungs []fitted) []fitted {
 		}
 	}
 	slices.SortStableFunc(above, func(a, b fitted) int { return a.scale.Cmp(b.scale) })
-	if !slices.ContainsFunc(taken, func(r fitted) bool { return r.rung.Upscale && above1(r.scale) }) {
-		taken = f.reduce(taken, above, wanted)
+	if slices.ContainsFunc(taken, func(r fitted) bool { return above1(r.scale) }) {
+		wanted = 0 // an upscaled rung is the top already
 	}
-	return f.collapse(taken)
+	return f.collapse(f.reduce(taken, above, wanted))
 }
 
 func above1(r *big.Rat) bool { return r.Cmp(big.NewRat(1, 1)) > 0 }

@@ -61,7 +61,7 @@ func (r rungSet) video(row value) VideoRung {
 
 // checkVideo compares a rung's keys and fills in what it leaves out.
 func checkVideo(row value, got given, v *VideoRung) {
-	if n := got.count("height", "width", "size"); n != 1 {
+	if n := got.count("height", "width", "size"); got != nil && n != 1 {
 		row.d.at(firstToken(row.node), row.path, "give exactly one of height (720), width (1280) and size (1280x720); %d are given", n)
 	}
 	checkProfile(got, v)
