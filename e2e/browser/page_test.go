@@ -2,6 +2,7 @@ package browser
 
 import (
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -10,57 +11,243 @@ import (
 )
 
 var (
-	desktopLight = Look{Width: 1360, Height: 900}
-	desktopDark  = Look{Width: 1360, Height: 900, Dark: true}
-	phoneLight   = Look{Width: 390, Height: 844}
-	phoneDark    = Look{Width: 390, Height: 844, Dark: true}
+	desktop     = Look{Width: 1360, Height: 900}
+	desktopDark = Look{Width: 1360, Height: 900, Dark: true}
+	phone       = Look{Width: 390, Height: 844}
+	phoneDark   = Look{Width: 390, Height: 844, Dark: true}
 )
 
-func TestOverviewShowsJobsAndFleet(t *testing.T) {
-	b := startBrowser(t)
-	f := newFarm(t, busy())
-	p := open(t, b, f.URL, desktopLight)
-	if _, err := p.WaitFor(within(t, 20*time.Second), "the feed", func(s State) bool { return s.Feed.Jobs == 6 }); err != nil {
-		t.Fatal(err)
-	}
-	if err := p.WaitEval(within(t, 5*time.Second), "cards", `document.querySelectorAll("article.card").length === 4`); err != nil {
-		t.Fatal(err)
-	}
-	for name, look := range map[string]Look{"overview-light": desktopLight, "overview-dark": desktopDark, "overview-phone": phoneLight, "overview-phone-dark": phoneDark} {
-		shoot(t, p, name, look)
+func shootAll(t *testing.T, p *Page, name string) {
+	t.Helper()
+	for suffix, look := range map[string]Look{"light": desktop, "dark": desktopDark, "phone": phone, "phone-dark": phoneDark} {
+		shoot(t, p, name+"-"+suffix, look)
 	}
 }
 
-func TestVODLadderPlaysAndSwitchesBothWays(t *testing.T) {
-	b := startBrowser(t)
-	f := newFarm(t, dashboard.View{})
-	makeLadder(t, filepath.Join(f.root, "clip"), 30)
+// wantSmooth is what a viewer wants: no stall and no error event.
+func wantSmooth(t *testing.T, s State) {
+	t.Helper()
+	if len(s.Errors) != 0 || s.Stalls != 0 {
+		t.Errorf("playback had %d stalls and the errors %+v, want none", s.Stalls, s.Errors)
+	}
+}
+
+func playing(after float64) func(State) bool {
+	return func(s State) bool { return s.Status == "playing" && s.CurrentTime > after }
+}
+
+func TestOverviewShowsJobsAndFleet(t *testing.T) {
+	f := newFarm(t, busy())
+	p := open(t, startBrowser(t), f.URL, desktop)
+	ctx := within(t, 20*time.Second)
+	if _, err := p.WaitFor(ctx, "the feed", func(s State) bool { return s.Feed.Jobs == 6 && s.Feed.Agents == 3 }); err != nil {
+		t.Fatal(err)
+	}
+	for what, expression := range map[string]string{
+		"a card for every active job": `document.querySelectorAll("article.card").length === 4`,
+		"a line for every ended job":  `document.querySelectorAll("a.line").length === 2`,
+		"the reason of a waiting job": `document.body.textContent.includes("Waits for a device")`,
+		"the advice of a failed job":  `document.body.textContent.includes("Give the farm a decrypted file.")`,
+		"an agent that is gone":       `document.querySelector(".agent .dot.bad").textContent === "laptop"`,
+		"what is wrong with a device": `document.body.textContent.includes("it has no encoder")`,
+		"the late rung of a live job": `document.querySelector(".rung.late th").textContent.startsWith("360p")`,
+		"the progress of a file":      `document.querySelector(".progress").textContent.includes("43 %")`,
+	} {
+		if err := p.WaitEval(ctx, what, expression); err != nil {
+			t.Error(err)
+		}
+	}
+	shootAll(t, p, "overview")
+	if err := p.Relook(phone); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.WaitEval(ctx, "a page no wider than a phone", `document.documentElement.scrollWidth <= innerWidth`); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestEmptyFarmSaysWhatToDo(t *testing.T) {
+	p := open(t, startBrowser(t), newFarm(t, dashboard.View{}).URL, desktop)
+	ctx := within(t, 20*time.Second)
+	for what, text := range map[string]string{"a first job": "gala live submit", "a missing agent": "No agent is attached"} {
+		if err := p.WaitEval(ctx, what, `document.body.textContent.includes("`+text+`")`); err != nil {
+			t.Error(err)
+		}
+	}
+	shootAll(t, p, "empty")
+}
+
+func TestPageIsRightAfterItsConnectionWasLost(t *testing.T) {
+	f := newFarm(t, dashboard.View{Jobs: []*galav1.Job{onAir()}})
+	p := open(t, startBrowser(t), f.URL, desktop)
+	ctx := within(t, 30*time.Second)
+	before, err := p.WaitFor(ctx, "the feed", func(s State) bool { return s.Feed.Jobs == 1 })
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.CloseClientConnections()
+	f.put(queued())
+	if _, err := p.WaitFor(ctx, "what changed meanwhile", func(s State) bool {
+		return s.Feed.Connections > before.Feed.Connections && s.Feed.Jobs == 2
+	}); err != nil {
+		t.Fatal(err)
+	}
+	cancelled := job("replay-119", galav1.JobKind_JOB_KIND_VOD, galav1.JobState_JOB_STATE_CANCELLED, "Cancelled by an operator.")
+	cancelled.Revision = 2
+	f.put(cancelled)
+	if err := p.WaitEval(ctx, "the change after it", `document.querySelector("a.line.cancelled") !== null`); err != nil {
+		t.Error(err)
+	}
+}
+
+func clipJob() *galav1.Job {
 	j := done()
-	j.Spec.Id, j.Renditions = "clip", []*galav1.RenditionStatus{
-		status(video("360p", 640, 360, 900_000), 880_000, 9, 14, time.Minute), status(video("180p", 320, 180, 250_000), 260_000, 9, 14, time.Minute), status(audio("stereo"), 96_000, 9, 14, time.Minute)}
-	f.put(j)
-	p := open(t, b, f.URL+"/?job=clip", desktopLight)
+	j.Spec.Id, j.Outputs = "clip", nil
+	j.Renditions = []*galav1.RenditionStatus{
+		status(video("360p", 640, 360, 900_000), 880_000, 9, 14, time.Minute),
+		status(video("180p", 320, 180, 250_000), 260_000, 9, 14, time.Minute),
+		status(audio("stereo"), 96_000, 9, 14, time.Minute),
+	}
+	return j
+}
+
+func TestFileLadderPlaysAndSwitchesBothWays(t *testing.T) {
+	f := newFarm(t, dashboard.View{Jobs: []*galav1.Job{clipJob()}})
+	makeLadder(t, filepath.Join(f.root, "clip"), 30)
+	p := open(t, startBrowser(t), f.URL+"/?job=clip", desktop)
 	ctx := within(t, 60*time.Second)
-	s, err := p.WaitFor(ctx, "two seconds of playback", func(s State) bool { return s.Status == "playing" && s.CurrentTime > 2 })
+	s, err := p.WaitFor(ctx, "two seconds of playback", playing(2))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(s.Levels) != 2 || s.Levels[0].Name != "180p" || s.Levels[1].Name != "360p" {
-		t.Fatalf("levels %+v", s.Levels)
+		t.Fatalf("levels %+v, want 180p and 360p", s.Levels)
 	}
 	for _, level := range []int{0, 1, 0} {
 		if s, err = p.SwitchTo(ctx, level); err != nil {
 			t.Fatal(err)
 		}
 	}
-	at := s.CurrentTime
-	if s, err = p.WaitFor(ctx, "playback after the switches", func(s State) bool { return s.CurrentTime > at+2 }); err != nil {
+	if s, err = p.WaitFor(ctx, "playback after the switches", playing(s.CurrentTime+2)); err != nil {
 		t.Fatal(err)
 	}
-	if len(s.Errors) != 0 || s.Stalls != 0 {
-		t.Errorf("stalls %d, errors %+v", s.Stalls, s.Errors)
+	wantSmooth(t, s)
+	shootAll(t, p, "job")
+}
+
+// The level is picked with the rungs of the picture and with the keyboard.
+func TestLevelIsPickedByClickAndByKey(t *testing.T) {
+	f := newFarm(t, dashboard.View{Jobs: []*galav1.Job{clipJob()}})
+	makeLadder(t, filepath.Join(f.root, "clip"), 30)
+	p := open(t, startBrowser(t), f.URL+"/?job=clip", desktop)
+	ctx := within(t, 60*time.Second)
+	if _, err := p.WaitFor(ctx, "playback", playing(0.5)); err != nil {
+		t.Fatal(err)
 	}
-	for name, look := range map[string]Look{"job-light": desktopLight, "job-dark": desktopDark, "job-phone": phoneLight, "job-phone-dark": phoneDark} {
-		shoot(t, p, name, look)
+	onScreen := func(level int) func(State) bool {
+		return func(s State) bool { return s.Level == level && !s.Auto }
+	}
+	steps := []struct {
+		what string
+		do   func() error
+		want func(State) bool
+	}{
+		{"a click on 180p", func() error { return p.Click(`tr[data-key="180p"] button`) }, onScreen(0)},
+		{"the key +", func() error { return p.Press("+") }, onScreen(1)},
+		{"the key -", func() error { return p.Press("-") }, onScreen(0)},
+		{"the key a", func() error { return p.Press("a") }, func(s State) bool { return s.Auto }},
+	}
+	for _, step := range steps {
+		if err := step.do(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := p.WaitFor(ctx, step.what, step.want); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := p.Click("a.back"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.WaitFor(ctx, "the list of jobs", func(s State) bool { return s.Job == "" && s.Status == "idle" }); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestLiveLadderIsWaitedForAndPlaysAtItsEdge(t *testing.T) {
+	live := job("event", galav1.JobKind_JOB_KIND_LIVE, galav1.JobState_JOB_STATE_STARTING, "A worker on studio-1 opens the source.")
+	f := newFarm(t, dashboard.View{Jobs: []*galav1.Job{live}})
+	p := open(t, startBrowser(t), f.URL+"/?job=event", desktop)
+	ctx := within(t, 90*time.Second)
+	if err := p.WaitEval(ctx, "words on what is waited for",
+		`/no master playlist yet/.test(overlay.textContent) && /opens the source/.test(overlay.textContent)`); err != nil {
+		t.Fatal(err)
+	}
+	shoot(t, p, "waiting-dark", desktopDark)
+	publishTo(t, f, "event", "", 30, 2*time.Second)
+	s, err := p.WaitFor(ctx, "playback", playing(3))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, level := range []int{0, 1} {
+		if s, err = p.SwitchTo(ctx, level); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if s, err = p.WaitFor(ctx, "playback after the switches", playing(s.CurrentTime+4)); err != nil {
+		t.Fatal(err)
+	}
+	wantSmooth(t, s)
+	if s.Latency == nil || *s.Latency > 8 {
+		t.Errorf("latency %v, want at most 4 segments of 2 s", s.Latency)
+	}
+	shoot(t, p, "live-light", desktop)
+}
+
+func TestFilePlaysFromItsBeginningWhileItIsEncoded(t *testing.T) {
+	growing := job("growing", galav1.JobKind_JOB_KIND_VOD, galav1.JobState_JOB_STATE_RUNNING, "Encoding.")
+	f := newFarm(t, dashboard.View{Jobs: []*galav1.Job{growing}})
+	publishTo(t, f, "growing", "EVENT", 20, 1200*time.Millisecond)
+	p := open(t, startBrowser(t), f.URL+"/?job=growing", desktop)
+	ctx := within(t, 90*time.Second)
+	s, err := p.WaitFor(ctx, "the first second", func(s State) bool { return s.CurrentTime > 0 && s.Status == "playing" })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.CurrentTime > 3 {
+		t.Errorf("playback began at %.1f s, want the beginning", s.CurrentTime)
+	}
+	if s, err = p.WaitFor(ctx, "the end", func(s State) bool { return s.Ended }); err != nil {
+		t.Fatal(err)
+	}
+	wantSmooth(t, s)
+	if s.CurrentTime < 19.5 {
+		t.Errorf("playback ended at %.1f s of 20", s.CurrentTime)
+	}
+}
+
+func TestFailedJobSaysWhyAndWhatToDo(t *testing.T) {
+	f := newFarm(t, dashboard.View{Jobs: []*galav1.Job{failed()}})
+	p := open(t, startBrowser(t), f.URL+"/?job=upload-55", desktop)
+	ctx := within(t, 20*time.Second)
+	if err := p.WaitEval(ctx, "the error in words", `/encrypted/.test(overlay.textContent) && /decrypted file/.test(overlay.textContent)`); err != nil {
+		t.Error(err)
+	}
+	shoot(t, p, "failed-light", desktop)
+}
+
+// The page asks nothing of another host: a farm may be on a closed network.
+func TestPageAsksOnlyItsOwnHost(t *testing.T) {
+	f := newFarm(t, dashboard.View{Jobs: []*galav1.Job{clipJob()}})
+	makeLadder(t, filepath.Join(f.root, "clip"), 4)
+	p := open(t, startBrowser(t), f.URL+"/?job=clip", desktop)
+	if _, err := p.WaitFor(within(t, 30*time.Second), "playback", playing(1)); err != nil {
+		t.Fatal(err)
+	}
+	for _, request := range p.Requests() {
+		// The browser's own controls draw their icons from data URLs.
+		own := strings.HasPrefix(request, f.URL) || strings.HasPrefix(request, "blob:"+f.URL) || strings.HasPrefix(request, "data:image/")
+		if !own {
+			t.Errorf("the page asked for %s", request)
+		}
 	}
 }

@@ -6,7 +6,7 @@ const dash = "–";
 export function bits(n) {
   if (!(n > 0)) return dash;
   if (n < 999_500) return `${Math.round(n / 1000)} kb/s`;
-  return `${(n / 1e6).toFixed(n < 9.95e6 ? 2 : 1)} Mb/s`;
+  return `${(n / 1e6).toFixed(n < 9.95e6 ? 2 : n < 99.5e6 ? 1 : 0)} Mb/s`;
 }
 
 export function rate(n) {

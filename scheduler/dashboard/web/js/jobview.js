@@ -4,7 +4,6 @@
 import { copyable, h } from "./dom.js";
 import * as f from "./format.js";
 import { rungs } from "./ladder.js";
-import { health } from "./healthview.js";
 import { masterOf } from "./model.js";
 import { facts, pill, progress } from "./overview.js";
 
@@ -54,26 +53,24 @@ function fromLevels(levels, job) {
   return { ...(job ?? { kind: "vod", state: "done", ended: true }), renditions };
 }
 
-export { health };
-
-export function details(id, job, now) {
+export function details(job, now) {
   return [
-    outputs(id, job),
     job ? sourcePanel(job) : null,
     job?.placements.length ? placements(job) : null,
     job?.events.length ? events(job, now) : null,
   ];
 }
 
-function outputs(id, job) {
+export function outputs(id, job) {
   const master = job ? masterOf(job) : `${location.origin}/origin/${encodeURIComponent(id)}/master.m3u8`;
   const others = (job?.outputs ?? []).filter((o) => !sameTree(o, master));
-  return h("section", { class: "panel", "data-key": "outputs" },
+  return [
     h("h2", null, "Outputs"),
     h("dl", null,
       master ? [h("dt", null, "HLS"), h("dd", null, copyable(master, "HLS address"))] : null,
       others.map((o) => [h("dt", null, o.endsWith(".mpd") ? "DASH" : "Destination"), h("dd", null, copyable(o, "destination"))])),
-    h("p", { class: "quiet" }, copyable(`gala verify ${master ?? others[0] ?? ""}`, "verify command")));
+    h("p", { class: "quiet" }, copyable(`gala verify ${master ?? others[0] ?? ""}`, "verify command")),
+  ];
 }
 
 // The farm's own origin is named by the address that agents use; the page shows

@@ -13,16 +13,16 @@ const healthWords = {
 // button: {levelOf(rendition), current, auto, pick(level)}.
 export function rungs(job, now, player) {
   const top = Math.max(1, ...job.renditions.map((r) => r.bitrate || r.target));
-  return h("table", { class: player ? "rungs pick" : "rungs" },
+  return h("div", { class: "rungs-box" }, h("table", { class: player ? "rungs pick" : "rungs" },
     h("thead", null, h("tr", null,
       h("th", { scope: "col" }, "Rendition"),
-      h("th", { scope: "col", class: "wide" }, h("span", { class: "quiet" }, "Bit rate")),
+      h("th", { scope: "col", class: "wide" }, "Bit rate"),
       h("th", { scope: "col" }, "Frames"),
       h("th", { scope: "col" }, "Rate"),
       h("th", { scope: "col" }, "Speed"),
       h("th", { scope: "col" }, "Segment"),
       h("th", { scope: "col" }, "Age"))),
-    h("tbody", null, job.renditions.map((r) => rung(job, r, top, now, player))));
+    h("tbody", null, job.renditions.map((r) => rung(job, r, top, now, player)))));
 }
 
 function rung(job, r, top, now, player) {
@@ -37,10 +37,10 @@ function rung(job, r, top, now, player) {
     cell("Rate", r.kind === "video" ? f.fps(r.fps) : "–"),
     cell("Speed", f.speed(r.speed)),
     cell("Segment", r.lastSegment >= 0 ? `#${r.lastSegment}` : "–", r.late ? `${f.plural(r.late, "segment")} late` : null),
-    h("td", { "data-label": "Age", title: healthWords[state] }, age(job, r, state, now)));
+    h("td", { "data-label": "Age", title: healthWords[state] }, age(r, state, now)));
 }
 
-const cell = (label, text, title) => h("td", { "data-label": label, title }, text);
+const cell = (label, text, title) => h("td", { "data-label": label, title, class: text === "–" ? "none" : null }, text);
 
 function name(r, level, player, current) {
   const label = [h("strong", null, r.name), h("small", null, `${size(r)} ${codecName(r.codec)}`)];
@@ -51,8 +51,7 @@ function name(r, level, player, current) {
   }, label, current ? h("span", { class: "tag now" }, "playing") : null);
 }
 
-function age(job, r, state, now) {
-  if (state === "rest") return f.plural(r.segments, "segment");
-  if (!r.lastSegmentAt) return "–";
+function age(r, state, now) {
+  if (state === "rest" || !r.lastSegmentAt) return h("span", { class: "dot rest" }, healthWords[state]);
   return h("span", { class: `dot ${state}` }, f.seconds((now - r.lastSegmentAt) / 1000));
 }

@@ -40,7 +40,7 @@ function card(job, now) {
         pill(job)),
       h("p", { class: "facts" }, facts(job, now))),
     h("p", { class: "reason" }, job.reason),
-    job.kind === "vod" ? progress(job) : null,
+    job.kind === "vod" && job.renditions.length ? progress(job) : null,
     job.renditions.length ? rungs(job, now) : null);
 }
 
