@@ -1,0 +1,97 @@
+package verify
+
+import (
+	"context"
+	"fmt"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Options say what to look at.
+type Options struct {
+	// Target is a directory (the tree, or one that holds exactly one), an
+	// http(s) URL of a tree, or either's master.m3u8.
+	Target string
+	// Against is a second tree that should be interchangeable with the first.
+	Against string
+	// Source is the file that the tree was made from.
+	Source string
+	// Decoder decodes; without one the decode rules are not applicable.
+	Decoder Decoder
+	// Parallel renditions at a time; 0 means 2.
+	Parallel int
+}
+
+// Run looks at everything and reports. It errs with ErrCannotLook when there
+// is nothing to judge; a broken rule is in the report, not an error.
+func Run(ctx context.Context, o Options) (Report, error) {
+	t, err := open(ctx, o.Target)
+	if err != nil {
+		return Report{}, err
+	}
+	b := newBook()
+	if err := t.look(ctx, b, o); err != nil {
+		return Report{}, err
+	}
+	t.judge(b)
+	if err := compare(ctx, b, t, o); err != nil {
+		return Report{}, err
+	}
+	if err := compareSource(ctx, b, t, o); err != nil {
+		return Report{}, err
+	}
+	return b.report(t), nil
+}
+
+// look reads the playlists and every segment of every rendition.
+func (t *tree) look(ctx context.Context, b *book, o Options) error {
+	if err := t.readPlaylists(ctx, b); err != nil {
+		return err
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(o.parallel())
+	for _, r := range t.renditions {
+		g.Go(func() error {
+			if err := t.walk(ctx, b, r, o.Decoder); err != nil {
+				return fmt.Errorf("rendition %s: %w", r.name, err)
+			}
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+func (o Options) parallel() int {
+	if o.Parallel > 0 {
+		return o.Parallel
+	}
+	return 2
+}
+
+// judge applies the rules that need more than one segment.
+func (t *tree) judge(b *book) {
+	for _, r := range t.renditions {
+		t.judgeTrack(b, r)
+	}
+	t.judgeAlignment(b)
+	t.judgeMaster(b)
+	t.judgeApple(b)
+}
+
+// Exit codes of `gala verify`.
+const (
+	ExitPasses     = 0
+	ExitBroken     = 1
+	ExitCannotLook = 2
+)
+
+// ExitCode is what the command ends with.
+func ExitCode(r Report, err error) int {
+	switch {
+	case err != nil:
+		return ExitCannotLook
+	case !r.OK():
+		return ExitBroken
+	}
+	return ExitPasses
+}
