@@ -207,13 +207,17 @@ fetch_headers() { # puts nv-codec-headers into $work/headers
 
 # --- Build ---------------------------------------------------------------------------------------------------------
 
-# Shows how far make is without scrolling: on a terminal one line that is rewritten, else a line every 200 files.
+# Shows how far make is without scrolling: on a terminal one line that is rewritten, else a line every 200 files. (awk
+# would be shorter, but Debian's reads its input in blocks.)
 progress() { # total
-    local step=200 end='\n'
+    local step=200 end='\n' n=0 line
     [ ! -t 2 ] || { step=5 end='\r'; }
-    awk -v total="$1" -v step="$step" -v end="$end" -v log_file="$log" '
-        /^(CC|CXX|X86ASM|NVCC|AR|LD|HOSTCC)\t/ {if (++n % step == 0) {printf "ffmpeg: %d of about %d files" end, n, total; fflush()}}
-        {print >>log_file}' >&2
+    while IFS= read -r line; do
+        printf '%s\n' "$line" >&3
+        if [[ $line =~ ^[A-Z0-9]+$'\t' ]] && ((++n % step == 0)); then
+            printf "ffmpeg: %d of about %d files$end" "$n" "$1" >&2
+        fi
+    done 3>>"$log"
     [ ! -t 2 ] || echo >&2
 }
 
@@ -239,7 +243,7 @@ for component in "${wanted[@]}"; do
 done
 [ ${#missing[@]} = 0 ] || die "configure left out: ${missing[*]} (log: $log)"
 
-make -j"$(nproc)" 2>&1 | progress 1310 || {
+make -j"$(nproc)" 2>&1 | progress 1490 || {
     tail -n 15 "$log" >&2
     die "make stopped (log: $log)"
 }
