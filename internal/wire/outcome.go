@@ -78,7 +78,7 @@ func JobErrorProto(err error) *galav1.JobError {
 		return nil
 	}
 	e := AsError(err)
-	return &galav1.JobError{Code: string(e.Code), Message: e.Message, Advice: e.Advice}
+	return &galav1.JobError{Code: string(e.Code), Message: e.Message, Advice: e.Advice, Retryable: e.Retryable}
 }
 
 // JobError reads the error of a probe or job; nil for nil.
@@ -86,5 +86,8 @@ func JobError(p *galav1.JobError) error {
 	if p == nil {
 		return nil
 	}
-	return &media.Error{Code: media.Code(p.GetCode()), Message: p.GetMessage(), Advice: p.GetAdvice()}
+	return &media.Error{
+		Code: media.Code(p.GetCode()), Message: p.GetMessage(),
+		Advice: p.GetAdvice(), Retryable: p.GetRetryable(),
+	}
 }

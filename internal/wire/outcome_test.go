@@ -74,7 +74,7 @@ func TestJobErrorReadsBack(t *testing.T) {
 	if JobErrorProto(nil) != nil || JobError(nil) != nil {
 		t.Error("no error must stay no error")
 	}
-	want := &media.Error{Code: media.SourceError, Message: "open /a.mp4: no such file", Advice: "check the path on the agent's host"}
+	want := &media.Error{Code: media.SourceError, Message: "open /a.mp4: no such file", Advice: "check the path on the agent's host", Retryable: true}
 	if diff := cmp.Diff(error(want), JobError(JobErrorProto(want))); diff != "" {
 		t.Errorf("job error (-want +got):\n%s", diff)
 	}
