@@ -1,0 +1,137 @@
+package input
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/galafarm/gala/media"
+)
+
+// TestCard is the scheme of the generated source.
+const TestCard = "testcard:"
+
+// Rules say what may be opened. The zero value allows nothing but the test card.
+type Rules struct {
+	// Patterns over the whole address, '*' standing for anything:
+	// "file:/media/*", "https://cdn.example.com/*". "*" allows every address but
+	// link-local ones.
+	Patterns []string
+}
+
+// Local is what a one-machine farm may read: the user's files and this
+// machine's own web servers.
+var Local = []string{
+	"file:*",
+	"http://127.0.0.1/*", "http://127.0.0.1:*", "http://localhost/*", "http://localhost:*", "http://[::1]/*", "http://[::1]:*",
+	"https://127.0.0.1/*", "https://127.0.0.1:*", "https://localhost/*", "https://localhost:*",
+}
+
+// Check holds an input's address against the rules, without opening it. The
+// error is a *media.Error that names the rule to add.
+func (r Rules) Check(input string) error {
+	if strings.HasPrefix(input, TestCard) {
+		return nil
+	}
+	u, err := Parse(input)
+	if err != nil {
+		return err
+	}
+	for _, p := range r.Patterns {
+		if match(p, address(u)) {
+			return nil
+		}
+	}
+	return refused(fmt.Sprintf("source %s is not on this farm's list of allowed sources", u.Redacted()),
+		fmt.Sprintf("start the farm with --allow-source '%s', or give a source that is allowed", suggestion(u)))
+}
+
+// Parse reads a path or URL. Only files, http and https can be opened here.
+func Parse(input string) (*url.URL, error) {
+	if filepath.IsAbs(input) {
+		return &url.URL{Scheme: "file", Path: filepath.Clean(input)}, nil
+	}
+	u, err := url.Parse(input)
+	if err != nil || u.Scheme == "" {
+		return nil, refused(fmt.Sprintf("source %q is neither an absolute path nor a URL", input),
+			"give an absolute path, an http(s) URL, or testcard:")
+	}
+	switch u.Scheme {
+	case "http", "https":
+		if u.Hostname() == "" {
+			return nil, refused(fmt.Sprintf("source %q names no host", input), "write the URL as https://host/path")
+		}
+		return u, nil
+	case "file":
+		if u.Host != "" && u.Host != "localhost" || !filepath.IsAbs(u.Path) {
+			return nil, refused(fmt.Sprintf("source %q is not a file of this machine", input), "write file:///absolute/path")
+		}
+		return &url.URL{Scheme: "file", Path: filepath.Clean(u.Path)}, nil
+	}
+	return nil, refused(fmt.Sprintf("sources of type %q cannot be read", u.Scheme+":"),
+		"give a file, an http(s) URL to one media file, or testcard:")
+}
+
+// address is the form that patterns are matched against; no query, no user.
+func address(u *url.URL) string {
+	if u.Scheme == "file" {
+		return "file:" + u.Path
+	}
+	path := u.EscapedPath()
+	if path == "" {
+		path = "/"
+	}
+	return u.Scheme + "://" + strings.ToLower(u.Host) + path
+}
+
+func suggestion(u *url.URL) string {
+	if u.Scheme == "file" {
+		return "file:" + filepath.Dir(u.Path) + "/*"
+	}
+	return u.Scheme + "://" + strings.ToLower(u.Host) + "/*"
+}
+
+func match(pattern, s string) bool {
+	if strings.Contains(s, "/../") {
+		return false
+	}
+	parts := strings.Split(pattern, "*")
+	for i := range parts {
+		parts[i] = regexp.QuoteMeta(parts[i])
+	}
+	ok, err := regexp.MatchString("^"+strings.Join(parts, ".*")+"$", s)
+	return err == nil && ok
+}
+
+// checkAddr refuses addresses that no source legitimately has: link-local (the
+// cloud metadata services live there), multicast and unspecified. Loopback is
+// refused unless the URL itself said loopback, so that a name cannot be pointed
+// there behind the rules' back.
+func checkAddr(host string, addr netip.Addr) error {
+	addr = addr.Unmap()
+	switch {
+	case addr.IsLinkLocalUnicast(), addr.IsLinkLocalMulticast(), addr.IsMulticast(), addr.IsUnspecified():
+		return refused(fmt.Sprintf("source host %s resolves to %s, which is never a source", host, addr),
+			"give the source's own address; link-local and metadata addresses are always refused")
+	case addr.IsLoopback() && !saysLoopback(host):
+		return refused(fmt.Sprintf("source host %s resolves to this machine (%s)", host, addr),
+			"name 127.0.0.1 or localhost itself if that is meant")
+	}
+	return nil
+}
+
+func saysLoopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}
+
+func refused(message, advice string) error {
+	return &media.Error{Code: media.SourceError, Message: message, Advice: advice}
+}

@@ -1,0 +1,325 @@
+package libav
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/asticode/go-astiav"
+
+	"github.com/galafarm/gala/ladders"
+	"github.com/galafarm/gala/media"
+	"github.com/galafarm/gala/timeline"
+)
+
+// audioStage resamples one track onto the audio frame grid and encodes it. The
+// sample position is set once at the join and then counted; deviations past
+// 20 ms are resampled away, past 100 ms filled with silence or cut.
+type audioStage struct {
+	p     *Pipeline
+	name  string
+	a     ladders.Audio
+	track int
+	in    chan *astiav.Frame
+	done  chan struct{}
+	base  timeline.Timebase
+	grid  timeline.AudioGrid
+
+	cc      *astiav.CodecContext
+	pkt     *astiav.Packet
+	frame   *astiav.Frame // one encoder frame
+	fifo    *astiav.AudioFifo
+	g       *graph
+	built   string
+	start   int64 // sample at which the encoder starts: a few frames early
+	first   int64 // first frame that is handed out
+	lead    int64 // samples of encoder delay beyond whole frames
+	fed     int64 // samples given to the encoder
+	end     int64 // sample after the last real one
+	frames  atomic.Int64
+	flushed bool
+}
+
+// preRoll is how many frames before the join the encoder starts, so that the
+// join is inaudible.
+const preRoll = 3
+
+// audioFrames is how many decoded frames may wait.
+const audioFrames = 64
+
+func newAudioStage(p *Pipeline, r ladders.Rendition) (*audioStage, error) {
+	s := &audioStage{p: p, name: r.Name, a: *r.Audio, track: r.Audio.Track, in: make(chan *astiav.Frame, audioFrames), done: make(chan struct{}), base: p.facts.Audio[r.Audio.Track].Base, pkt: astiav.AllocPacket()}
+	if err := s.open(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *audioStage) open() error {
+	name := map[string]string{"aac": "aac", "opus": "libopus", "ac-3": "ac3"}[s.a.Codec]
+	codec := astiav.FindEncoderByName(name)
+	if codec == nil {
+		return s.fail(fmt.Sprintf("codec %q has no encoder in this build", s.a.Codec), nil)
+	}
+	s.cc = astiav.AllocCodecContext(codec)
+	s.cc.SetSampleRate(s.a.SampleRate)
+	s.cc.SetChannelLayout(layout(s.a.Channels))
+	s.cc.SetSampleFormat(codec.SupportedSampleFormats()[0])
+	s.cc.SetBitRate(s.a.Bitrate)
+	s.cc.SetTimeBase(astiav.NewRational(1, s.a.SampleRate))
+	s.cc.SetThreadCount(1)
+	s.cc.SetFlags(astiav.NewCodecContextFlags(astiav.CodecContextFlagGlobalHeader))
+	if err := s.cc.Open(codec, nil); err != nil {
+		return s.fail("encoder "+name+" does not open", err)
+	}
+	size := int64(s.cc.FrameSize())
+	s.grid = timeline.AudioGrid{SampleRate: int64(s.a.SampleRate), FrameSize: size}
+	g := s.p.o.Spec.Grid
+	s.first = s.grid.FrameAtOrAfter(g.Ticks(s.p.firstFrame()), g.Timescale)
+	s.start = s.grid.Sample(s.first - preRoll)
+	s.lead = initialPadding(s.cc) % size
+	s.frame = s.newFrame(int(size))
+	s.fifo = astiav.AllocAudioFifo(s.cc.SampleFormat(), s.a.Channels, int(size)*2)
+	return s.frame.AllocBuffer(0)
+}
+
+func (s *audioStage) newFrame(n int) *astiav.Frame {
+	f := astiav.AllocFrame()
+	f.SetSampleFormat(s.cc.SampleFormat())
+	f.SetChannelLayout(s.cc.ChannelLayout())
+	f.SetSampleRate(s.a.SampleRate)
+	f.SetNbSamples(n)
+	return f
+}
+
+func layout(channels int) astiav.ChannelLayout {
+	switch channels {
+	case 1:
+		return astiav.ChannelLayoutMono
+	case 6:
+		return astiav.ChannelLayout5Point1
+	}
+	return astiav.ChannelLayoutStereo
+}
+
+func (s *audioStage) config() media.CodecConfig {
+	return media.CodecConfig{Extradata: append([]byte(nil), s.cc.ExtraData()...), FrameSize: s.grid.FrameSize}
+}
+
+func (s *audioStage) run(ctx context.Context) error {
+	defer s.close()
+	if err := s.p.o.Output.Init(s.name, s.config()); err != nil {
+		return err
+	}
+	for f := range s.in {
+		err := s.take(ctx, f)
+		f.Free()
+		if err == errFinished { //nolint:errorlint // a sentinel of this package, never wrapped
+			return s.drainInput(ctx)
+		}
+		if err != nil {
+			_ = s.drainInput(ctx)
+			return err
+		}
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return s.flush(ctx)
+}
+
+func (s *audioStage) drainInput(ctx context.Context) error {
+	s.finish()
+	for f := range s.in {
+		f.Free()
+	}
+	return ctx.Err()
+}
+
+func (s *audioStage) finish() {
+	select {
+	case <-s.done:
+	default:
+		close(s.done)
+	}
+}
+
+// position is the sample of the grid at which source time t belongs.
+func (s *audioStage) position(t int64) int64 {
+	a, g := s.p.anchor, s.p.o.Spec.Grid
+	one := timeline.Timebase{Num: 1, Den: s.grid.SampleRate}
+	return timeline.Rescale(t, s.base, one) - timeline.Rescale(a.Source, a.Base, one) + s.grid.SampleAt(g.Ticks(a.Frame), g.Timescale)
+}
+
+func (s *audioStage) take(ctx context.Context, f *astiav.Frame) error {
+	at := s.position(f.Pts())
+	length := timeline.Rescale(int64(f.NbSamples()), timeline.Timebase{Num: 1, Den: int64(f.SampleRate())}, timeline.Timebase{Num: 1, Den: s.grid.SampleRate})
+	if at+length <= s.start {
+		return nil
+	}
+	s.end = max(s.end, at+length)
+	if key := audioKey(f); s.built != key {
+		if err := s.rebuild(ctx, f, key); err != nil {
+			return err
+		}
+	}
+	f.SetPts(at + s.lead - s.start)
+	return s.g.push(f, func(out *astiav.Frame) error { return s.resampled(ctx, out) })
+}
+
+func audioKey(f *astiav.Frame) string {
+	return fmt.Sprintf("%d %s %s", f.SampleRate(), f.SampleFormat(), f.ChannelLayout())
+}
+
+// rebuild makes the resampler for frames like f. It goes on where the last one
+// ended; the first starts exactly at the join, with silence before the source.
+func (s *audioStage) rebuild(ctx context.Context, f *astiav.Frame, key string) error {
+	next := s.fed + int64(s.fifo.Size())
+	if s.g != nil {
+		if err := s.g.push(nil, func(out *astiav.Frame) error { return s.resampled(ctx, out) }); err != nil {
+			return err
+		}
+		next = s.fed + int64(s.fifo.Size())
+		s.g.Close()
+	}
+	chain := fmt.Sprintf("aresample=%d:async=2000:min_comp=0.02:min_hard_comp=0.1:comp_duration=0.5:first_pts=%d,aformat=sample_fmts=%s:channel_layouts=%s",
+		s.a.SampleRate, next, s.cc.SampleFormat(), s.cc.ChannelLayout())
+	var err error
+	s.g, err = newAudioGraph(f, timeline.Timebase{Num: 1, Den: s.grid.SampleRate}, chain)
+	if err != nil {
+		return s.fail("resampler", err)
+	}
+	s.built = key
+	return nil
+}
+
+func (s *audioStage) resampled(ctx context.Context, f *astiav.Frame) error {
+	if _, err := s.fifo.Write(f); err != nil {
+		return fmt.Errorf("audio queue: %w", err)
+	}
+	for int64(s.fifo.Size()) >= s.grid.FrameSize {
+		if err := s.encodeNext(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// encodeNext encodes one frame from the queue.
+func (s *audioStage) encodeNext(ctx context.Context) error {
+	if err := s.frame.MakeWritable(); err != nil {
+		return fmt.Errorf("audio frame: %w", err)
+	}
+	n, err := s.fifo.Read(s.frame)
+	if err != nil {
+		return fmt.Errorf("audio queue: %w", err)
+	}
+	s.frame.SetPts(s.fed)
+	s.fed += int64(n)
+	return s.encode(ctx, s.frame)
+}
+
+func (s *audioStage) encode(ctx context.Context, f *astiav.Frame) error {
+	if err := s.cc.SendFrame(f); err != nil && !errors.Is(err, astiav.ErrEof) {
+		return s.fail("encoder refused a frame", err)
+	}
+	for {
+		err := s.cc.ReceivePacket(s.pkt)
+		if errors.Is(err, astiav.ErrEagain) || errors.Is(err, astiav.ErrEof) {
+			return nil
+		}
+		if err != nil {
+			return s.fail("encoder broke off", err)
+		}
+		// Times count from start and begin below 0 by the encoder's delay.
+		size := s.grid.FrameSize
+		k := s.first - 2*preRoll + (s.pkt.Pts()-s.lead+preRoll*size+size/2)/size
+		data := append([]byte(nil), s.pkt.Data()...)
+		s.pkt.Unref()
+		if err := s.emit(ctx, k, data); err != nil {
+			return err
+		}
+	}
+}
+
+func (s *audioStage) emit(ctx context.Context, k int64, data []byte) error {
+	if k < s.first {
+		return nil
+	}
+	if !s.p.at(s.grid.Segment(s.p.o.Spec.Grid, k)) {
+		return errFinished
+	}
+	// What the encoder pads at the end is not programme.
+	if s.flushed && s.grid.Sample(k) >= s.end {
+		return nil
+	}
+	s.frames.Add(1)
+	return s.p.o.Output.Write(ctx, s.name, media.Packet{Data: data, Index: k, Key: true})
+}
+
+// flush encodes what is left, the last frame filled up with silence.
+func (s *audioStage) flush(ctx context.Context) error {
+	if s.g == nil {
+		return nil
+	}
+	err := s.g.push(nil, func(out *astiav.Frame) error { return s.resampled(ctx, out) })
+	if err != nil {
+		return ignoreFinished(err)
+	}
+	s.flushed = true
+	if err := s.pad(); err != nil {
+		return err
+	}
+	for s.fifo.Size() > 0 {
+		if err := s.encodeNext(ctx); err != nil {
+			return ignoreFinished(err)
+		}
+	}
+	return ignoreFinished(s.encode(ctx, nil))
+}
+
+// pad fills the queue with silence to whole frames, and to one more where the
+// encoder's lead needs it.
+func (s *audioStage) pad() error {
+	size := int(s.grid.FrameSize)
+	missing := (size - s.fifo.Size()%size) % size
+	if s.lead > 0 {
+		missing += size
+	}
+	if missing == 0 {
+		return nil
+	}
+	f := s.newFrame(missing)
+	defer f.Free()
+	if err := f.AllocBuffer(0); err != nil {
+		return fmt.Errorf("audio padding: %w", err)
+	}
+	if err := f.SamplesFillSilence(); err != nil {
+		return fmt.Errorf("audio padding: %w", err)
+	}
+	_, err := s.fifo.Write(f)
+	return err
+}
+
+func ignoreFinished(err error) error {
+	if err == errFinished { //nolint:errorlint // a sentinel of this package, never wrapped
+		return nil
+	}
+	return err
+}
+
+func (s *audioStage) fail(what string, err error) error {
+	return &media.Error{Code: media.EncoderError, Message: fmt.Sprintf("rendition %s: %s", s.name, what), Advice: "change the audio rung of the ladder (aac at 48 kHz, 1, 2 or 6 channels)", Err: err}
+}
+
+func (s *audioStage) close() {
+	s.finish()
+	if s.g != nil {
+		s.g.Close()
+	}
+	s.fifo.Free()
+	s.frame.Free()
+	s.pkt.Free()
+	s.cc.Free()
+}

@@ -1,0 +1,186 @@
+package libav
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/asticode/go-astiav"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/galafarm/gala/media"
+	"github.com/galafarm/gala/timeline"
+)
+
+// branch scales to one size, once, for all renditions of that size and rate.
+type branch struct {
+	stage         *videoStage
+	width, height int
+	divisor       int64
+	in            chan *astiav.Frame
+	scale         *graph
+	scaledFrom    string // geometry that scale was built for
+	encoders      []*encoderFeed
+}
+
+type encoderFeed struct {
+	enc    *videoEncoder
+	in     chan *astiav.Frame
+	frames atomic.Int64
+}
+
+// Pictures waiting before a scaler and before an encoder.
+const scaleQueue, encodeQueue = 4, 4
+
+func newBranch(s *videoStage, width, height int, divisor int64) *branch {
+	return &branch{stage: s, width: width, height: height, divisor: divisor, in: make(chan *astiav.Frame, scaleQueue)}
+}
+
+func (b *branch) add(e *videoEncoder) {
+	b.encoders = append(b.encoders, &encoderFeed{enc: e, in: make(chan *astiav.Frame, encodeQueue)})
+}
+
+func (b *branch) run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	for _, e := range b.encoders {
+		g.Go(func() error { return b.encodeLoop(ctx, e) })
+	}
+	g.Go(func() error { return b.scaleLoop(ctx) })
+	return g.Wait()
+}
+
+func (b *branch) scaleLoop(ctx context.Context) (err error) {
+	defer func() {
+		for f := range b.in { // after a failure: let the stage go on to see it
+			f.Free()
+		}
+		for _, e := range b.encoders {
+			close(e.in)
+		}
+		if b.scale != nil {
+			b.scale.Close()
+		}
+	}()
+	for f := range b.in {
+		err = b.scaled(f, func(out *astiav.Frame) error { return b.fan(ctx, out, f.Pts()) })
+		f.Free()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *branch) fan(ctx context.Context, f *astiav.Frame, n int64) error {
+	f.SetPts(n)
+	for _, e := range b.encoders {
+		if err := send(ctx, e.in, f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// scaled brings a picture to the branch's size in 8-bit 4:2:0 limited range.
+func (b *branch) scaled(f *astiav.Frame, emit func(*astiav.Frame) error) error {
+	if f.Width() == b.width && f.Height() == b.height && plain(f) {
+		return emit(f)
+	}
+	key := geometry(f)
+	if b.scaledFrom != key {
+		if b.scale != nil {
+			b.scale.Close()
+		}
+		var err error
+		b.scale, err = newVideoGraph(f, timeline.Timebase{Num: 1, Den: 1}, b.chain(f))
+		if err != nil {
+			b.scale, b.scaledFrom = nil, ""
+			return &media.Error{Code: media.EncoderError, Message: fmt.Sprintf("scale %s to %dx%d", key, b.width, b.height), Err: err, Advice: "the source's picture format is not supported: convert it to 4:2:0"}
+		}
+		b.scaledFrom = key
+	}
+	return b.scale.push(f, emit)
+}
+
+// plain tells pictures that an encoder takes as they are.
+func plain(f *astiav.Frame) bool {
+	sar := f.SampleAspectRatio()
+	return f.PixelFormat() == astiav.PixelFormatYuv420P && f.ColorRange() != astiav.ColorRangeJpeg &&
+		(sar.Num() == 0 || sar.Num() == sar.Den())
+}
+
+func geometry(f *astiav.Frame) string {
+	return fmt.Sprintf("%dx%d %s %v %v %v", f.Width(), f.Height(), f.PixelFormat(), f.SampleAspectRatio(), f.ColorRange(), f.ColorSpace())
+}
+
+// chain is bicubic scaling; where the picture's shape is another than the
+// rendition's (a source that changes in mid-stream), bars keep it true.
+func (b *branch) chain(f *astiav.Frame) string {
+	scale := fmt.Sprintf("scale=w=%d:h=%d:flags=bicubic:out_range=tv", b.width, b.height)
+	if b.otherShape(f) {
+		w, h := b.inside(f)
+		scale = fmt.Sprintf("scale=w=%d:h=%d:flags=bicubic:out_range=tv,pad=%d:%d:-1:-1", w, h, b.width, b.height)
+	}
+	return scale + ",format=yuv420p,setsar=1"
+}
+
+// shape is the picture's display size.
+func shape(f *astiav.Frame) (w, h int64) {
+	w, h = int64(f.Width()), int64(f.Height())
+	if sar := f.SampleAspectRatio(); sar.Num() > 0 && sar.Den() > 0 {
+		w, h = w*int64(sar.Num()), h*int64(sar.Den())
+	}
+	return w, h
+}
+
+// otherShape: more than 4 % off, and more than rounding to even explains.
+func (b *branch) otherShape(f *astiav.Frame) bool {
+	w, h := shape(f)
+	left, right := w*int64(b.height), h*int64(b.width)
+	diff := max(left-right, right-left)
+	return diff*25 > max(left, right) && diff > 4*max(w, h)
+}
+
+// inside is the largest even size of the picture's shape within the branch's.
+func (b *branch) inside(f *astiav.Frame) (int64, int64) {
+	sw, sh := shape(f)
+	w, h := int64(b.width), int64(b.height)
+	if sw*h > sh*w {
+		h = max(2, w*sh/sw&^1)
+	} else {
+		w = max(2, h*sw/sh&^1)
+	}
+	return w, h
+}
+
+func (b *branch) encodeLoop(ctx context.Context, e *encoderFeed) (err error) {
+	out := b.stage.p.o.Output
+	defer func() {
+		for f := range e.in {
+			f.Free()
+		}
+		e.enc.Close()
+	}()
+	write := func(p media.Packet) error {
+		e.frames.Add(1)
+		return out.Write(ctx, e.enc.name, p)
+	}
+	for f := range e.in {
+		if e.enc.cc == nil {
+			if err = e.enc.open(f, f.Pts()); err == nil {
+				err = out.Init(e.enc.name, e.enc.config)
+			}
+		}
+		if err == nil {
+			err = e.enc.encode(f, f.Pts(), write)
+		}
+		f.Free()
+		if err != nil {
+			return err
+		}
+	}
+	if ctx.Err() != nil || e.enc.cc == nil {
+		return ctx.Err()
+	}
+	return e.enc.encode(nil, 0, write)
+}

@@ -1,0 +1,104 @@
+package libav
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"github.com/asticode/go-astiav"
+
+	"github.com/galafarm/gala/media"
+	"github.com/galafarm/gala/timeline"
+)
+
+// loop plays a file in real time for ever. Its clock is the wall clock since
+// the Unix epoch: pass k begins at start + k·length, so where it stands at any
+// moment follows from start alone, which the anchor keeps.
+type loop struct {
+	// start is the wall time of the file's first frame, in ticks of base.
+	start int64
+	base  timeline.Timebase
+	// first is the file's own timestamp of that frame, in ticks of base.
+	first int64
+	// frames of rate in one pass: whole, so that there is no seam in the timeline.
+	frames int64
+	rate   timeline.Rate
+	count  int64
+	// wanted is the wall time to begin at, in ticks of base; start or later.
+	wanted int64
+}
+
+// frameBase is one frame of the loop's rate.
+func (l *loop) frameBase() timeline.Timebase {
+	return timeline.Timebase{Num: l.rate.Den, Den: l.rate.Num}
+}
+
+// shift is what pass count adds to the file's timestamps, in ticks of base.
+func (l *loop) shift(base timeline.Timebase) int64 {
+	return timeline.Rescale(l.start-l.first, l.base, base) + timeline.Rescale(l.count*l.frames, l.frameBase(), base)
+}
+
+// seek makes the loop begin with the pass that holds wall time t (ticks of
+// base) and returns the file's own time there, in µs.
+func (l *loop) seek(t int64) int64 {
+	at := timeline.Rescale(t-l.start, l.base, l.frameBase())
+	if at < 0 {
+		at = 0
+	}
+	l.count = at / l.frames
+	return timeline.Rescale(l.first, l.base, microseconds) + timeline.Rescale(at%l.frames, l.frameBase(), microseconds)
+}
+
+// start seeks to where the first wanted frame lies.
+func (s *fileSource) start(ctx context.Context) error {
+	if s.loop.wanted <= s.loop.start {
+		return ctx.Err()
+	}
+	us := s.loop.seek(s.loop.wanted)
+	if err := s.d.seekTo(us); err != nil {
+		return err
+	}
+	return ctx.Err()
+}
+
+// measure reads the whole file once, without decoding, to find how long one
+// pass is.
+func measure(ctx context.Context, d *demuxer, facts Info) (timeline.Rate, int64, error) {
+	rate, index, base := timeline.Rate{Num: 48000, Den: 1024}, -1, timeline.Timebase{}
+	var first int64
+	if v := facts.BestVideo(); v != nil {
+		rate, index, base, first = v.Rate, v.Index, v.Base, v.First
+	} else if len(facts.Audio) > 0 {
+		index, base, first = facts.Audio[0].Index, facts.Audio[0].Base, facts.Audio[0].First
+	}
+	for _, s := range d.fc.Streams() {
+		if s.Index() == index {
+			d.clock.stream(s)
+		}
+	}
+	last := first
+	pkt := astiav.AllocPacket()
+	defer pkt.Free()
+	for {
+		if ctx.Err() != nil {
+			return rate, 0, ctx.Err()
+		}
+		err := d.next(pkt)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return rate, 0, err
+		}
+		if pkt.StreamIndex() == index && pkt.Pts() != noPTS {
+			last = max(last, pkt.Pts())
+		}
+		pkt.Unref()
+	}
+	one := timeline.Timebase{Num: rate.Den, Den: rate.Num}
+	frames := timeline.Rescale(last-first, base, one) + 1
+	if frames < 1 {
+		return rate, 0, &media.Error{Code: media.SourceError, Message: "source " + d.name + " is too short to loop", Advice: "give a source of at least a second"}
+	}
+	return rate, frames, nil
+}

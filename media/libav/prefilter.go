@@ -1,0 +1,89 @@
+package libav
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/asticode/go-astiav"
+
+	"github.com/galafarm/gala/timeline"
+)
+
+// preFilter does once what every rendition needs: deinterlacing, rotation, and
+// tone mapping of HDR pictures. Pictures that need none of it pass by reference.
+type preFilter struct {
+	facts VideoInfo
+	g     *graph
+	built string
+}
+
+func (p *preFilter) push(f *astiav.Frame, base timeline.Timebase, emit func(*astiav.Frame) error) error {
+	chain := p.chain()
+	if chain == "" {
+		if f == nil {
+			return nil
+		}
+		return emit(f)
+	}
+	if f != nil && p.built != geometry(f) {
+		if err := p.rebuild(f, base, chain, emit); err != nil {
+			return err
+		}
+	}
+	if p.g == nil {
+		return nil
+	}
+	return p.g.push(f, p.retimed(base, emit))
+}
+
+// retimed puts times back into base: some filters (bwdif) count finer.
+func (p *preFilter) retimed(base timeline.Timebase, emit func(*astiav.Frame) error) func(*astiav.Frame) error {
+	out := timebase(p.g.snk.TimeBase())
+	return func(f *astiav.Frame) error {
+		f.SetPts(timeline.Rescale(f.Pts(), out, base))
+		return emit(f)
+	}
+}
+
+func (p *preFilter) rebuild(f *astiav.Frame, base timeline.Timebase, chain string, emit func(*astiav.Frame) error) error {
+	if p.g != nil {
+		if err := p.g.push(nil, p.retimed(base, emit)); err != nil {
+			return err
+		}
+		p.g.Close()
+	}
+	g, err := newVideoGraph(f, base, chain)
+	if err != nil {
+		return fmt.Errorf("prepare pictures: %w", err)
+	}
+	p.g, p.built = g, geometry(f)
+	return nil
+}
+
+func (p *preFilter) chain() string {
+	var steps []string
+	if p.facts.Interlaced {
+		// One picture per frame; pictures that are not flagged pass untouched.
+		steps = append(steps, "bwdif=mode=send_frame:parity=auto:deint=interlaced")
+	}
+	switch p.facts.Rotation {
+	case 90:
+		steps = append(steps, "transpose=clock")
+	case 180:
+		steps = append(steps, "hflip", "vflip")
+	case 270:
+		steps = append(steps, "transpose=cclock")
+	}
+	if p.facts.HDR() {
+		// To linear light at 100 nits, tone curve, back to BT.709.
+		steps = append(steps, "zscale=transfer=linear:npl=100", "format=gbrpf32le", "zscale=primaries=bt709",
+			"tonemap=tonemap=hable:desat=0", "zscale=transfer=bt709:matrix=bt709:range=tv", "format=yuv420p")
+	}
+	return strings.Join(steps, ",")
+}
+
+func (p *preFilter) Close() {
+	if p.g != nil {
+		p.g.Close()
+	}
+}

@@ -1,0 +1,117 @@
+package libav
+
+// What go-astiav v0.43.0 has no accessor for. shim_test.go checks that these
+// reach the fields they claim to.
+
+/*
+#cgo pkg-config: libavformat libavcodec libavutil
+#include <libavcodec/avcodec.h>
+#include <libavformat/avformat.h>
+#include <libavutil/frame.h>
+#include <libavutil/pixdesc.h>
+
+static int64_t gala_best_effort(const AVFrame *f) { return f->best_effort_timestamp; }
+static int64_t gala_frame_duration(const AVFrame *f) { return f->duration; }
+static int gala_decode_errors(const AVFrame *f) { return f->decode_error_flags; }
+static int gala_color_primaries(const AVFrame *f) { return f->color_primaries; }
+static int gala_color_transfer(const AVFrame *f) { return f->color_trc; }
+static void gala_set_color_desc(AVFrame *f, int primaries, int transfer) { f->color_primaries = primaries; f->color_trc = transfer; }
+static void gala_set_pkt_timebase(AVCodecContext *c, int num, int den) { c->pkt_timebase = (AVRational){num, den}; }
+static void gala_set_error_concealment(AVCodecContext *c) { c->error_concealment = FF_EC_GUESS_MVS | FF_EC_DEBLOCK; }
+static void gala_flush(AVCodecContext *c) { avcodec_flush_buffers(c); }
+static int gala_initial_padding(const AVCodecContext *c) { return c->initial_padding; }
+static void gala_set_refs(AVCodecContext *c, int refs) { c->refs = refs; }
+static const char *gala_primaries_name(int v) { return av_color_primaries_name(v); }
+static const char *gala_transfer_name(int v) { return av_color_transfer_name(v); }
+static int gala_bit_depth(int fmt) { const AVPixFmtDescriptor *d = av_pix_fmt_desc_get(fmt); return d ? d->comp[0].depth : 0; }
+static int gala_encrypted(const AVCodecContext *c) { return av_packet_side_data_get(c->coded_side_data, c->nb_coded_side_data, AV_PKT_DATA_ENCRYPTION_INIT_INFO) != NULL; }
+static const char *gala_configuration(void) { return avcodec_configuration(); }
+static const char *gala_license(void) { return avcodec_license(); }
+static const char *gala_version(void) { return av_version_info(); }
+*/
+import "C"
+
+import (
+	"unsafe"
+
+	"github.com/asticode/go-astiav"
+)
+
+func cFrame(f *astiav.Frame) *C.AVFrame { return (*C.AVFrame)(f.UnsafePointer()) }
+
+func cCodec(c *astiav.CodecContext) *C.AVCodecContext {
+	return (*C.AVCodecContext)(unsafe.Pointer(c.UnsafePointer()))
+}
+
+// bestEffort is the frame's timestamp as the decoder guesses it from pts and dts.
+func bestEffort(f *astiav.Frame) int64 { return int64(C.gala_best_effort(cFrame(f))) }
+
+func frameDuration(f *astiav.Frame) int64 { return int64(C.gala_frame_duration(cFrame(f))) }
+
+// damaged tells whether the decoder concealed or lost parts of the frame.
+func damaged(f *astiav.Frame) bool { return C.gala_decode_errors(cFrame(f)) != 0 }
+
+// colorDesc is the frame's colour primaries and transfer, as ISO/IEC 23091-2 code points.
+func colorDesc(f *astiav.Frame) (primaries, transfer int) {
+	return int(C.gala_color_primaries(cFrame(f))), int(C.gala_color_transfer(cFrame(f)))
+}
+
+func setColorDesc(f *astiav.Frame, primaries, transfer int) {
+	C.gala_set_color_desc(cFrame(f), C.int(primaries), C.int(transfer))
+}
+
+func setPacketTimebase(c *astiav.CodecContext, tb astiav.Rational) {
+	C.gala_set_pkt_timebase(cCodec(c), C.int(tb.Num()), C.int(tb.Den()))
+}
+
+func flushDecoder(c *astiav.CodecContext) { C.gala_flush(cCodec(c)) }
+
+// initialPadding is how many samples of priming the audio encoder puts first.
+func initialPadding(c *astiav.CodecContext) int64 { return int64(C.gala_initial_padding(cCodec(c))) }
+
+func primariesName(p astiav.ColorPrimaries) string {
+	return known(C.GoString(C.gala_primaries_name(C.int(p))))
+}
+
+func transferName(t astiav.ColorTransferCharacteristic) string {
+	return known(C.GoString(C.gala_transfer_name(C.int(t))))
+}
+
+// known is a colour name, "" for "unknown".
+func known(name string) string {
+	if name == "unknown" {
+		return ""
+	}
+	return name
+}
+
+// bitDepth is the bits of one component.
+func bitDepth(f astiav.PixelFormat) int { return int(C.gala_bit_depth(C.int(f))) }
+
+
+// encryptedStream tells whether the container says that a key is needed.
+func encryptedStream(c *astiav.CodecContext) bool { return C.gala_encrypted(cCodec(c)) != 0 }
+
+// Build describes the FFmpeg that is linked in.
+type Build struct {
+	Version       string   `json:"ffmpeg"`
+	Configuration string   `json:"configuration"`
+	License       string   `json:"license"`
+	Encoders      []string `json:"encoders"`
+}
+
+// FFmpeg says which FFmpeg this binary carries and which rows of the encoder
+// table it can open in principle (a GPU row still needs its device).
+func FFmpeg() Build {
+	b := Build{
+		Version:       C.GoString(C.gala_version()),
+		Configuration: C.GoString(C.gala_configuration()),
+		License:       C.GoString(C.gala_license()),
+	}
+	for _, row := range Encoders() {
+		if astiav.FindEncoderByName(row.Name) != nil {
+			b.Encoders = append(b.Encoders, row.Name)
+		}
+	}
+	return b
+}

@@ -1,0 +1,61 @@
+package libav
+
+import (
+	"context"
+	"time"
+
+	"github.com/asticode/go-astiav"
+
+	"github.com/galafarm/gala/timeline"
+)
+
+// source delivers decoded frames in order, each stream to its own sink. Frames'
+// Pts are in the stream's base, continuous over splices and loops; a live
+// source's are its own clock since the Unix epoch and come no earlier than that.
+type source interface {
+	// info is what was probed, Video and Audio in the order of the sinks.
+	info() Info
+	// run delivers until the end of the source, ctx, or an error of a sink.
+	run(ctx context.Context, out sinks) error
+	// stats so far, safe to call at any time.
+	stats() sourceStats
+	close()
+}
+
+// sinks take frames; they must not keep them (Clone to keep). A nil video sink
+// and nil audio sinks want nothing.
+type sinks struct {
+	video func(*astiav.Frame) error
+	audio []func(*astiav.Frame) error // by index into Info.Audio
+}
+
+type sourceStats struct {
+	decoded, errors int64
+	notes           []string
+}
+
+// pacer holds frames back until their time has come.
+type pacer struct {
+	now  func() time.Time
+	live bool
+}
+
+// wait returns when the wall clock reaches t ticks of base since the epoch.
+func (p pacer) wait(ctx context.Context, t int64, base timeline.Timebase) error {
+	if !p.live {
+		return ctx.Err()
+	}
+	at := time.UnixMicro(timeline.Rescale(t, base, microseconds))
+	d := at.Sub(p.now())
+	if d <= 0 {
+		return ctx.Err()
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,195 @@
+package libav
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/asticode/go-astiav"
+
+	"github.com/galafarm/gala/media"
+	"github.com/galafarm/gala/timeline"
+)
+
+// videoStage puts decoded pictures on the grid and hands each to the branches
+// that show it. Gaps are filled with the picture before; what falls on a taken
+// index is dropped.
+type videoStage struct {
+	p        *Pipeline
+	in       chan *astiav.Frame
+	done     chan struct{}
+	base     timeline.Timebase
+	grid     timeline.Grid
+	placer   timeline.Placer
+	pre      *preFilter
+	branches []*branch
+	last     *astiav.Frame // the picture shown at next-1, or before first
+	next     int64         // the grid frame to fill next
+
+	doubled, dropped, position atomic.Int64
+}
+
+// videoFrames is how many decoded pictures may wait.
+const videoFrames = 8
+
+func newVideoStage(p *Pipeline) (*videoStage, error) {
+	v := p.facts.BestVideo()
+	spec := p.o.Spec
+	s := &videoStage{p: p, in: make(chan *astiav.Frame, videoFrames), done: make(chan struct{}), grid: spec.Grid, next: p.firstFrame()}
+	bySize := map[[3]int64]*branch{}
+	for _, r := range spec.Renditions {
+		if r.Video == nil {
+			continue
+		}
+		if v == nil {
+			return nil, &media.Error{Code: media.SourceError, Message: "rendition " + r.Name + " wants video, the source has none", Advice: "the source changed since it was probed: submit the job again"}
+		}
+		enc, err := newVideoEncoder(r.Name, *r.Video, spec.Grid, spec.Live)
+		if err != nil {
+			return nil, err
+		}
+		key := [3]int64{int64(r.Video.Width), int64(r.Video.Height), r.Video.Divisor}
+		if bySize[key] == nil {
+			bySize[key] = newBranch(s, r.Video.Width, r.Video.Height, r.Video.Divisor)
+			s.branches = append(s.branches, bySize[key])
+		}
+		bySize[key].add(enc)
+	}
+	if len(s.branches) == 0 {
+		return nil, nil
+	}
+	s.base = v.Base
+	s.pre = &preFilter{facts: *v}
+	s.placer = timeline.Placer{Anchor: p.anchor, Rate: spec.Grid.Rate}
+	return s, nil
+}
+
+func (s *videoStage) run(ctx context.Context) error {
+	defer s.close()
+	for f := range s.in {
+		err := s.pre.push(f, s.base, func(f *astiav.Frame) error { return s.place(ctx, f) })
+		f.Free()
+		if err == errFinished { //nolint:errorlint // a sentinel of this package, never wrapped
+			s.drainInput()
+			return nil
+		}
+		if err != nil {
+			s.drainInput()
+			return err
+		}
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err := s.pre.push(nil, s.base, func(f *astiav.Frame) error { return s.place(ctx, f) }); err != nil && err != errFinished { //nolint:errorlint // as above
+		return err
+	}
+	return nil
+}
+
+// drainInput frees what is still coming, so that the source is not held up
+// while audio goes on to the boundary.
+func (s *videoStage) drainInput() {
+	s.finish()
+	for f := range s.in {
+		f.Free()
+	}
+}
+
+func (s *videoStage) finish() {
+	select {
+	case <-s.done:
+	default:
+		close(s.done)
+	}
+}
+
+// place gives one picture its index and fills what was skipped before it.
+func (s *videoStage) place(ctx context.Context, f *astiav.Frame) error {
+	n, ok := s.placer.Place(f.Pts())
+	s.position.Store(f.Pts())
+	if !ok {
+		s.dropped.Add(1)
+		return nil
+	}
+	if n < s.next {
+		s.keep(f) // before the first wanted frame: only there to fill a gap
+		return nil
+	}
+	if s.last == nil {
+		s.keep(f) // a gap before the first picture shows that picture
+	}
+	if err := s.fill(ctx, n); err != nil {
+		return err
+	}
+	s.keep(f)
+	if err := s.emit(ctx, n); err != nil {
+		return err
+	}
+	s.next = n + 1
+	return nil
+}
+
+func (s *videoStage) keep(f *astiav.Frame) {
+	if s.last != nil {
+		s.last.Free()
+	}
+	s.last = f.Clone()
+}
+
+// fill repeats the picture before up to frame n.
+func (s *videoStage) fill(ctx context.Context, n int64) error {
+	for ; s.next < n; s.next++ {
+		s.doubled.Add(1)
+		if err := s.emit(ctx, s.next); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// emit hands the kept picture to every branch as frame n.
+func (s *videoStage) emit(ctx context.Context, n int64) error {
+	if !s.p.at(s.grid.Segment(n)) {
+		return errFinished
+	}
+	for _, b := range s.branches {
+		if n%b.divisor != 0 {
+			continue
+		}
+		c := s.last.Clone()
+		if c == nil {
+			return fmt.Errorf("allocate frame")
+		}
+		c.SetPts(n)
+		select {
+		case b.in <- c:
+		case <-ctx.Done():
+			c.Free()
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+func (s *videoStage) close() {
+	s.finish()
+	for _, b := range s.branches {
+		close(b.in)
+	}
+	if s.last != nil {
+		s.last.Free()
+		s.last = nil
+	}
+	s.pre.Close()
+}
+
+func (s *videoStage) status(st *Status) {
+	st.Doubled, st.Dropped = s.doubled.Load(), s.dropped.Load()
+	st.SourceUS = timeline.Rescale(s.position.Load()-s.p.anchor.Source, s.base, microseconds)
+	for _, b := range s.branches {
+		for _, e := range b.encoders {
+			st.Renditions[e.enc.name] = RenditionStatus{Frames: e.frames.Load()}
+		}
+	}
+}
