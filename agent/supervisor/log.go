@@ -5,13 +5,16 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"strings"
 )
 
-// quoteBytes and quoteLines bound what of a log goes into a message.
+// quoteBytes and quoteLines bound what of a log goes into a message, and
+// searchBytes where it is looked for.
 const (
-	quoteBytes = 4 << 10
-	quoteLines = 8
+	quoteBytes  = 2 << 10
+	quoteLines  = 8
+	searchBytes = 256 << 10
 )
 
 func readBounded(path string, most int64) ([]byte, error) {
@@ -42,19 +45,36 @@ func readTail(path string, n int64) ([]byte, error) {
 	return text, err
 }
 
-// quoteLog is the last lines of a worker's log, fit for a message.
+// crashMarks start the lines that say why a process broke down. What follows
+// them (registers, stacks of every goroutine) would push them out of the quote.
+var crashMarks = regexp.MustCompile(`(?m)^(panic: |fatal error: |SIG[A-Z]+: |runtime: |unexpected fault address |terminate called |Assertion |.*: Assertion .* failed)`)
+
+// quoteLog is the part of a worker's log that fits a message: from the first
+// line that says why it broke, or else its last lines.
 func (d runDir) quoteLog() string {
-	text, err := readTail(d.path(fileLog), quoteBytes)
+	text, err := readTail(d.path(fileLog), searchBytes)
 	if err != nil {
 		return ""
 	}
-	return lastLines(string(text))
+	if mark := crashMarks.FindIndex(text); mark != nil {
+		return firstLines(string(text[mark[0]:]))
+	}
+	return lastLines(string(text[max(0, len(text)-quoteBytes):]))
+}
+
+func firstLines(text string) string {
+	text = legible(text[:min(len(text), quoteBytes)])
+	lines := strings.Split(text, "\n")
+	return strings.Join(lines[:min(len(lines), quoteLines)], "\n")
 }
 
 func lastLines(text string) string {
-	text = strings.Map(printable, strings.ToValidUTF8(strings.TrimSpace(text), "?"))
-	lines := strings.Split(text, "\n")
+	lines := strings.Split(legible(text), "\n")
 	return strings.Join(lines[max(0, len(lines)-quoteLines):], "\n")
+}
+
+func legible(text string) string {
+	return strings.Map(printable, strings.ToValidUTF8(strings.TrimSpace(text), "?"))
 }
 
 func printable(r rune) rune {

@@ -11,6 +11,7 @@ import (
 type cause string
 
 const (
+	causeLinger       cause = "linger" // it told its outcome and lives on
 	causeFinish       cause = "finish"
 	causeNow          cause = "now"
 	causeSuperseded   cause = "superseded"
@@ -19,7 +20,7 @@ const (
 )
 
 var strength = map[cause]int{
-	causeFinish: 1, causeNow: 2, causeSuperseded: 3, causeStalled: 4, causeStartTimeout: 4,
+	causeLinger: 1, causeFinish: 2, causeNow: 3, causeSuperseded: 4, causeStalled: 5, causeStartTimeout: 5,
 }
 
 func causeOf(mode galav1.StopMode) cause {
@@ -62,18 +63,21 @@ type rung struct {
 // nobody to ask. The last rung waits for ever: a process in the kernel's hands
 // cannot be hurried.
 func ladder(r stopRecord, a *galav1.Assignment, l Limits) []rung {
+	term := rung{name: "term", signal: syscall.SIGTERM, wait: l.Term}
 	kill := rung{name: "kill", signal: syscall.SIGKILL}
 	switch r.Cause {
 	case causeStalled:
 		return []rung{{name: "quit", signal: syscall.SIGQUIT, wait: l.Stacks}, kill}
 	case causeStartTimeout:
 		return []rung{kill}
+	case causeLinger:
+		return []rung{term, kill}
 	case causeSuperseded:
 		return []rung{ask(r, l.Superseded), kill}
 	case causeNow:
-		return []rung{ask(r, l.Now), {name: "term", signal: syscall.SIGTERM, wait: l.Term}, kill}
+		return []rung{ask(r, l.Now), term, kill}
 	default:
-		return []rung{ask(r, finishTime(a, l)), {name: "term", signal: syscall.SIGTERM, wait: l.Term}, kill}
+		return []rung{ask(r, finishTime(a, l)), term, kill}
 	}
 }
 

@@ -90,7 +90,7 @@ func (r *run) take(m *galav1.WatchResponse) {
 // linger bounds the time between a worker's last word and its end.
 func (r *run) linger(ctx context.Context) error {
 	if sleep(ctx, r.env.limits.Linger) {
-		r.request(newStop(causeNow, "it told its outcome but did not exit"))
+		r.request(newStop(causeLinger, "it told its outcome but did not exit"))
 	}
 	<-ctx.Done()
 	return nil

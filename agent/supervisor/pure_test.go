@@ -1,0 +1,211 @@
+package supervisor
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/galafarm/gala/agent/supervisor/fakeworker"
+	galav1 "github.com/galafarm/gala/proto/gala/v1"
+)
+
+var start = time.Unix(1_800_000_000, 0)
+
+func TestJudge(t *testing.T) {
+	killed := exit{known: true, status: syscall.WaitStatus(syscall.SIGKILL)}
+	segv := exit{known: true, status: syscall.WaitStatus(syscall.SIGSEGV)}
+	own := &galav1.Outcome{Code: galav1.OutcomeCode_OUTCOME_CODE_SINK_ERROR}
+	tests := []struct {
+		name string
+		e    evidence
+		want string
+	}{
+		{"the worker's word counts before everything", evidence{written: own, exit: segv, stop: &stopRecord{Cause: causeStalled}, oomKill: true}, "sink_error"},
+		{"killed for memory", evidence{exit: killed, oomKill: true}, "out_of_memory"},
+		{"adopted and killed for memory", evidence{oomKill: true}, "out_of_memory"},
+		{"another worker was killed for memory", evidence{exit: segv, oomKill: true}, "crashed"},
+		{"killed by someone", evidence{exit: killed}, "crashed"},
+		{"adopted, nothing known", evidence{writeErr: os.ErrNotExist}, "crashed"},
+		{"our kill is no memory kill", evidence{exit: killed, oomKill: true, stop: &stopRecord{Cause: causeNow}}, "stopped"},
+		{"stalled", evidence{exit: killed, stop: &stopRecord{Cause: causeStalled}}, "stalled"},
+		{"not ready", evidence{exit: killed, stop: &stopRecord{Cause: causeStartTimeout}}, "start_timeout"},
+		{"superseded", evidence{exit: killed, stop: &stopRecord{Cause: causeSuperseded}}, "superseded"},
+		{"unreadable", evidence{exit: segv, writeErr: errors.New("half")}, "crashed"},
+	}
+	for _, tt := range tests {
+		if got := codeName(judge(tt.e)); got != tt.want {
+			t.Errorf("%s: %s, want %s", tt.name, got, tt.want)
+		}
+	}
+}
+
+func TestLadder(t *testing.T) {
+	l := DefaultLimits()
+	onAir := live("a", fakeworker.Script{})
+	onAir.Grid = &galav1.Grid{Fps: &galav1.Rational{Num: 25, Den: 1}, FramesPerGop: 50, GopsPerSegment: 1}
+	tests := []struct {
+		cause cause
+		spec  *galav1.Assignment
+		want  string
+	}{
+		{causeFinish, onAir, "ask 5s, term 2s, kill 0s"},
+		{causeFinish, vod("v", fakeworker.Script{}), "ask 30s, term 2s, kill 0s"},
+		{causeNow, onAir, "ask 2s, term 2s, kill 0s"},
+		{causeSuperseded, onAir, "ask 500ms, kill 0s"},
+		{causeStalled, onAir, "quit 500ms, kill 0s"},
+		{causeStartTimeout, onAir, "kill 0s"},
+	}
+	for _, tt := range tests {
+		var steps []string
+		for _, r := range ladder(stopRecord{Cause: tt.cause}, tt.spec, l) {
+			steps = append(steps, r.name+" "+r.wait.String())
+		}
+		if got := strings.Join(steps, ", "); got != tt.want {
+			t.Errorf("%s: %s, want %s", tt.cause, got, tt.want)
+		}
+	}
+}
+
+func TestStopPrecedence(t *testing.T) {
+	order := []cause{causeFinish, causeNow, causeSuperseded}
+	for i, old := range order {
+		for j, next := range order {
+			if got := (stopRecord{Cause: next}).overrides(&stopRecord{Cause: old}); got != (j > i) {
+				t.Errorf("%s after %s: %v", next, old, got)
+			}
+		}
+		if (stopRecord{Cause: causeStalled}).overrides(&stopRecord{Cause: old}) {
+			t.Errorf("a stall turned a %s into a fault", old)
+		}
+	}
+}
+
+func status(frames, decoded int64) *galav1.WorkerStatus {
+	return &galav1.WorkerStatus{FramesDecoded: decoded, Renditions: []*galav1.RenditionProgress{{Frames: frames}}}
+}
+
+// firstStall plays one status per tick and says when the watch spoke.
+func firstStall(a *galav1.Assignment, l Limits, play func(tick int) *galav1.WorkerStatus) (time.Duration, string) {
+	w := stallWatch{patience: patienceFor(a, l), tick: guardTick}
+	for tick := range 4 * 120 {
+		now := start.Add(time.Duration(tick) * guardTick)
+		if why := w.observe(now, play(tick), false); why != "" {
+			return now.Sub(start), why
+		}
+	}
+	return 0, ""
+}
+
+func TestStallWatch(t *testing.T) {
+	card, pull := live("card", fakeworker.Script{}), live("pull", fakeworker.Script{})
+	card.Input, pull.Input = "testcard:?fps=25", "https://host/live.m3u8"
+	slow := live("slow", fakeworker.Script{})
+	slow.Input, slow.Grid.Fps = "testcard:", &galav1.Rational{Num: 1, Den: 2}
+	clip := vod("clip", fakeworker.Script{})
+	after := func(tick int, n int64) int64 { return min(n, int64(tick)) }
+	tests := []struct {
+		name string
+		spec *galav1.Assignment
+		play func(tick int) *galav1.WorkerStatus
+		want time.Duration
+	}{
+		{"works", card, func(n int) *galav1.WorkerStatus { return status(int64(n), int64(n)) }, 0},
+		{"nothing at all", card, func(int) *galav1.WorkerStatus { return nil }, 60 * time.Second},
+		{"stops", card, func(n int) *galav1.WorkerStatus { return status(after(n, 4), 0) }, 4 * time.Second},
+		{"paused source", pull, func(n int) *galav1.WorkerStatus { return status(after(n, 4), 0) }, 16 * time.Second},
+		{"decodes on", pull, func(n int) *galav1.WorkerStatus { return status(after(n, 4), int64(50*n)) }, 4 * time.Second},
+		{"half a frame a second", slow, func(n int) *galav1.WorkerStatus { return status(after(n, 4), 0) }, 21 * time.Second},
+		{"a slow file", clip, func(n int) *galav1.WorkerStatus { return status(int64(n/200), int64(n)) }, 0},
+		{"a stuck file", clip, func(n int) *galav1.WorkerStatus { return status(after(n, 4), int64(50*n)) }, 61 * time.Second},
+	}
+	for _, tt := range tests {
+		got, why := firstStall(tt.spec, DefaultLimits(), tt.play)
+		if (tt.want == 0) != (got == 0) || got < tt.want || got > tt.want+time.Second {
+			t.Errorf("%s: after %s (%q), want %s", tt.name, got, why, tt.want)
+		}
+	}
+}
+
+// An agent that was suspended has seen nothing, and blames nobody.
+func TestStallWatchAfterASuspension(t *testing.T) {
+	a := live("a", fakeworker.Script{})
+	w := stallWatch{patience: patienceFor(a, DefaultLimits()), tick: guardTick}
+	w.observe(start, status(1, 1), false)
+	if why := w.observe(start.Add(time.Hour), status(1, 1), false); why != "" {
+		t.Error(why)
+	}
+}
+
+func TestWorkerEnvironment(t *testing.T) {
+	got := workerEnv([]string{"HOME=/root", "AWS_SECRET=x", "GALA_TOKEN=x", "GALA_WORKER_X=1", "https_proxy=p", "LD_LIBRARY_PATH=/l"}, "GPU-1")
+	want := []string{"LANG=C.UTF-8", "CUDA_VISIBLE_DEVICES=GPU-1", "GALA_WORKER_X=1", "https_proxy=p", "LD_LIBRARY_PATH=/l"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q", got)
+	}
+	if env := workerEnv(nil, "cpu"); !slices.Contains(env, "CUDA_VISIBLE_DEVICES=") {
+		t.Errorf("a processor's worker sees GPUs: %q", env)
+	}
+}
+
+func TestQuoteLog(t *testing.T) {
+	stacks := strings.Repeat("goroutine 1 [running]:\n\tsome/where.go:1\n", 4000)
+	tests := []struct{ log, want string }{
+		{"a\nb\n", "a\nb"},
+		{strings.Repeat("x\n", 100), strings.TrimSpace(strings.Repeat("x\n", quoteLines))},
+		{"fine\nfatal error: unexpected signal\n[signal SIGSEGV]\n" + stacks, "fatal error: unexpected signal\n[signal SIGSEGV]"},
+		{"\x1b[31mred\x00\xff\n", "[31mred?"},
+	}
+	for _, tt := range tests {
+		dir := runDir(t.TempDir())
+		if err := dir.write(fileLog, []byte(tt.log)); err != nil {
+			t.Fatal(err)
+		}
+		if got := dir.quoteLog(); !strings.HasPrefix(got, tt.want) || strings.Count(got, "\n") >= quoteLines {
+			t.Errorf("quoted %q, want %q first", got, tt.want)
+		}
+	}
+	if got := runDir(t.TempDir()).quoteLog(); got != "" {
+		t.Errorf("no log quoted as %q", got)
+	}
+}
+
+func TestOOMCounter(t *testing.T) {
+	root := t.TempDir()
+	files := oomFiles("9:name=systemd:/\n4:memory:/a/b\n0::/x\n", root)
+	for file, text := range map[string]string{
+		"memory/memory.oom_control": "oom_kill_disable 0\nunder_oom 0\noom_kill 3\n",
+		"x/memory.events":           "low 0\noom 1\noom_kill 7\n",
+	} {
+		path := filepath.Join(root, file)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := (oomCounter{files}).read(); n != 3 {
+		t.Errorf("version 1: %d of %q", n, files)
+	}
+	if n := (oomCounter{oomFiles("0::/x\n", root)}).read(); n != 7 {
+		t.Errorf("version 2: %d", n)
+	}
+	if n := (oomCounter{}).read(); n != 0 {
+		t.Errorf("no groups: %d", n)
+	}
+}
+
+func TestStartTicks(t *testing.T) {
+	stat := "42 (a (b) c) S 1 42 42 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 9 0 12345 1 2"
+	if n, err := startTicks([]byte(stat)); err != nil || n != 12345 {
+		t.Errorf("%d %v", n, err)
+	}
+	if _, err := startTicks([]byte("42 (a) S 1")); err == nil {
+		t.Error("short stat was read")
+	}
+}
