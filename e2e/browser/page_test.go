@@ -17,6 +17,19 @@ var (
 	phoneDark   = Look{Width: 390, Height: 844, Dark: true}
 )
 
+// wantFit is a page that nobody has to scroll sideways, on a desk or a phone.
+func wantFit(t *testing.T, p *Page) {
+	t.Helper()
+	for _, look := range []Look{desktop, phone} {
+		if err := p.Relook(look); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.WaitEval(within(t, 5*time.Second), "a page that fits its width", `document.documentElement.scrollWidth <= innerWidth`); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func shootAll(t *testing.T, p *Page, name string) {
 	t.Helper()
 	for suffix, look := range map[string]Look{"light": desktop, "dark": desktopDark, "phone": phone, "phone-dark": phoneDark} {
@@ -58,12 +71,24 @@ func TestOverviewShowsJobsAndFleet(t *testing.T) {
 		}
 	}
 	shootAll(t, p, "overview")
-	if err := p.Relook(phone); err != nil {
-		t.Fatal(err)
+	wantFit(t, p)
+}
+
+// A job's page says what is known of it before there is anything to play.
+func TestJobPageTellsWhyAndWhere(t *testing.T) {
+	f := newFarm(t, busy())
+	p := open(t, startBrowser(t), f.URL+"/?job=final-2026", desktop)
+	ctx := within(t, 20*time.Second)
+	for what, text := range map[string]string{
+		"the placement's reason": "NVENC 61 % after placement", "what happened": "SIGSEGV in libnvcuvid",
+		"a repair": "padded with silence", "the grid": "segments of 2 s", "the address": f.URL + "/origin/final-2026/master.m3u8",
+	} {
+		if err := p.WaitEval(ctx, what, `document.body.textContent.includes("`+text+`")`); err != nil {
+			t.Error(err)
+		}
 	}
-	if err := p.WaitEval(ctx, "a page no wider than a phone", `document.documentElement.scrollWidth <= innerWidth`); err != nil {
-		t.Error(err)
-	}
+	shootAll(t, p, "onair")
+	wantFit(t, p)
 }
 
 func TestEmptyFarmSaysWhatToDo(t *testing.T) {

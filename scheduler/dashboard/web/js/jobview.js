@@ -13,7 +13,7 @@ export function head(id, job, now) {
     h("div", { class: "title" }, h("h1", null, id), job ? pill(job) : null),
     job ? h("p", { class: "facts" }, facts(job, now)) : null,
     h("p", { class: "reason" }, job ? job.reason : "The farm does not know this job (any more); what is at the origin is played."),
-    job?.kind === "vod" ? progress(job) : null)];
+    job?.kind === "vod" && job.renditions.length ? progress(job) : null)];
 }
 
 // ladder shows the farm's view of every rung where it has one, else what the
@@ -21,7 +21,7 @@ export function head(id, job, now) {
 export function ladder(job, player, now) {
   const levels = player.levels;
   const shown = job?.renditions.length ? job : fromLevels(levels, job);
-  if (!shown.renditions.length) return [h("h2", null, "Ladder"), h("p", { class: "quiet" }, "The renditions are decided once the source was looked at.")];
+  if (!shown.renditions.length) return [h("h2", null, "Ladder"), h("p", { class: "quiet" }, job?.ended ? "The job ended before its renditions were decided." : "The renditions are decided once the source was looked at.")];
   const pick = {
     current: player.level, auto: player.auto,
     levelOf: (r) => levels.find((l) => l.name === r.name)?.index ?? -1,
@@ -44,10 +44,12 @@ function unplayable(job, levels) {
   return h("p", { class: "quiet" }, `Not offered by the player: ${names.join(", ")} (not in the master playlist yet, or a codec that this browser lacks).`);
 }
 
+const families = { avc1: "h264", avc3: "h264", hvc1: "hevc", hev1: "hevc", av01: "av1", mp4a: "aac" };
+
 function fromLevels(levels, job) {
   const renditions = levels.map((l) => ({
-    name: l.name, kind: l.height ? "video" : "audio", width: l.width, height: l.height, codec: (l.codecs ?? "").split(".")[0].replace("avc1", "h264").replace("hvc1", "hevc").replace("av01", "av1"),
-    target: l.bitrate, fps: l.fps, lastSegment: -1, frames: 0, segments: 0, late: 0,
+    plain: true, name: l.name, kind: l.height ? "video" : "audio", width: l.width, height: l.height,
+    codec: families[l.codecs.split(".")[0]] ?? l.codecs, target: l.bitrate, fps: l.fps, lastSegment: -1,
   }));
   renditions.sort((a, b) => b.height - a.height || b.target - a.target);
   return { ...(job ?? { kind: "vod", state: "done", ended: true }), renditions };
@@ -62,6 +64,9 @@ export function details(job, now) {
 }
 
 export function outputs(id, job) {
+  if (job?.ended && job.state !== "done" && !job.renditions.some((r) => r.segments > 0)) {
+    return [h("h2", null, "Outputs"), h("p", { class: "quiet" }, "Nothing was written.")];
+  }
   const master = job ? masterOf(job) : `${location.origin}/origin/${encodeURIComponent(id)}/master.m3u8`;
   const others = (job?.outputs ?? []).filter((o) => !sameTree(o, master));
   return [

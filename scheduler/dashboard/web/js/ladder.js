@@ -37,21 +37,22 @@ function rung(job, r, top, now, player) {
     cell("Rate", r.kind === "video" ? f.fps(r.fps) : "–"),
     cell("Speed", f.speed(r.speed)),
     cell("Segment", r.lastSegment >= 0 ? `#${r.lastSegment}` : "–", r.late ? `${f.plural(r.late, "segment")} late` : null),
-    h("td", { "data-label": "Age", title: healthWords[state] }, age(r, state, now)));
+    cell("Age", age(r, state, now), healthWords[state]));
 }
 
 const cell = (label, text, title) => h("td", { "data-label": label, title, class: text === "–" ? "none" : null }, text);
 
 function name(r, level, player, current) {
-  const label = [h("strong", null, r.name), h("small", null, `${size(r)} ${codecName(r.codec)}`)];
+  const label = [current ? h("span", { class: "now" }, "▶", h("span", { class: "unseen" }, "playing")) : null, h("strong", null, r.name), h("small", null, `${size(r)} ${codecName(r.codec)}`)];
   if (level < 0) return h("span", { class: "name" }, label);
   return h("button", {
     type: "button", class: "name", "aria-pressed": String(!player.auto && current),
     title: `Play ${r.name}`, onclick: () => player.pick(level),
-  }, label, current ? h("span", { class: "tag now" }, "playing") : null);
+  }, label);
 }
 
 function age(r, state, now) {
+  if (state === "plain") return "–";
   if (state === "rest" || !r.lastSegmentAt) return h("span", { class: "dot rest" }, healthWords[state]);
   return h("span", { class: `dot ${state}` }, f.seconds((now - r.lastSegmentAt) / 1000));
 }

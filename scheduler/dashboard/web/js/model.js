@@ -110,8 +110,10 @@ export function agentOf(message) {
 }
 
 // health says how a rendition is doing: idle before its first segment, then ok
-// or late by the age of the newest one. Only a live one has a pace to keep.
+// or late by the age of the newest one. Only a live one has a pace to keep, and
+// of one that the farm does not know (plain) nothing is said.
 export function health(job, r, now) {
+  if (r.plain) return "plain";
   if (job.ended) return job.state === "failed" ? "bad" : "rest";
   if (r.lastSegment < 0 || !r.lastSegmentAt) return "idle";
   if (job.kind !== "live") return "ok";

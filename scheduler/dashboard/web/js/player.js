@@ -46,6 +46,7 @@ export class Player extends EventTarget {
     this.#started = false;
     this.#networkFailures = this.#mediaFailures = 0;
     const abort = (this.#abort = new AbortController());
+    this.video.controls = false;
     this.#set("waiting", "");
     try {
       await waitForLadder(url, abort.signal, (words) => this.#set("waiting", words));
@@ -145,6 +146,7 @@ export class Player extends EventTarget {
 
   // A browser that refuses to start by itself leaves that to the controls.
   #play() {
+    this.video.controls = true;
     this.video.play().catch(() => this.#set("paused", "Press play."));
   }
 
