@@ -71,10 +71,20 @@ submit() {
     vod) build/gala vod queue --farm "$grpc" --id "$1" --ladder "$ladder" -- "$input" ;;
     esac
 }
+# A job of an earlier run that ended: it would be taken as submitted already, and nothing would play.
+ended() {
+    local state
+    state=$(build/gala "$kind" show --farm "$grpc" -o json "$1" 2>/dev/null | grep -m1 -io '"state": *"[a-z_]*"') || return 1
+    case ${state,,} in
+    *done\") [ $kind = live ] ;;
+    *failed\" | *cancelled\") ;;
+    *) return 1 ;;
+    esac
+}
 # The same job again is no error. One of this name with other settings is: then it gets a name of its own.
-if ! answer=$(submit "$id" 2>&1); then
+if ended "$id" || ! answer=$(submit "$id" 2>&1); then
     id=$id-$(date +%H%M%S)
-    submit "$id" >/dev/null || { printf '%s\n' "$answer" >&2; die "the farm did not take the job"; }
+    answer=$(submit "$id" 2>&1) || { printf '%s\n' "$answer" >&2; die "the farm did not take the job"; }
 fi
 
 printf '\n    http://%s/?job=%s\n\n    Ctrl-C stops the farm; its log is %s\n\n' "$listen" "$id" "$log"
