@@ -146,7 +146,7 @@ func names(keys []key) string {
 // maxText bounds a ladder file; maxDepth its nesting, so that a hostile file
 // cannot exhaust the parser's stack.
 const (
-	maxText  = 64 << 10
+	maxText  = 32 << 10
 	maxDepth = 32
 )
 

@@ -1,6 +1,7 @@
 package ladders
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"math/big"
@@ -54,7 +55,9 @@ func (f *fitter) fit(rungs []fitted) []fitted {
 			above = append(above, r)
 		}
 	}
-	slices.SortStableFunc(above, func(a, b fitted) int { return a.scale.Cmp(b.scale) })
+	slices.SortStableFunc(above, func(a, b fitted) int { // the next one up first
+		return cmp.Or(a.scale.Cmp(b.scale), cmp.Compare(a.bitrate, b.bitrate))
+	})
 	if slices.ContainsFunc(taken, func(r fitted) bool { return above1(r.scale) }) {
 		wanted = 0 // an upscaled rung is the top already
 	}
@@ -98,14 +101,15 @@ func (f *fitter) reduce(taken, above []fitted, wanted int) []fitted {
 		scale, count, rate = big.NewRat(1, 1), 0, 0
 	}
 	for i := range above {
-		r := f.reduced(above[i], scale)
-		// The first makes the size; a further one must be a step up.
-		if count < wanted && (count == 0 || 100*r.bitrate >= minRise*rate) {
+		// The first makes the size; a further one must be a step up from it.
+		least := rate * minRise / 100
+		if count < wanted && least <= above[i].rung.Bitrate {
+			r := f.reduced(above[i], scale, least)
 			f.note("%s is above the source and is reduced to %dx%d at %s", r.rung.Name, r.w, r.h, formatBits(r.bitrate))
 			taken, rate, count = append(taken, r), max(rate, r.bitrate), count+1
 			continue
 		}
-		f.note("%s is above the source and is left out", r.rung.Name)
+		f.note("%s is above the source and is left out", above[i].rung.Name)
 	}
 	return taken
 }
@@ -126,14 +130,15 @@ func largest(rungs []fitted) (scale *big.Rat, count int, rate int64) {
 // minReduced keeps a reduced rung's bit rate worth encoding.
 const minReduced = 32_000
 
-// reduced is r at scale instead of its own. Fewer pixels want fewer bits, but
-// not in proportion: the 3/4 power is what published ladders follow.
-func (f *fitter) reduced(r fitted, scale *big.Rat) fitted {
+// reduced is r at scale instead of its own, with at least the given bit rate.
+// Fewer pixels want fewer bits, but not in proportion: the 3/4 power is what
+// published ladders follow.
+func (f *fitter) reduced(r fitted, scale *big.Rat, least int64) fitted {
 	share, _ := new(big.Rat).Quo(scale, r.scale).Float64()
 	// share is linear: pixels are its square, their 3/4 power its 3/2. Only
 	// correctly rounded operations, so that every platform agrees.
 	factor := share * math.Sqrt(share)
-	r.bitrate = min(r.rung.Bitrate, max(minReduced, roundUp(int64(float64(r.rung.Bitrate)*factor))))
+	r.bitrate = min(r.rung.Bitrate, max(minReduced, roundUp(least), roundUp(int64(float64(r.rung.Bitrate)*factor))))
 	r.scale = scale
 	r.w, r.h, r.enlarged = f.shape.scaled(scale)
 	return r
@@ -142,7 +147,7 @@ func (f *fitter) reduced(r fitted, scale *big.Rat) fitted {
 // collapse keeps one rung where the minimum size made several the same: the
 // cheapest, since the picture is small.
 func (f *fitter) collapse(rungs []fitted) []fitted {
-	slices.SortStableFunc(rungs, func(a, b fitted) int { return int(min(1, max(-1, a.bitrate-b.bitrate))) })
+	slices.SortStableFunc(rungs, func(a, b fitted) int { return cmp.Compare(a.bitrate, b.bitrate) })
 	seen := map[[2]int]bool{}
 	kept := rungs[:0]
 	for _, r := range rungs {

@@ -101,15 +101,15 @@ func TestParseReportsEverythingAtOnceInOrder(t *testing.T) {
 func TestHostileFilesEndQuickly(t *testing.T) {
 	for name, text := range map[string]string{
 		"huge":            strings.Repeat("a", 1<<20),
-		"deep brackets":   strings.Repeat("[", 60000),
-		"deep braces":     strings.Repeat("{a: ", 15000),
-		"deep lines":      strings.Repeat("[\n", 30000),
-		"deep dashes":     strings.Repeat("- ", 30000) + "a",
-		"deep questions":  strings.Repeat("? ", 30000) + "a",
+		"deep brackets":   strings.Repeat("[", 30000),
+		"deep braces":     strings.Repeat("{a: ", 8000),
+		"deep lines":      strings.Repeat("[\n", 15000),
+		"deep dashes":     strings.Repeat("- ", 15000) + "a",
+		"deep questions":  strings.Repeat("? ", 15000) + "a",
 		"staircase":       staircase(300),
-		"many keys":       strings.Repeat("a: 1\n", 12000),
+		"many keys":       strings.Repeat("a: 1\n", 6000),
 		"many rungs":      "name: t\nvideo:\n" + strings.Repeat("  - {}\n", 5000),
-		"many anchors":    "name: &a t\nvideo: [" + strings.Repeat("*a, ", 10000) + "]",
+		"many anchors":    "name: &a t\nvideo: [" + strings.Repeat("*a, ", 6000) + "]",
 		"control":         "name: \x00\x01\nabout: \xff\xfe",
 		"byte order mark": "\ufeffname: \ufeff",
 	} {

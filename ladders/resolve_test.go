@@ -140,8 +140,8 @@ func TestRungsAboveTheSource(t *testing.T) {
 		{"below all: one rung of the source's size", "mini", 160, 90, "240p 160x90@25 58k"},
 		{"both at the top are kept", "hd", 1920, 1080, "1080p-high 1920x1080@25 7800k; 1080p 1920x1080@25 6000k; 720p-high 1280x720@25 4500k; 720p 1280x720@25 3000k; 540p 960x540@25 2000k; 432p 768x432@25 1100k; 360p 640x360@25 600k; 234p 416x234@25 250k"},
 		{"both at the top are kept at 720", "hd", 1280, 720, "720p-high 1280x720@25 4500k; 720p 1280x720@25 3000k; 540p 960x540@25 2000k; 432p 768x432@25 1100k; 360p 640x360@25 600k; 234p 416x234@25 250k"},
-		{"a second one is reduced to the top size", "hd", 960, 540, "720p-high 960x540@25 2923k; 540p 960x540@25 2000k; 432p 768x432@25 1100k; 360p 640x360@25 600k; 234p 416x234@25 250k"},
-		{"both are reduced", "hd", 300, 168, "432p 300x168@25 269k; 234p 300x168@25 154k"},
+		{"a second one is reduced to the top size", "hd", 960, 540, "720p 960x540@25 2600k; 540p 960x540@25 2000k; 432p 768x432@25 1100k; 360p 640x360@25 600k; 234p 416x234@25 250k"},
+		{"both are reduced", "hd", 300, 168, "360p 300x168@25 201k; 234p 300x168@25 154k"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := shown(resolve(t, preset(t, c.ladder), picture(c.w, c.h, whole(25)), Live))

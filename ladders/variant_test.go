@@ -111,3 +111,21 @@ func TestPresetsKeepApplesRules(t *testing.T) {
 		}
 	}
 }
+
+// Two qualities at the largest size, whatever that size is.
+func TestTopSizeHasTwoVariantsForAnySource(t *testing.T) {
+	for _, name := range []string{"hd", "sports", "av1", "apple-h264", "apple-hevc"} {
+		l := preset(t, name)
+		for h := 64; h <= 2160; h += 2 {
+			r := resolve(t, l, picture(h*16/9, h, whole(25)), Live)
+			sizes, top := map[int]int{}, 0
+			for _, x := range r.Renditions {
+				sizes[x.Video.Height]++
+				top = max(top, x.Video.Height)
+			}
+			if sizes[top] < 2 {
+				t.Errorf("%s of %dp: %s", name, h, shown(r))
+			}
+		}
+	}
+}
