@@ -42,7 +42,7 @@ func (t *tree) onAir() bool {
 func (t *tree) judgeLadder(b *book) {
 	where, videos := at(t.masterPath), t.videos()
 	if len(videos) == 0 {
-		b.skip("no video", "apple-9.5", "apple-9.9", "apple-9.10", "apple-9.11", "apple-9.12", "apple-2.3")
+		b.skip("no video", "apple-9.9", "apple-9.10", "apple-9.11", "apple-9.12", "apple-2.3")
 		return
 	}
 	b.holds("apple-9.9", len(videos) > 1, where, "one video rendition")
@@ -68,7 +68,7 @@ func (r *rendition) pixels() int {
 func (t *tree) judgeAudioRules(b *book) {
 	audios := t.audios()
 	if len(audios) == 0 {
-		b.skip("no audio", "apple-2.3", "apple-8.9", "apple-8.10", "apple-9.5")
+		b.skip("no audio", "apple-2.3", "apple-8.9", "apple-8.10")
 		return
 	}
 	aac := slices.ContainsFunc(audios, func(r *rendition) bool {
@@ -76,7 +76,6 @@ func (t *tree) judgeAudioRules(b *book) {
 		return init.track.Channels == 2 && slices.Contains([]string{"mp4a.40.2", "mp4a.40.5", "mp4a.40.29"}, init.codec)
 	})
 	b.holds("apple-2.3", aac, at(t.masterPath), "no rendition is AAC with two channels")
-	b.looked("apple-9.5") // audio renditions are tracks of their own, or init would not parse
 	for _, r := range audios {
 		b.holds("apple-8.9", len(r.alts) > 0 || len(t.videos()) == 0, at(r.path), "no EXT-X-MEDIA names it")
 		for _, a := range r.alts {

@@ -73,7 +73,11 @@ func (s *initSegment) visual(e *mp4.VisualSampleEntryBox) error {
 		s.codec = fmt.Sprintf("av01.%d.%02d%s.%02d", c.SeqProfile, c.SeqLevelIdx0, tier, depth)
 		return nil
 	}
-	return fmt.Errorf("sample entry %s without decoder configuration", e.Type())
+	if _, ours := map[string]bool{"avc1": true, "hvc1": true, "av01": true}[e.Type()]; ours {
+		return fmt.Errorf("sample entry %s without decoder configuration", e.Type())
+	}
+	s.codec = e.Type() // for apple-1.1 to judge
+	return nil
 }
 
 func (s *initSegment) avc(e *mp4.VisualSampleEntryBox) error {
@@ -143,11 +147,9 @@ func (s *initSegment) check(b *book) {
 		b.holds("init", s.width == s.track.Width && s.height == s.track.Height, at(s.path),
 			"the sample entry says %dx%d, the SPS %dx%d", s.track.Width, s.track.Height, s.width, s.height)
 	}
-	if !s.track.Video {
-		b.looked("apple-2.17")
-		return
+	if s.track.Video {
+		s.checkVideo(b)
 	}
-	s.checkVideo(b)
 }
 
 func (s *initSegment) checkVideo(b *book) {

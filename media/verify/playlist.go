@@ -23,8 +23,6 @@ type playlist struct {
 	iframesOnly bool
 	entries     []entry
 	header      http.Header
-	// discontinuitySequence is -1 without the tag.
-	discontinuitySequence int64
 }
 
 // entry is one segment or byte range of a playlist.
@@ -48,12 +46,24 @@ func parsePlaylist(p string, o object) (*playlist, error) {
 	if !ok || kind != m3u8.MEDIA {
 		return nil, fmt.Errorf("not a media playlist")
 	}
-	out := &playlist{path: p, target: int64(m.TargetDuration), kind: m.MediaType, closed: m.Closed,
-		independent: m.IndependentSegments(), iframesOnly: m.Iframe, header: o.header, discontinuitySequence: -1}
-	if bytes.Contains(o.body, []byte("#EXT-X-DISCONTINUITY-SEQUENCE:")) {
-		out.discontinuitySequence = int64(m.DiscontinuitySeq)
+	target, err := header(o.body, "#EXT-X-TARGETDURATION:")
+	if err != nil {
+		return nil, err
 	}
+	out := &playlist{path: p, target: target, kind: m.MediaType, closed: m.Closed,
+		independent: m.IndependentSegments(), iframesOnly: m.Iframe, header: o.header}
 	return out, out.read(m)
+}
+
+// header is the number in a tag's line. The library raises the target duration
+// to fit the segments that it reads, which is what a verifier must not do.
+func header(body []byte, tag string) (int64, error) {
+	for line := range strings.Lines(string(body)) {
+		if v, ok := strings.CutPrefix(line, tag); ok {
+			return strconv.ParseInt(strings.TrimSpace(v), 10, 64)
+		}
+	}
+	return 0, fmt.Errorf("%s is missing", strings.TrimSuffix(tag, ":"))
 }
 
 func (l *playlist) read(m *m3u8.MediaPlaylist) error {
