@@ -4,6 +4,7 @@ package gpu
 
 import (
 	"fmt"
+	"path/filepath"
 
 	"github.com/NVIDIA/go-nvml/pkg/dl"
 	"github.com/NVIDIA/go-nvml/pkg/nvml"
@@ -19,11 +20,13 @@ var needed = []string{
 }
 
 // query is one whole conversation with the driver; it may hang with it.
-func query() Inventory {
-	if reason := lacks(library, needed); reason != "" {
+func query() Inventory { return queryAt(library) }
+
+func queryAt(path string) Inventory {
+	if reason := lacks(path, needed); reason != "" {
 		return Inventory{Reason: reason}
 	}
-	lib := nvml.New(nvml.WithLibraryPath(library))
+	lib := nvml.New(nvml.WithLibraryPath(path))
 	if ret := lib.Init(); ret != nvml.SUCCESS {
 		return Inventory{Reason: unavailable(ret)}
 	}
@@ -32,8 +35,9 @@ func query() Inventory {
 }
 
 // lacks says what a library is short of, "" for nothing.
-func lacks(name string, symbols []string) string {
-	handle := dl.New(name, dl.RTLD_LAZY|dl.RTLD_LOCAL)
+func lacks(path string, symbols []string) string {
+	name := filepath.Base(path)
+	handle := dl.New(path, dl.RTLD_LAZY|dl.RTLD_LOCAL)
 	if err := handle.Open(); err != nil {
 		return "no NVIDIA driver: " + name + " was not found"
 	}

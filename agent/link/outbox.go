@@ -102,11 +102,16 @@ func (o *Outbox) put(list []*letter, l *letter, most int) []*letter {
 		o.log.Warn("dropped what no scheduler took in time", "message", list[0].message.String())
 		list = list[1:]
 	}
+	poke(o.ready)
+	return append(list, l)
+}
+
+// poke wakes whoever waits, once for any number of pokes.
+func poke(c chan struct{}) {
 	select {
-	case o.ready <- struct{}{}:
+	case c <- struct{}{}:
 	default:
 	}
-	return append(list, l)
 }
 
 // decided ends the proposals of an assignment.

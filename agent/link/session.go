@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/galafarm/gala/internal/version"
@@ -17,15 +18,19 @@ var (
 	errGoodbye = errors.New("the agent ends")
 )
 
-// session is one stream from Hello to its end.
+// session is one stream from Hello to its end. Directives are obeyed by the
+// reader itself: a scheduler that is slow to read cannot keep its own
+// directives from arriving.
 type session struct {
 	*Link
 	stream   Stream
-	hangUp   context.CancelCauseFunc
-	incoming chan *galav1.AttachResponse
-	broken   chan error // why Recv ended
 	silence  *time.Timer
-	attached bool // a beat was acknowledged
+	welcomed chan *galav1.AttachResponse // the first message
+	agreed   chan struct{}               // closed when it was a welcome indeed
+	broken   chan struct{}               // closed when Recv ended, with why
+	why      error
+	acked    chan struct{} // poked at every acknowledgement
+	attached atomic.Bool   // there was one
 }
 
 // attach carries one stream to its end, and says whether it got as far as an
@@ -44,8 +49,8 @@ func (l *Link) attach(ctx context.Context, address string) (attached bool, err e
 	}
 	defer closeStream()
 	s := &session{
-		Link: l, stream: stream, hangUp: hangUp, silence: silence,
-		incoming: make(chan *galav1.AttachResponse), broken: make(chan error, 1),
+		Link: l, stream: stream, silence: silence,
+		welcomed: make(chan *galav1.AttachResponse, 1), agreed: make(chan struct{}), broken: make(chan struct{}), acked: make(chan struct{}, 1),
 	}
 	go s.receive(during)
 	defer func() { hangUp(nil); <-s.broken }()
@@ -53,7 +58,7 @@ func (l *Link) attach(ctx context.Context, address string) (attached bool, err e
 	if err == nil && stop() {
 		err = s.serve(ctx, interval)
 	}
-	return s.attached, reason(during, err)
+	return s.attached.Load(), reason(during, err)
 }
 
 // reason prefers why we hung up to what gRPC made of it.
@@ -66,28 +71,36 @@ func reason(during context.Context, err error) error {
 
 // receive is the stream's only reader.
 func (s *session) receive(during context.Context) {
-	defer close(s.incoming)
+	defer close(s.broken)
+	obey := func(m *galav1.AttachResponse) { s.consider(during, m) }
 	for {
 		m, err := s.stream.Recv()
+		if err == nil {
+			err = during.Err() // what comes after a hang-up does not count
+		}
 		if err != nil {
-			s.broken <- err
+			s.why = err
 			return
 		}
 		s.silence.Reset(s.cfg.Timing.Silence)
-		select {
-		case s.incoming <- m:
-		case <-during.Done():
-			s.broken <- context.Cause(during)
-			return
-		}
+		obey(m)
+		obey = s.obey
 	}
 }
 
-// lost is why the stream broke; it leaves the reason for attach's own wait.
+// consider keeps directives waiting until the welcome is agreed on.
+func (s *session) consider(during context.Context, first *galav1.AttachResponse) {
+	s.welcomed <- first
+	select {
+	case <-s.agreed:
+	case <-during.Done():
+	}
+}
+
+// lost is why the stream broke.
 func (s *session) lost() error {
-	err := <-s.broken
-	s.broken <- err
-	return err
+	<-s.broken
+	return s.why
 }
 
 // greet is Hello and Welcome.
@@ -96,9 +109,11 @@ func (s *session) greet() (beat time.Duration, err error) {
 	if err := s.stream.Send(hello); err != nil {
 		return 0, s.lost()
 	}
-	first, open := <-s.incoming
-	if !open {
-		return 0, s.lost()
+	var first *galav1.AttachResponse
+	select {
+	case first = <-s.welcomed:
+	case <-s.broken:
+		return 0, s.why
 	}
 	w := first.GetWelcome()
 	switch {
@@ -124,6 +139,7 @@ func beatInterval(w *galav1.Welcome) time.Duration {
 // the outcomes are out.
 func (s *session) serve(ctx context.Context, interval time.Duration) error {
 	s.cfg.Outbox.reopen()
+	close(s.agreed)
 	beat, flush := time.NewTicker(interval), time.NewTicker(s.cfg.Timing.Flush)
 	defer beat.Stop()
 	defer flush.Stop()
@@ -132,17 +148,15 @@ func (s *session) serve(ctx context.Context, interval time.Duration) error {
 	err := s.beat()
 	for err == nil {
 		select {
-		case m, open := <-s.incoming:
-			if !open {
-				return s.lost()
-			}
-			s.obey(m)
+		case <-s.broken:
+			return s.why
+		case <-s.acked:
 		case <-beat.C:
 			err = s.beat()
 		case <-s.cfg.Outbox.ready:
 			err = s.tell(s.cfg.Outbox.urgent(s.sequence + 1))
 		case <-flush.C:
-			err = s.tell(s.cfg.Outbox.routine(s.sequence + 1))
+			err = s.flush(beat.C)
 		case <-ending:
 			ending, leave = nil, time.After(s.cfg.Timing.Farewell)
 			err = s.beat()
@@ -172,6 +186,24 @@ func (s *session) beat() error {
 	}}}})
 }
 
+// flush tells what is routine. Beats go between where they are due: statuses
+// by the hundred, or a scheduler that reads slowly, must not cost a lease.
+func (s *session) flush(beat <-chan time.Time) error {
+	for _, m := range s.cfg.Outbox.routine(s.sequence + 1) {
+		select {
+		case <-beat:
+			if err := s.beat(); err != nil {
+				return err
+			}
+		default:
+		}
+		if err := s.tell([]*galav1.AttachRequest{m}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (s *session) tell(messages []*galav1.AttachRequest) error {
 	for _, m := range messages {
 		if err := s.stream.Send(m); err != nil {
@@ -185,10 +217,11 @@ func (s *session) obey(m *galav1.AttachResponse) {
 	agent := s.cfg.Agent
 	switch m := m.GetMessage().(type) {
 	case *galav1.AttachResponse_BeatAck:
-		s.attached = true
+		s.attached.Store(true)
 		for _, r := range s.cfg.Outbox.acknowledge(m.BeatAck.GetSequence()) {
 			agent.Delivered(r.assignment, r.epoch)
 		}
+		poke(s.acked)
 	case *galav1.AttachResponse_Start:
 		agent.Start(m.Start)
 	case *galav1.AttachResponse_Stop:
