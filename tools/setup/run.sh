@@ -74,7 +74,8 @@ submit() {
 # A job of an earlier run that ended: it would be taken as submitted already, and nothing would play.
 ended() {
     local state
-    state=$(build/gala "$kind" show --farm "$grpc" -o json "$1" 2>/dev/null | grep -m1 -io '"state": *"[a-z_]*"') || return 1
+    state=$(build/gala "$kind" show --farm "$grpc" -o json "$1" 2>/dev/null | grep -io '"state": *"[a-z_]*"') || return 1
+    state=${state%%$'\n'*} # the job's own; those of its events follow
     case ${state,,} in
     *done\") [ $kind = live ] ;;
     *failed\" | *cancelled\") ;;
