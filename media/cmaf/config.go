@@ -42,7 +42,8 @@ func avcRecord(b []byte) (avc.DecConfRec, error) {
 	if !annexB(b) {
 		return avc.DecodeAVCDecConfRec(b)
 	}
-	sps, pps := avc.GetParameterSetsFromByteStream(b)
+	sets := parameterSets(b, func(header byte) int { return int(header & 0x1f) })
+	sps, pps := sets[7], sets[8]
 	if len(sps) == 0 || len(pps) == 0 {
 		return avc.DecConfRec{}, fmt.Errorf("no SPS or PPS in Annex B headers")
 	}
@@ -77,7 +78,8 @@ func hevcRecord(b []byte) (hevc.DecConfRec, error) {
 	if !annexB(b) {
 		return hevc.DecodeHEVCDecConfRec(b)
 	}
-	vps, sps, pps := hevc.GetParameterSetsFromByteStream(b)
+	sets := parameterSets(b, func(header byte) int { return int(header >> 1 & 0x3f) })
+	vps, sps, pps := sets[32], sets[33], sets[34]
 	if len(vps) == 0 || len(sps) == 0 || len(pps) == 0 {
 		return hevc.DecConfRec{}, fmt.Errorf("no VPS, SPS or PPS in Annex B headers")
 	}
@@ -151,4 +153,11 @@ func decodeBox(name string, payload []byte) (mp4.Box, error) {
 // (avcC, hvcC) or has its top bit set (av1C).
 func annexB(b []byte) bool {
 	return bytes.HasPrefix(b, []byte{0, 0, 1}) || bytes.HasPrefix(b, []byte{0, 0, 0, 1})
+}
+
+// parameterSets are the NAL units of an Annex B stream by type.
+func parameterSets(b []byte, kind func(header byte) int) map[int][][]byte {
+	sets := map[int][][]byte{}
+	_ = eachNAL(FromAnnexB(b), func(nal []byte) { sets[kind(nal[0])] = append(sets[kind(nal[0])], nal) })
+	return sets
 }

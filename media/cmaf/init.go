@@ -137,7 +137,7 @@ func iso639(tag string) string {
 		return "und"
 	}
 	base, conf := t.Base()
-	if conf == language.No || len(base.ISO3()) != 3 {
+	if conf < language.High || len(base.ISO3()) != 3 {
 		return "und"
 	}
 	return base.ISO3()

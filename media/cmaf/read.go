@@ -27,25 +27,59 @@ type Track struct {
 
 // ParseInit reads an init segment with one track.
 func ParseInit(b []byte) (*Track, error) {
-	f, err := mp4.DecodeFileSR(bits.NewFixedSliceReader(b))
+	init := mp4.NewMP4Init()
+	err := eachBox(b, func(_ int64, box mp4.Box) error {
+		switch box.(type) {
+		case *mp4.FtypBox, *mp4.MoovBox:
+			init.AddChild(box)
+		case *mp4.MoofBox, *mp4.MdatBox:
+			return fmt.Errorf("media in it: %w", ErrMedia)
+		}
+		return nil
+	})
 	if err != nil {
-		return nil, fmt.Errorf("init segment: %v: %w", err, ErrMedia)
+		return nil, fmt.Errorf("init segment: %w", err)
 	}
-	if f.Init == nil || f.Init.Moov == nil || len(f.Init.Moov.Traks) != 1 || f.Init.Moov.Mvex == nil || f.Init.Moov.Mvex.Trex == nil {
+	if init.Moov == nil || len(init.Moov.Traks) != 1 || init.Moov.Mvex == nil || init.Moov.Mvex.Trex == nil {
 		return nil, fmt.Errorf("init segment: want moov with one trak and mvex: %w", ErrMedia)
 	}
-	return newTrack(f.Init)
+	return newTrack(init)
+}
+
+// eachBox walks the top level. The positions are those in b. The library
+// panics on some boxes that lie about themselves (found by fuzzing: a styp of
+// 4 bytes); whoever verifies strangers' files must not.
+func eachBox(b []byte, f func(pos int64, box mp4.Box) error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%v: %w", r, ErrMedia)
+		}
+	}()
+	sr := bits.NewFixedSliceReader(b)
+	for pos := int64(0); pos < int64(len(b)); pos = int64(sr.GetPos()) {
+		box, err := mp4.DecodeBoxSR(uint64(pos), sr)
+		if err != nil {
+			return fmt.Errorf("box at %d: %v: %w", pos, err, ErrMedia)
+		}
+		if sr.AccError() != nil || int64(sr.GetPos()) <= pos {
+			return fmt.Errorf("box at %d is cut: %w", pos, ErrMedia)
+		}
+		if err := f(pos, box); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func newTrack(init *mp4.InitSegment) (*Track, error) {
 	trak := init.Moov.Trak
+	if trak.Tkhd == nil || trak.Mdia == nil || trak.Mdia.Mdhd == nil || trak.Mdia.Mdhd.Timescale == 0 ||
+		trak.Mdia.Minf == nil || trak.Mdia.Minf.Stbl == nil || trak.Mdia.Minf.Stbl.Stsd == nil || len(trak.Mdia.Minf.Stbl.Stsd.Children) != 1 {
+		return nil, fmt.Errorf("init segment: want tkhd, one sample entry and a timescale: %w", ErrMedia)
+	}
 	t := &Track{ID: trak.Tkhd.TrackID, EditList: trak.Edts != nil, trex: init.Moov.Mvex.Trex, SARNum: 1, SARDen: 1}
 	if init.Ftyp != nil {
 		t.Brands = append([]string{init.Ftyp.MajorBrand()}, init.Ftyp.CompatibleBrands()...)
-	}
-	if trak.Mdia == nil || trak.Mdia.Mdhd == nil || trak.Mdia.Minf == nil || trak.Mdia.Minf.Stbl == nil ||
-		trak.Mdia.Minf.Stbl.Stsd == nil || len(trak.Mdia.Minf.Stbl.Stsd.Children) != 1 || trak.Mdia.Mdhd.Timescale == 0 {
-		return nil, fmt.Errorf("init segment: want one sample entry and a timescale: %w", ErrMedia)
 	}
 	t.Timescale, t.Language = int64(trak.Mdia.Mdhd.Timescale), trak.Mdia.Mdhd.GetLanguage()
 	return t, t.entry(trak.Mdia.Minf.Stbl.Stsd.Children[0])
@@ -99,47 +133,56 @@ type ParsedSample struct {
 
 // Parse reads a media segment of track t.
 func Parse(t *Track, segment []byte) (*Parsed, error) {
-	f, err := mp4.DecodeFileSR(bits.NewFixedSliceReader(segment))
-	if err != nil {
-		return nil, fmt.Errorf("media segment: %v: %w", err, ErrMedia)
-	}
 	p := &Parsed{}
-	for _, s := range f.Segments {
-		if s.Styp != nil && p.Brands == nil {
-			p.Brands = append([]string{s.Styp.MajorBrand()}, s.Styp.CompatibleBrands()...)
-		}
-		for _, frag := range s.Fragments {
-			pf, err := parseFragment(t, frag, segment)
+	next := front{}
+	err := eachBox(segment, func(pos int64, box mp4.Box) error {
+		switch box := box.(type) {
+		case *mp4.StypBox:
+			p.Brands = append([]string{box.MajorBrand()}, box.CompatibleBrands()...)
+		case *mp4.EmsgBox:
+			next.events++
+		case *mp4.PrftBox:
+			next.reference = box.NTPTimestamp.Time()
+		case *mp4.MoofBox:
+			f, err := parseFragment(t, next, pos, box, segment)
 			if err != nil {
-				return nil, fmt.Errorf("media segment: fragment %d: %w", len(p.Fragments), err)
+				return fmt.Errorf("fragment %d: %w", len(p.Fragments), err)
 			}
-			p.Fragments = append(p.Fragments, pf)
+			p.Fragments, next = append(p.Fragments, f), front{}
 		}
+		return nil
+	})
+	if err == nil && len(p.Fragments) == 0 {
+		err = fmt.Errorf("no fragment: %w", ErrMedia)
 	}
-	if len(p.Fragments) == 0 {
-		return nil, fmt.Errorf("media segment: no fragment: %w", ErrMedia)
+	if err != nil {
+		return nil, fmt.Errorf("media segment: %w", err)
 	}
 	return p, nil
 }
 
-func parseFragment(t *Track, f *mp4.Fragment, segment []byte) (ParsedFragment, error) {
-	if f.Moof == nil || f.Mdat == nil || f.Moof.Mfhd == nil || f.Moof.Traf == nil || f.Moof.Traf.Tfhd == nil || f.Moof.Traf.Tfdt == nil {
-		return ParsedFragment{}, fmt.Errorf("moof, mdat, tfhd or tfdt missing: %w", ErrMedia)
+// front is what stood before a moof.
+type front struct {
+	events    int
+	reference time.Time
+}
+
+func parseFragment(t *Track, before front, pos int64, moof *mp4.MoofBox, segment []byte) (ParsedFragment, error) {
+	if moof.Mfhd == nil || moof.Traf == nil || moof.Traf.Tfhd == nil || moof.Traf.Tfdt == nil {
+		return ParsedFragment{}, fmt.Errorf("mfhd, tfhd or tfdt missing: %w", ErrMedia)
 	}
-	traf := f.Moof.Traf
-	if len(f.Moof.Trafs) != 1 || traf.Tfhd.TrackID != t.ID {
+	traf := moof.Traf
+	if len(moof.Trafs) != 1 || traf.Tfhd.TrackID != t.ID {
 		return ParsedFragment{}, fmt.Errorf("want one traf of track %d: %w", t.ID, ErrMedia)
 	}
 	p := ParsedFragment{
-		Sequence:          f.Moof.Mfhd.SequenceNumber,
-		Offset:            int64(f.Moof.StartPos),
+		Sequence:          moof.Mfhd.SequenceNumber,
+		Offset:            pos,
 		Decode:            int64(traf.Tfdt.BaseMediaDecodeTime()),
 		TfdtVersion:       int(traf.Tfdt.Version),
 		DefaultBaseIsMoof: traf.Tfhd.DefaultBaseIfMoof(),
-		Events:            len(f.Emsgs),
-	}
-	if f.Prft != nil {
-		p.Reference = f.Prft.NTPTimestamp.Time()
+		Events:            before.events,
+		Reference:         before.reference,
 	}
 	return p, p.samples(t, traf, segment)
 }

@@ -180,7 +180,10 @@ func (f Fragment) trun() *mp4.TrunBox {
 	trun.Version = 1 // signed composition offsets
 	trun.Flags = mp4.TrunDataOffsetPresentFlag | mp4.TrunSampleSizePresentFlag
 	if !f.allSync() {
-		trun.Flags |= mp4.TrunSampleFlagsPresentFlag | mp4.TrunSampleCompositionTimeOffsetPresentFlag
+		trun.Flags |= mp4.TrunSampleFlagsPresentFlag
+	}
+	if !f.allSync() || f.Samples[0].Offset != 0 {
+		trun.Flags |= mp4.TrunSampleCompositionTimeOffsetPresentFlag
 	}
 	for _, s := range f.Samples {
 		flags := uint32(nonSyncFlags)
