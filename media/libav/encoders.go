@@ -81,8 +81,9 @@ func x264Options(c encodeContext) []Option {
 }
 
 func x264Params(c encodeContext) string {
-	gop := strconv.FormatInt(c.gop, 10)
-	p := "keyint=" + gop + ":min-keyint=" + gop + ":scenecut=0:open-gop=0:stitchable=1:repeat-headers=0"
+	// IDRs are forced; x264's own limit lies beyond, or it would argue about
+	// each of them in the log.
+	p := "keyint=" + strconv.FormatInt(2*c.gop, 10) + ":min-keyint=1:scenecut=0:open-gop=0:stitchable=1:repeat-headers=0"
 	if c.live {
 		// Frames that wait for lookahead are latency: a segment is complete only
 		// when its last frame has left the encoder.

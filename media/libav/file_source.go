@@ -293,3 +293,11 @@ func floatBytes(v []float32) []byte {
 	}
 	return out
 }
+
+func floatPeak(b []byte) float64 {
+	loudest := float64(0)
+	for ; len(b) >= 4; b = b[4:] {
+		loudest = max(loudest, math.Abs(float64(math.Float32frombits(binary.NativeEndian.Uint32(b)))))
+	}
+	return loudest
+}
