@@ -22,6 +22,9 @@ type Config struct {
 	// PlaylistMemory bounds the bytes of playlists kept in memory, raw and
 	// compressed; 0 means 64 MiB.
 	PlaylistMemory int64
+	// NoSync leaves it to the kernel when objects reach the disk: faster, but a
+	// power cut may then leave empty files. Epochs are synced all the same.
+	NoSync bool
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 	Log *slog.Logger

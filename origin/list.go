@@ -3,8 +3,11 @@ package origin
 import (
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"path"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -34,6 +37,7 @@ func (o *Origin) list(w *recorder, r *http.Request) error {
 	if err != nil {
 		return fmt.Errorf("list: %w", err)
 	}
+	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
 	l := Listing{Trees: []TreeEntry{}}
 	for _, e := range entries {
 		if !e.IsDir() || !safeElement(e.Name()) {

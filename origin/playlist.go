@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"hash"
 	"os"
 	"strings"
 	"sync"
@@ -72,9 +73,12 @@ func sameFile(a, b os.FileInfo) bool {
 }
 
 func contentTag(content []byte) string {
-	sum := sha256.Sum256(content)
-	return `"` + hex.EncodeToString(sum[:12]) + `"`
+	h := sha256.New()
+	h.Write(content)
+	return hashTag(h)
 }
+
+func hashTag(h hash.Hash) string { return `"` + hex.EncodeToString(h.Sum(nil)[:12]) + `"` }
 
 // fileTag is enough for a file that is written once, and cheap for a large one.
 func fileTag(info os.FileInfo) string {

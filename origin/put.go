@@ -7,27 +7,44 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
-	"path"
-	"strconv"
 )
 
 // put stores one object. The epoch is checked before the body, so that a fenced
 // writer hears it early and a successor fences from its first header on, and
 // again at the moment the object becomes visible.
 func (o *Origin) put(w *recorder, r *http.Request, obj object, epoch uint64) error {
-	if obj.job == "" || obj.name == "" {
-		return &status{http.StatusBadRequest, "PUT needs a job and an object: " + Prefix + "JOB/…/NAME"}
-	}
-	if err := o.admit(obj, epoch); err != nil {
+	if err := o.checkPut(r, obj); err != nil {
 		return err
 	}
-	body, err := o.receive(w, r)
+	if err := o.admit(obj, epoch); err != nil {
+		o.drain(w, r)
+		return err
+	}
+	body, err := o.receive(w, r, obj)
 	if err != nil {
 		return err
 	}
 	defer body.discard()
 	w.taken = body.size
-	return o.commit(w, r, obj, epoch, body)
+	result, err := o.commit(r, obj, epoch, body)
+	if err != nil {
+		return err
+	}
+	return o.answerPut(w, obj, body, result)
+}
+
+func (o *Origin) checkPut(r *http.Request, obj object) error {
+	switch {
+	case obj.job == "" || obj.name == "":
+		return &status{http.StatusBadRequest, "PUT needs a job and an object: " + Prefix + "JOB/…/NAME"}
+	case r.ContentLength > o.cfg.MaxObject:
+		return &http.MaxBytesError{Limit: o.cfg.MaxObject}
+	case r.Header.Get("Content-Range") != "":
+		return &status{http.StatusBadRequest, "an object is put whole: send it without Content-Range"}
+	case r.Header.Get("Content-Encoding") != "":
+		return &status{http.StatusUnsupportedMediaType, "objects are stored as they are served: send it without Content-Encoding; the origin compresses playlists itself"}
+	}
+	return nil
 }
 
 func (o *Origin) admit(obj object, epoch uint64) error {
@@ -37,32 +54,44 @@ func (o *Origin) admit(obj object, epoch uint64) error {
 	return o.claim(t, obj.job, obj.folder, epoch)
 }
 
+// outcome of a commit.
+type outcome int
+
+const (
+	created outcome = iota
+	replaced
+	duplicate // of a segment: the first one stays
+)
+
 // commit makes a received body visible, or finds that it must not be.
-func (o *Origin) commit(w *recorder, r *http.Request, obj object, epoch uint64, body *upload) error {
+func (o *Origin) commit(r *http.Request, obj object, epoch uint64, body *upload) (outcome, error) {
 	t := o.tree(obj.job)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if err := o.claim(t, obj.job, obj.folder, epoch); err != nil {
-		return err
+		return 0, err
 	}
 	existing, err := o.root.Lstat(obj.path())
 	exists := err == nil
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("put %s: %w", obj.path(), err)
-	}
-	if err := o.checkPreconditions(r, obj, exists); err != nil {
-		return err
+		return 0, fmt.Errorf("put %s: %w", obj.path(), err)
 	}
 	if exists && existing.IsDir() {
-		return &status{http.StatusConflict, "a folder of this name exists; choose another path"}
+		return 0, &status{http.StatusConflict, "a folder of this name exists; choose another path"}
 	}
-	if exists && classOf(obj.name) == ClassSegment {
-		return o.keepFirst(w, obj, body)
+	if err := o.checkPreconditions(r, obj, exists); err != nil {
+		return 0, err
 	}
-	return o.publish(w, obj, body, exists)
+	switch {
+	case exists && classOf(obj.name) == ClassSegment:
+		return duplicate, nil
+	case exists:
+		return replaced, o.publish(obj, body)
+	}
+	return created, o.publish(obj, body)
 }
 
-func (o *Origin) publish(w *recorder, obj object, body *upload, replaced bool) error {
+func (o *Origin) publish(obj object, body *upload) error {
 	if err := o.root.MkdirAll(obj.dir(), 0o755); err != nil {
 		return fmt.Errorf("put %s: %w", obj.path(), err)
 	}
@@ -70,37 +99,42 @@ func (o *Origin) publish(w *recorder, obj object, body *upload, replaced bool) e
 		return fmt.Errorf("put %s: %w", obj.path(), err)
 	}
 	body.kept = true
-	if info, err := o.root.Stat(obj.path()); err == nil {
-		o.playlists.forget(obj.path())
-		if tag, err := o.etag(obj, info); err == nil {
-			w.Header().Set("ETag", tag)
-		}
-	}
-	if replaced {
-		w.WriteHeader(http.StatusNoContent)
-		return nil
-	}
-	w.WriteHeader(http.StatusCreated)
+	o.playlists.forget(obj.path())
 	return nil
 }
 
-// keepFirst answers a second PUT of a segment: whoever came first stays, and
-// the header says whether the two were the same.
-func (o *Origin) keepFirst(w *recorder, obj object, body *upload) error {
+func (o *Origin) answerPut(w *recorder, obj object, body *upload, result outcome) error {
+	h := w.Header()
+	h.Set("ETag", body.tag(obj))
+	switch result {
+	case created:
+		w.WriteHeader(http.StatusCreated)
+	case replaced:
+		w.WriteHeader(http.StatusNoContent)
+	case duplicate:
+		verdict, err := o.verdict(obj, body)
+		if err != nil {
+			return err
+		}
+		h.Del("ETag")
+		h.Set(DuplicateHeader, verdict)
+		w.WriteHeader(http.StatusOK)
+	}
+	return nil
+}
+
+// verdict says whether a segment that came twice was the same. It reads without
+// the lock: what is there does not change.
+func (o *Origin) verdict(obj object, body *upload) (string, error) {
 	same, err := o.sameBytes(obj.path(), body)
 	if err != nil {
-		return fmt.Errorf("compare %s: %w", obj.path(), err)
+		return "", fmt.Errorf("compare %s: %w", obj.path(), err)
 	}
-	verdict := KeptFirst
 	if same {
-		verdict = Identical
-	} else {
-		o.cfg.Log.Warn("segment came twice with different bytes, the first one stays", "job", obj.job, "path", obj.path())
+		return Identical, nil
 	}
-	w.Header().Set(DuplicateHeader, verdict)
-	w.Header().Set("Content-Length", strconv.Itoa(0))
-	w.WriteHeader(http.StatusOK)
-	return nil
+	o.cfg.Log.Warn("segment came twice with different bytes, the first one stays", "job", obj.job, "path", obj.path())
+	return KeptFirst, nil
 }
 
 func (o *Origin) sameBytes(name string, body *upload) (bool, error) {
@@ -141,66 +175,5 @@ func realError(errs ...error) error {
 			return err
 		}
 	}
-	return nil
-}
-
-// delete removes an object, or with a trailing slash after the job its whole
-// tree, epochs included: that is how a job's name becomes free again.
-func (o *Origin) delete(w *recorder, _ *http.Request, obj object, epoch uint64) error {
-	switch {
-	case obj.name != "":
-		return o.deleteObject(w, obj, epoch)
-	case obj.job != "" && obj.folder == "":
-		return o.deleteTree(w, obj.job, epoch)
-	}
-	return &status{http.StatusBadRequest, "DELETE needs an object, or a whole tree as " + Prefix + "JOB/"}
-}
-
-func (o *Origin) deleteObject(w *recorder, obj object, epoch uint64) error {
-	t := o.tree(obj.job)
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if err := o.claim(t, obj.job, obj.folder, epoch); err != nil {
-		return err
-	}
-	info, err := o.root.Lstat(obj.path())
-	if err != nil {
-		return fmt.Errorf("delete %s: %w", obj.path(), err)
-	}
-	if info.IsDir() {
-		return &status{http.StatusConflict, "this is a folder: delete its objects, or the whole tree as " + Prefix + "JOB/"}
-	}
-	if err := o.root.Remove(obj.path()); err != nil {
-		return fmt.Errorf("delete %s: %w", obj.path(), err)
-	}
-	o.playlists.forget(obj.path())
-	w.WriteHeader(http.StatusNoContent)
-	return nil
-}
-
-// deleteTree without an epoch is an operator's word and always done; with one
-// it must not be older than any that the tree has seen.
-func (o *Origin) deleteTree(w *recorder, job string, epoch uint64) error {
-	t := o.tree(job)
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if err := o.load(t, job); err != nil {
-		return err
-	}
-	for _, seen := range t.epochs {
-		if epoch != 0 && epoch < seen {
-			return &staleError{given: epoch, seen: seen}
-		}
-	}
-	grave := path.Join(tempDir, "deleted-"+job+"-"+token())
-	if err := o.root.Rename(job, grave); err != nil {
-		return fmt.Errorf("delete tree %s: %w", job, err)
-	}
-	t.epochs = map[string]uint64{}
-	o.playlists.forgetTree(job)
-	if err := o.root.RemoveAll(grave); err != nil {
-		return fmt.Errorf("delete tree %s: %w", job, err)
-	}
-	w.WriteHeader(http.StatusNoContent)
 	return nil
 }

@@ -14,14 +14,24 @@ func (o *Origin) mayWrite(r *http.Request) error {
 	if o.cfg.Token == "" {
 		return localWriter(r)
 	}
-	given, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	if !ok {
-		return &status{http.StatusUnauthorized, "this origin takes writes with a token: send it as Authorization: Bearer TOKEN"}
+	given := givenToken(r)
+	if given == "" {
+		return &status{http.StatusUnauthorized, "this origin takes writes with a token: send it as Authorization: Bearer TOKEN, or in the address as http://gala:TOKEN@HOST/…"}
 	}
 	if subtle.ConstantTimeCompare([]byte(given), []byte(o.cfg.Token)) != 1 {
 		return &status{http.StatusForbidden, "the token is not the one this origin was started with"}
 	}
 	return nil
+}
+
+// givenToken reads a bearer token, or the password that HTTP clients make of an
+// address with one.
+func givenToken(r *http.Request) string {
+	if _, password, ok := r.BasicAuth(); ok {
+		return password
+	}
+	given, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	return given
 }
 
 // localWriter looks at more than the address: a proxy on this machine makes

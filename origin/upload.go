@@ -3,8 +3,10 @@ package origin
 import (
 	"bytes"
 	"crypto/rand"
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"net/http"
 	"os"
@@ -14,10 +16,12 @@ import (
 
 // upload is a body that has arrived whole in a hidden file.
 type upload struct {
-	root *os.Root
-	temp string
-	size int64
-	kept bool
+	root    *os.Root
+	temp    string
+	size    int64
+	info    os.FileInfo
+	content hash.Hash // of playlists
+	kept    bool
 }
 
 func (u *upload) discard() {
@@ -26,34 +30,70 @@ func (u *upload) discard() {
 	}
 }
 
+// tag is the ETag that a GET of the object will carry.
+func (u *upload) tag(obj object) string {
+	if classOf(obj.name) == ClassPlaylist {
+		return hashTag(u.content)
+	}
+	return fileTag(u.info)
+}
+
 var errBodyShort = errors.New("body ended early")
 
 func token() string { return rand.Text() }
 
-// receive takes the whole body into a hidden file of the same file system.
-func (o *Origin) receive(w http.ResponseWriter, r *http.Request) (*upload, error) {
-	if r.ContentLength > o.cfg.MaxObject {
-		return nil, &http.MaxBytesError{Limit: o.cfg.MaxObject}
-	}
+// receive takes the whole body into a hidden file of the same file system, and
+// has it on the disk before anybody can see it: after a power cut a file that
+// was only renamed may be empty, and an empty segment that came first would
+// stay for ever.
+func (o *Origin) receive(w http.ResponseWriter, r *http.Request, obj object) (*upload, error) {
 	u := &upload{root: o.root, temp: path.Join(tempDir, token())}
+	if classOf(obj.name) == ClassPlaylist {
+		u.content = sha256.New()
+	}
 	f, err := o.root.OpenFile(u.temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
 		return nil, fmt.Errorf("receive: %w", err)
 	}
-	body := &pacedBody{
-		from: http.MaxBytesReader(w, r.Body, o.cfg.MaxObject), control: http.NewResponseController(w),
-		idle: o.cfg.BodyIdle, end: time.Now().Add(o.cfg.BodyTotal),
+	err = u.fill(f, o.body(w, r), r.ContentLength)
+	if err == nil && !o.cfg.NoSync {
+		err = f.Sync()
 	}
-	u.size, err = io.Copy(f, body)
-	err = errors.Join(err, f.Close())
-	if err == nil && r.ContentLength >= 0 && u.size != r.ContentLength {
-		err = errBodyShort
-	}
-	if err != nil {
+	if err = errors.Join(err, f.Close()); err != nil {
 		u.discard()
 		return nil, fmt.Errorf("receive: %w", err)
 	}
 	return u, nil
+}
+
+func (u *upload) fill(f *os.File, body io.Reader, length int64) (err error) {
+	var to io.Writer = f
+	if u.content != nil {
+		to = io.MultiWriter(f, u.content)
+	}
+	if u.size, err = io.Copy(to, body); err != nil {
+		return err
+	}
+	if length >= 0 && u.size != length {
+		return errBodyShort
+	}
+	u.info, err = f.Stat()
+	return err
+}
+
+func (o *Origin) body(w http.ResponseWriter, r *http.Request) io.Reader {
+	return &pacedBody{
+		from: http.MaxBytesReader(w, r.Body, o.cfg.MaxObject), control: http.NewResponseController(w),
+		idle: o.cfg.BodyIdle, end: time.Now().Add(o.cfg.BodyTotal),
+	}
+}
+
+// drainLimit is what a refused writer may still send. A connection that is
+// closed while it sends can lose the answer, and a fenced writer must hear it.
+const drainLimit = 64 << 20
+
+func (o *Origin) drain(w http.ResponseWriter, r *http.Request) {
+	_, _ = io.Copy(io.Discard, io.LimitReader(o.body(w, r), drainLimit))
 }
 
 // pacedBody gives every read a deadline, so that a writer that trickles or
