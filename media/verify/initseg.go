@@ -1,13 +1,13 @@
 package verify
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"path"
 
 	"github.com/Eyevinn/mp4ff/avc"
+	"github.com/Eyevinn/mp4ff/bits"
 	"github.com/Eyevinn/mp4ff/hevc"
 	"github.com/Eyevinn/mp4ff/mp4"
 
@@ -29,17 +29,27 @@ type initSegment struct {
 	transfer int
 }
 
-func parseInit(p string, body []byte) (*initSegment, error) {
+func parseInit(p string, body []byte) (s *initSegment, err error) {
 	track, err := cmaf.ParseInit(body)
 	if err != nil {
 		return nil, err
 	}
-	f, err := mp4.DecodeFile(bytes.NewReader(body))
+	// The library panics on some boxes that lie about themselves.
+	defer func() {
+		if r := recover(); r != nil {
+			s, err = nil, fmt.Errorf("init segment: %v", r)
+		}
+	}()
+	f, err := mp4.DecodeFileSR(bits.NewFixedSliceReader(body))
 	if err != nil {
 		return nil, err
 	}
-	s := &initSegment{path: p, body: body, track: track}
-	return s, s.entry(f.Init.Moov.Trak.Mdia.Minf.Stbl.Stsd.Children[0])
+	moov := f.Moov
+	if f.Init != nil {
+		moov = f.Init.Moov
+	}
+	s = &initSegment{path: p, body: body, track: track}
+	return s, s.entry(moov.Trak.Mdia.Minf.Stbl.Stsd.Children[0])
 }
 
 func (s *initSegment) entry(box mp4.Box) error {
