@@ -1,8 +1,11 @@
 package supervisor
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"os"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -45,21 +48,39 @@ func (p *process) reap() exit {
 	return exit{known: ok, status: status}
 }
 
-// reapGrace: the kernel knows a stranger's status once its parent has reaped it.
+// reapGrace: the kernel tells a stranger's status once its parent has reaped it.
 const reapGrace = 200 * time.Millisecond
 
+// strangersExit asks first for the zombie, which some first processes never
+// reap, and then for what the pidfd keeps.
 func (p *process) strangersExit() exit {
+	if x := p.zombiesExit(); x.known {
+		return x
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), reapGrace)
 	defer cancel()
 	_ = p.poll(ctx, unix.POLLHUP)
-	raw, err := p.file.SyscallConn()
-	if err != nil {
-		return exit{}
-	}
 	info := unix.PidfdInfo{Mask: unix.PIDFD_INFO_EXIT}
-	_ = raw.Control(func(fd uintptr) { err = unix.IoctlPidfdInfo(int(fd), &info) })
+	err := p.control(func(fd uintptr) error { return unix.IoctlPidfdInfo(int(fd), &info) })
 	if err != nil || info.Mask&unix.PIDFD_INFO_EXIT == 0 {
 		return exit{}
 	}
 	return exit{known: true, status: syscall.WaitStatus(info.Exit_code)}
+}
+
+// zombiesExit is the last field of a zombie's line. It is ours as long as the
+// pidfd has not hung up afterwards; 0 may also mean that we may not look.
+func (p *process) zombiesExit() exit {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.pid))
+	if err != nil {
+		return exit{}
+	}
+	reaped := false
+	_ = p.control(func(fd uintptr) error { reaped = polled(fd, unix.POLLHUP); return nil })
+	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
+	if reaped || len(fields) < 50 || string(fields[0]) != "Z" {
+		return exit{}
+	}
+	code, err := strconv.Atoi(string(fields[49]))
+	return exit{known: err == nil && code != 0, status: syscall.WaitStatus(code)}
 }

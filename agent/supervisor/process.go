@@ -54,31 +54,33 @@ func polled(fd uintptr, events int16) bool {
 	return err == nil && n > 0 && fds[0].Revents&events != 0
 }
 
-// ended says whether the process is gone, without waiting.
-func (p *process) ended() bool {
+// control runs f on the descriptor.
+func (p *process) control(f func(fd uintptr) error) error {
 	raw, err := p.file.SyscallConn()
 	if err != nil {
-		return true
+		return err
 	}
-	gone := false
-	_ = raw.Control(func(fd uintptr) { gone = polled(fd, unix.POLLIN) })
+	var told error
+	if err := raw.Control(func(fd uintptr) { told = f(fd) }); err != nil {
+		return err
+	}
+	return told
+}
+
+// ended says whether the process is gone, without waiting.
+func (p *process) ended() bool {
+	gone := true
+	_ = p.control(func(fd uintptr) error { gone = polled(fd, unix.POLLIN); return nil })
 	return gone
 }
 
 // signal is a no-op on a process that has ended.
 func (p *process) signal(sig syscall.Signal) error {
-	raw, err := p.file.SyscallConn()
-	if err != nil {
+	err := p.control(func(fd uintptr) error { return sendSignal(int(fd), sig) })
+	if errors.Is(err, unix.ESRCH) || errors.Is(err, os.ErrClosed) {
 		return nil
 	}
-	var sent error
-	if err := raw.Control(func(fd uintptr) { sent = sendSignal(int(fd), sig) }); err != nil {
-		return nil
-	}
-	if errors.Is(sent, unix.ESRCH) {
-		return nil
-	}
-	return sent
+	return err
 }
 
 // sendSignal kills the worker's whole group where the kernel can (6.9): a
