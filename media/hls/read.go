@@ -36,7 +36,14 @@ func ParseMedia(b []byte) (*Media, error) {
 	return m, nil
 }
 
-func parse(b []byte) (*m3u8.MediaPlaylist, error) {
+// parse outlives the library, which panics on some malformed lines (found by
+// fuzzing: a URI without its EXTINF).
+func parse(b []byte) (p *m3u8.MediaPlaylist, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			p, err = nil, fmt.Errorf("playlist: %v: %w", r, ErrPlaylist)
+		}
+	}()
 	list, kind, err := m3u8.DecodeWith(bytes.NewReader(b), true, decoders())
 	if err != nil {
 		return nil, fmt.Errorf("playlist: %v: %w", err, ErrPlaylist)
