@@ -73,13 +73,7 @@ func sameRate(said float64, real timeline.Rate) bool {
 // judgeRates compares BANDWIDTH and AVERAGE-BANDWIDTH with the measured bytes
 // of the variant and the largest audio that may play with it.
 func (t *tree) judgeRates(b *book, r *rendition, v *m3u8.Variant, audio []*rendition) {
-	sum, where := r.rates(), at(t.masterPath)
-	var extra rates
-	for _, a := range audio {
-		m := a.rates()
-		extra.peak, extra.average = max(extra.peak, m.peak), max(extra.average, m.average)
-	}
-	sum.peak, sum.average = sum.peak+extra.peak, sum.average+extra.average
+	sum, where := r.with(audio), at(t.masterPath)
 	peak, average := int64(v.Bandwidth), int64(v.AverageBandwidth)
 	b.holds("apple-9.13", peak > 0 && peak*10 >= sum.average*9, where, "%s says %d, measured was %d on average", v.URI, peak, sum.average)
 	switch {
@@ -94,6 +88,21 @@ func (t *tree) judgeRates(b *book, r *rendition, v *m3u8.Variant, audio []*rendi
 		b.holds("apple-1.27", distance(sum.peak, peak)*10 <= peak, where, "%s says %d, measured was %d", v.URI, peak, sum.peak)
 		b.holds("apple-1.30", sum.peak <= 2*sum.average, at(r.path), "peak %d, average %d", sum.peak, sum.average)
 	}
+}
+
+// with is the rates of the rendition and the largest audio that may play with
+// it. Of an audio-only variant one of the group plays, not two.
+func (r *rendition) with(audio []*rendition) rates {
+	sum := r.rates()
+	var extra rates
+	for _, a := range audio {
+		m := a.rates()
+		extra.peak, extra.average = max(extra.peak, m.peak), max(extra.average, m.average)
+	}
+	if r.video() {
+		return rates{sum.peak + extra.peak, sum.average + extra.average}
+	}
+	return rates{max(sum.peak, extra.peak), max(sum.average, extra.average)}
 }
 
 // longPeriod is what an average over a long period is taken over at least.

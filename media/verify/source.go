@@ -3,6 +3,7 @@ package verify
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/galafarm/gala/timeline"
 )
@@ -32,6 +33,9 @@ func compareSource(ctx context.Context, b *book, t *tree, o Options) error {
 	})
 	if err != nil {
 		return errors.Join(ErrCannotLook, err)
+	}
+	if video.frames+audio.frames == 0 {
+		return fmt.Errorf("%w: nothing of the source decodes: %q", ErrCannotLook, sum.Messages)
 	}
 	b.note("source: %d video frames in %d µs, %d µs of audio, %d decoder errors", video.frames, video.lasts(), audio.lasts(), sum.Errors)
 	t.judgeSource(b, video, audio)

@@ -59,6 +59,25 @@ func TestGoodSixSecondVOD(t *testing.T) {
 	wantOnly(t, judge(t, Options{Target: write(t, f.files(t)), Decoder: paper{}}))
 }
 
+// An audio rendition may be a variant of its own beside being an alternative.
+func TestAudioOnlyVariant(t *testing.T) {
+	f := vod()
+	f.text = func(p, s string) string {
+		if p != "master.m3u8" {
+			return s
+		}
+		return s + "#EXT-X-STREAM-INF:BANDWIDTH=13300,AVERAGE-BANDWIDTH=13300,CODECS=\"mp4a.40.2\",AUDIO=\"stereo\"\naudio/media.m3u8\n"
+	}
+	wantOnly(t, judge(t, Options{Target: write(t, f.files(t)), Decoder: paper{}}), short...)
+}
+
+func TestSourceThatDoesNotDecode(t *testing.T) {
+	_, err := Run(t.Context(), Options{Target: write(t, vod().files(t)), Source: "clip", Decoder: paper{}})
+	if !errors.Is(err, ErrCannotLook) {
+		t.Errorf("%v", err)
+	}
+}
+
 // 1001-rates, whole to the tick.
 func TestGoodNTSC(t *testing.T) {
 	f := vod()
