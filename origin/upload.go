@@ -90,9 +90,13 @@ func (o *Origin) body(w http.ResponseWriter, r *http.Request) io.Reader {
 
 // drainLimit is what a refused writer may still send. A connection that is
 // closed while it sends can lose the answer, and a fenced writer must hear it.
+// One that asked first (Expect: 100-continue) sends nothing.
 const drainLimit = 64 << 20
 
 func (o *Origin) drain(w http.ResponseWriter, r *http.Request) {
+	if r.Header.Get("Expect") != "" {
+		return
+	}
 	_, _ = io.Copy(io.Discard, io.LimitReader(o.body(w, r), drainLimit))
 }
 

@@ -2,7 +2,6 @@ package dashboard
 
 import (
 	"embed"
-	"errors"
 	"io/fs"
 	"log/slog"
 	"net/http"
@@ -56,22 +55,24 @@ const (
 // /api/v1/events. It may be mounted at / beside more specific patterns.
 func Handler(source Source, opt Options) http.Handler {
 	opt = opt.withDefaults()
-	assets, err := fs.Sub(web, "web")
-	if err != nil {
-		panic(err) // the folder is embedded above: this cannot be
-	}
-	if !hasPlayer(assets) {
-		opt.Log.Warn("the page was built without its player; run make build")
+	page := embedded(opt.Version)
+	if !page.hasPlayer() {
+		opt.Log.Warn("the page was built without its player, so it cannot play ladders; run make build")
 	}
 	mux := http.NewServeMux()
-	page := &pages{files: assets, version: opt.Version}
 	mux.HandleFunc("GET /{$}", page.index)
 	mux.HandleFunc("GET "+PathAssets, page.asset)
 	mux.Handle("GET "+PathEvents, &events{source: source, opt: opt})
 	return mux
 }
 
-func hasPlayer(assets fs.FS) bool {
-	_, err := fs.Stat(assets, "vendor/hls.mjs")
-	return !errors.Is(err, fs.ErrNotExist)
+func embedded(version string) *pages {
+	files, err := fs.Sub(web, "web")
+	if err == nil {
+		var page *pages
+		if page, err = newPages(files, version); err == nil {
+			return page
+		}
+	}
+	panic(err) // what is embedded can be read: this cannot be
 }

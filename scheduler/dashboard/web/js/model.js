@@ -133,9 +133,14 @@ const codecNames = { h264: "H.264", hevc: "HEVC", av1: "AV1", aac: "AAC", opus: 
 export const codecName = (c) => codecNames[c] ?? (c ?? "").toUpperCase();
 
 // masterOf is where this page finds a job's master playlist, or null when a
-// browser cannot reach it. The farm's own origin is on the page's host, by
-// whatever name the reader came.
+// browser cannot reach it. An origin on the farm's own machine is named by its
+// loopback address; for the reader it is on the host that the page came from.
 export function masterOf(job) {
-  if (job.destinations.length === 0) return `${location.origin}/origin/${encodeURIComponent(job.id)}/master.m3u8`;
-  return job.outputs.find((o) => /^https?:/.test(o)) ?? null;
+  const own = `${location.origin}/origin/${encodeURIComponent(job.id)}/master.m3u8`;
+  const output = job.outputs.find((o) => /^https?:/.test(o));
+  if (!output) return job.destinations.length === 0 ? own : null;
+  const url = new URL(output);
+  return isLoopback(url.hostname) && url.pathname.startsWith("/origin/") ? own : output;
 }
+
+const isLoopback = (host) => host === "localhost" || host === "[::1]" || host.startsWith("127.");
