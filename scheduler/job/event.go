@@ -51,3 +51,11 @@ func (j *Job) Enter(now time.Time, s State, reason string) bool {
 	}
 	return true
 }
+
+// Requeue puts an ended job back to its beginning. What it published, its
+// source and its epochs stay: nothing is encoded twice, and no epoch returns.
+func (j *Job) Requeue(now time.Time) {
+	j.State, j.Reason = Accepted, "queued again by the client"
+	j.Ended, j.Error, j.Stop, j.Retry = time.Time{}, nil, nil, Retry{}
+	j.Record(now, "requeued", "the client asked to try again", "back in the queue")
+}

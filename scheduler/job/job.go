@@ -104,6 +104,8 @@ type Error struct {
 	Code    string `json:"code"`
 	Message string `json:"message"`
 	Advice  string `json:"advice,omitempty"`
+	// Retryable: the same again may succeed later or elsewhere.
+	Retryable bool `json:"retryable,omitempty"`
 }
 
 // Clone is a copy that shares nothing which either side changes in place.

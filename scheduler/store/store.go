@@ -37,6 +37,9 @@ type Store interface {
 	// Create writes a new record and returns it with its Seq and Revision 1.
 	// When the id is taken it returns the record that holds it and ErrExists.
 	Create(ctx context.Context, j job.Job) (job.Job, error)
+	// Restore writes back a record that the store has lost: if it holds none, or
+	// one of a lower revision. Otherwise ErrConflict.
+	Restore(ctx context.Context, j job.Job) (job.Job, error)
 	// Get reads one record, or ErrNotFound.
 	Get(ctx context.Context, id string) (job.Job, error)
 	// Update writes j if the stored revision is still j.Revision, and returns

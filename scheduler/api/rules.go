@@ -1,0 +1,106 @@
+package api
+
+import (
+	"net/url"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/galafarm/gala/ladders"
+	"github.com/galafarm/gala/media/input"
+	"github.com/galafarm/gala/scheduler/job"
+	"google.golang.org/grpc/codes"
+)
+
+// Rules are what a submit is held against beside the proto's own.
+type Rules struct {
+	Sources input.Rules
+	// OriginURL is where jobs without a destination go.
+	OriginURL string
+}
+
+// check refuses what can never work, and says where the output will be.
+func (r Rules) check(s job.Spec) (outputs []job.Output, notes []string, err error) {
+	for _, source := range append([]string{s.Input}, s.Backups...) {
+		if err := r.Sources.Check(source); err != nil {
+			return nil, nil, refusal(err)
+		}
+	}
+	if s.Redundancy > 1 {
+		return nil, nil, problem{code: codes.Unimplemented, reason: "REDUNDANCY",
+			message: "this release runs one replica of a live job", advice: "submit it with redundancy 1"}.err()
+	}
+	if _, err := Ladder(s); err != nil {
+		return nil, nil, invalid("LADDER", "", "%v", err)
+	}
+	if len(s.Backups) > 0 {
+		notes = append(notes, "backup inputs are written down; this release reads the first input only")
+	}
+	outputs, err = r.outputs(s)
+	return outputs, notes, err
+}
+
+// outputs are the trees that the job writes.
+func (r Rules) outputs(s job.Spec) ([]job.Output, error) {
+	if len(s.Destinations) == 0 {
+		if r.OriginURL == "" {
+			return nil, invalid("NO_ORIGIN", "name a destination, or start the scheduler with an origin", "job %s names no destination and this farm has no origin of its own", s.ID)
+		}
+		return []job.Output{{URL: strings.TrimSuffix(r.OriginURL, "/") + "/origin/" + s.ID}}, nil
+	}
+	var all []job.Output
+	for _, d := range s.Destinations {
+		tree, err := treeURL(d, s.ID)
+		if err != nil {
+			return nil, err
+		}
+		if slices.ContainsFunc(all, func(o job.Output) bool { return o.URL == tree }) {
+			return nil, invalid("DESTINATION", "name each destination once", "destination %s is named twice", d)
+		}
+		all = append(all, job.Output{URL: tree})
+	}
+	return all, nil
+}
+
+// treeURL is the job's tree below a destination.
+func treeURL(dest, id string) (string, error) {
+	if filepath.IsAbs(dest) {
+		return (&url.URL{Scheme: "file", Path: path.Join(filepath.ToSlash(dest), id)}).String(), nil
+	}
+	u, err := url.Parse(dest)
+	if err != nil {
+		return "", invalid("DESTINATION", "give an absolute directory or an http(s) URL", "destination %s is no URL", dest)
+	}
+	switch u.Scheme {
+	case "http", "https", "file":
+		return u.JoinPath(id).String(), nil
+	}
+	return "", problem{code: codes.Unimplemented, reason: "DESTINATION",
+		message: "destinations of type " + u.Scheme + ": are not supported yet", advice: "give an absolute directory or an http(s) URL"}.err()
+}
+
+// Ladder is the one that a spec names or holds.
+func Ladder(s job.Spec) (*ladders.Ladder, error) {
+	if s.LadderYAML != "" {
+		name := s.Ladder
+		if name == "" {
+			name = "ladder.yaml"
+		}
+		return ladders.Parse(name, []byte(s.LadderYAML))
+	}
+	return ladders.Preset(s.Ladder)
+}
+
+// Resolve applies the ladder of a spec to its source.
+func Resolve(s job.Spec, src job.Source) (*ladders.Resolved, error) {
+	l, err := Ladder(s)
+	if err != nil {
+		return nil, err
+	}
+	kind := ladders.VOD
+	if s.Kind == job.Live {
+		kind = ladders.Live
+	}
+	return ladders.Resolve(l, src.Ladder, kind)
+}

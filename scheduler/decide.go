@@ -1,0 +1,100 @@
+package scheduler
+
+import (
+	"time"
+
+	"github.com/galafarm/gala/scheduler/api"
+	"github.com/galafarm/gala/scheduler/fleet"
+	"github.com/galafarm/gala/scheduler/job"
+	"github.com/galafarm/gala/scheduler/reconcile"
+)
+
+// reconcile looks at every job that something happened to, unless a write of
+// it is under way: that write's end brings it back.
+func (l *loop) reconcile(now time.Time) {
+	if !l.synced || len(l.dirty) == 0 {
+		return
+	}
+	var look []job.Job
+	for id := range l.dirty {
+		e := l.jobs[id]
+		switch {
+		case e == nil:
+			l.recover(id)
+		case e.writing:
+			continue
+		default:
+			look = append(look, e.job)
+		}
+		delete(l.dirty, id)
+	}
+	if len(look) == 0 {
+		return
+	}
+	for _, p := range reconcile.Look(l.input(now, look)) {
+		l.carryOut(now, p)
+	}
+}
+
+func (l *loop) input(now time.Time, jobs []job.Job) reconcile.Input {
+	return reconcile.Input{
+		Now: now, Jobs: jobs, Fleet: l.view, Used: l.used, Resolve: api.Resolve, Settings: l.cfg.Settings,
+		Settled: !now.Before(l.settleAt), SettleAt: l.settleAt,
+	}
+}
+
+// carryOut a plan: at once if it writes nothing, else when it is written.
+func (l *loop) carryOut(now time.Time, p reconcile.Plan) {
+	id := p.Job.Spec.ID
+	for _, line := range p.Trace {
+		l.log.Debug("plan", "job", id, "step", line)
+	}
+	if !p.Wake.IsZero() {
+		l.wakes[id] = p.Wake
+	} else {
+		delete(l.wakes, id)
+	}
+	if p.Blocked {
+		l.blocked[id] = struct{}{}
+	}
+	if !p.Write {
+		l.dispatch(now, p)
+		return
+	}
+	e := l.jobs[id]
+	e.writing, e.counted = true, p.Job
+	l.writes.plan(p)
+}
+
+// dispatch sends a plan's directives and tells the view what was sent. An
+// agent that went away meanwhile shows as one that does not hold the lease.
+func (l *loop) dispatch(now time.Time, p reconcile.Plan) {
+	for _, s := range p.Sends {
+		if m := api.Directive(p.Job, s, l.cfg.AllowSources); m != nil {
+			if session := l.session(s.Agent); session != nil {
+				session.Send(m)
+			}
+		}
+		if e := sent(p.Job, s); e != nil {
+			l.apply(now, e)
+		}
+	}
+}
+
+// sent is a directive as the view learns of it.
+func sent(j job.Job, s reconcile.Send) fleet.Event {
+	switch {
+	case s.Start != nil:
+		pl := s.Start.Placement
+		return fleet.Granted{Agent: s.Agent, Assignment: pl.Assignment, Job: j.Spec.ID, Device: pl.Device, Epoch: pl.Epoch}
+	case s.Stop != nil:
+		return fleet.StopSent{Agent: s.Agent, Assignment: s.Stop.Assignment, Epoch: s.Stop.Epoch, Mode: s.Stop.Mode}
+	case s.Probe != nil:
+		return fleet.ProbeSent{Agent: s.Agent, ID: s.Probe.ID, Job: j.Spec.ID, Try: s.Probe.Try}
+	case s.Anchor != nil:
+		return fleet.Decided{Agent: s.Agent, Assignment: s.Anchor.Assignment, Generation: s.Anchor.Generation}
+	case s.Forget != nil:
+		return *s.Forget
+	}
+	return nil
+}

@@ -1,0 +1,112 @@
+package fleet
+
+import (
+	"time"
+
+	"github.com/galafarm/gala/media"
+)
+
+// Session tells one Attach stream from another of the same agent.
+type Session uint64
+
+// Agent is one agent as last heard.
+type Agent struct {
+	Name, Instance, Version string
+	Labels                  map[string]string
+	Devices                 []Device
+	Session                 Session
+	// Connected: its stream stands. Lost: no beat for a lease's length.
+	Connected, Lost bool
+	Attached        time.Time
+	LastBeat        time.Time
+	LostAt          time.Time
+	Leases          map[string]*Lease
+	Telemetry       Telemetry
+}
+
+// Alive agents may be given work.
+func (a *Agent) Alive() bool { return a != nil && a.Connected && !a.Lost }
+
+// Device is what one device offers.
+type Device struct {
+	ID, Model, Role, RoleReason string
+	Encoders                    []string
+	// PixelsPerSecond of the reference preset; CapacitySource says where the
+	// figure comes from (prior, calibrated).
+	PixelsPerSecond int64
+	CapacitySource  string
+	MaxSessions     int // 0: no limit known
+	MemoryBytes     int64
+}
+
+// CPU is the id of the device that is no GPU.
+const CPU = "cpu"
+
+// Lease is an assignment on an agent: the volatile half, as the agent tells it.
+type Lease struct {
+	Assignment, Job, Device string
+	Epoch                   uint64
+	// Recovered is what the agent said it runs when it attached; opaque here.
+	Recovered any
+	// Held: the agent itself has named it. A granted lease is not held before
+	// the agent's first word about it.
+	Held    bool
+	Granted time.Time
+	// Missing is since when the agent no longer names it; zero while it does.
+	Missing time.Time
+	// Stop is the strongest stop sent in this session.
+	Stop    StopMode
+	StopAt  time.Time
+	Status  Status
+	Heard   time.Time
+	Outcome *media.Error // set once, when the worker has ended
+	Anchors []Proposal   // not decided yet
+}
+
+// StopMode is how an assignment is to end; higher is stronger.
+type StopMode int
+
+// The ways to stop.
+const (
+	KeepRunning StopMode = iota
+	Finish               // finish the open segment, end the playlist
+	Now                  // drop what is open
+	Supersede            // a higher epoch runs elsewhere
+)
+
+func (m StopMode) String() string {
+	return [...]string{"keep running", "finish", "now", "superseded"}[m]
+}
+
+// Status is a worker's progress.
+type Status struct {
+	Renditions    []Progress
+	SourceUS      int64
+	FramesDecoded int64
+	FramesDoubled int64
+	FramesDropped int64
+	DecodeErrors  int64
+	Notes         []string
+	FirstSegment  bool
+}
+
+// Progress of one rendition.
+type Progress struct {
+	Name          string
+	Frames        int64
+	FPS, Speed    float64 // shown to people, decided on by nobody
+	Bitrate       int64
+	LastSegment   int64 // -1 before the first
+	LastSegmentAt time.Time
+	Segments      int64
+	LateSegments  int64
+	Bytes         int64
+}
+
+// Telemetry is an agent's own account of its host.
+type Telemetry struct {
+	CPULoad                 float64
+	MemoryUsed, MemoryTotal int64
+	AgentCPUMicros          int64
+	At                      time.Time
+}

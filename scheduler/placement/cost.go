@@ -1,0 +1,63 @@
+package placement
+
+import (
+	"github.com/galafarm/gala/ladders"
+	"github.com/galafarm/gala/timeline"
+)
+
+// The reference is 8-bit H.264 at the ladder's preset "fast"; factors are in
+// thousandths of it, as the software encoders behave to within a third. A
+// calibrated table takes their place.
+var presetFactor = map[string]int64{"fastest": 600, "fast": 1000, "balanced": 1800, "quality": 4000}
+
+var codecFactor = map[string]int64{"h264": 1000, "hevc": 2500, "av1": 2000}
+
+// Cost is what a ladder takes of a device.
+type Cost struct {
+	// Pixels per second of the reference preset.
+	Pixels int64
+	// Sessions is one per video rendition.
+	Sessions int
+}
+
+// CostOf is what the renditions take at the pace of the source.
+func CostOf(renditions []ladders.Rendition, rate timeline.Rate, cpu bool) Cost {
+	var c Cost
+	for _, r := range renditions {
+		if r.Video == nil {
+			continue
+		}
+		c.Sessions++
+		c.Pixels += videoCost(r.Video, rate, cpu)
+	}
+	return c
+}
+
+// videoCost rounds up. GPUs are rated by engine time, in which presets and
+// codecs differ far less, so there every pixel counts once.
+func videoCost(v *ladders.Video, rate timeline.Rate, cpu bool) int64 {
+	pixels := int64(v.Width) * int64(v.Height) * rate.Num
+	per := max(rate.Den*max(v.Divisor, 1), 1)
+	perSecond := (pixels + per - 1) / per
+	if !cpu {
+		return perSecond
+	}
+	return perSecond * factor(presetFactor, v.Preset) / 1000 * factor(codecFactor, v.Codec) / 1000
+}
+
+func factor(table map[string]int64, key string) int64 {
+	if f, ok := table[key]; ok {
+		return f
+	}
+	return 1000
+}
+
+// encoders are the rows of the encoder table by codec.
+var cpuEncoders = map[string]string{"h264": "libx264", "hevc": "libx265", "av1": "libsvtav1"}
+
+func encoderFor(codec string, cpu bool) string {
+	if cpu {
+		return cpuEncoders[codec]
+	}
+	return codec + "_nvenc"
+}

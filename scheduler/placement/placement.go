@@ -1,0 +1,212 @@
+package placement
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/galafarm/gala/ladders"
+	"github.com/galafarm/gala/scheduler/job"
+	"github.com/galafarm/gala/timeline"
+)
+
+// Request is a job that wants a device for all its renditions: they share one
+// decode.
+type Request struct {
+	Kind       job.Kind
+	CPU        job.CPUPolicy
+	Renditions []ladders.Rendition
+	Rate       timeline.Rate
+	// Avoid is where it failed last, "agent/device": taken only when nothing
+	// else fits.
+	Avoid string
+}
+
+// Device is a device with what it carries.
+type Device struct {
+	Agent, ID, Model, Role, RoleReason string
+	CPU                                bool
+	Encoders                           []string
+	Capacity                           int64 // pixels per second of the reference preset
+	MaxSessions                        int   // 0: no limit known
+	Used                               Usage
+	// Closed says why nothing may be placed here; empty when open.
+	Closed string
+}
+
+// Usage is what is placed on a device. Live outranks VOD, so the two are
+// counted apart.
+type Usage struct {
+	Live, VOD int64
+	Sessions  int
+}
+
+// Decision is where the job goes, or why nowhere.
+type Decision struct {
+	Chosen  *Choice
+	Rejects []Reject
+}
+
+// Choice is a device that fits.
+type Choice struct {
+	Agent, Device string
+	Renditions    []ladders.Rendition // with their encoders
+	Cost          Cost
+	// LoadPermille of the device once this runs on it.
+	LoadPermille int64
+	Reason       string
+}
+
+// Reject says in one sentence why a device does not fit.
+type Reject struct{ Agent, Device, Reason string }
+
+// vodShare: a VOD job runs at whatever pace is left, so it asks for no more
+// than a quarter of a device, however large its ladder is.
+const vodShare = 4
+
+// Place chooses the least loaded device that fits; a GPU before the CPU where
+// the job allows both.
+func Place(req Request, devices []Device) Decision {
+	var d Decision
+	var fits []Choice
+	for _, dev := range devices {
+		choice, reject := consider(req, dev)
+		if reject != "" {
+			d.Rejects = append(d.Rejects, Reject{dev.Agent, dev.ID, reject})
+			continue
+		}
+		fits = append(fits, choice)
+	}
+	if len(fits) == 0 {
+		return d
+	}
+	slices.SortStableFunc(fits, func(a, b Choice) int {
+		return cmp.Or(
+			cmp.Compare(rank(req, a), rank(req, b)),
+			cmp.Compare(a.LoadPermille, b.LoadPermille),
+			cmp.Compare(a.Agent, b.Agent),
+			cmp.Compare(a.Device, b.Device))
+	})
+	d.Chosen = &fits[0]
+	if n := len(fits); n > 1 {
+		d.Chosen.Reason += fmt.Sprintf("; least loaded of %d devices that fit", n)
+	}
+	return d
+}
+
+// rank orders by wish before load.
+func rank(req Request, c Choice) int {
+	n := 0
+	if c.Agent+"/"+c.Device == req.Avoid {
+		n += 2
+	}
+	if onCPU(c) && req.CPU != job.CPUOnly {
+		n++
+	}
+	return n
+}
+
+func onCPU(c Choice) bool { return c.Device == "cpu" }
+
+// consider is the one place where a device is judged.
+func consider(req Request, dev Device) (Choice, string) {
+	if why := unfit(req, dev); why != "" {
+		return Choice{}, why
+	}
+	rs, missing := equip(req.Renditions, dev)
+	if missing != "" {
+		return Choice{}, missing
+	}
+	cost := Ask(req, dev)
+	used := dev.Used.Live
+	if req.Kind == job.VOD {
+		used += dev.Used.VOD
+	}
+	if used+cost.Pixels > dev.Capacity {
+		return Choice{}, fmt.Sprintf("needs %s of %s, %s are free", Mega(cost.Pixels), Mega(dev.Capacity), Mega(max(dev.Capacity-used, 0)))
+	}
+	if dev.MaxSessions > 0 && dev.Used.Sessions+cost.Sessions > dev.MaxSessions {
+		return Choice{}, fmt.Sprintf("needs %d encoder sessions, %d of %d are free", cost.Sessions, dev.MaxSessions-dev.Used.Sessions, dev.MaxSessions)
+	}
+	after := dev.Used.Live + dev.Used.VOD + cost.Pixels
+	load := Permille(after, dev.Capacity)
+	return Choice{
+		Agent: dev.Agent, Device: dev.ID, Renditions: rs, Cost: cost, LoadPermille: load,
+		Reason: fmt.Sprintf("takes %s of %s, load %d.%d %%", Mega(cost.Pixels), Mega(dev.Capacity), load/10, load%10),
+	}, ""
+}
+
+// Ask is what a request reserves on a device.
+func Ask(req Request, dev Device) Cost {
+	cost := CostOf(req.Renditions, req.Rate, dev.CPU)
+	if req.Kind == job.VOD {
+		cost.Pixels = min(cost.Pixels, dev.Capacity/vodShare)
+	}
+	return cost
+}
+
+// unfit is what rules a device out before any counting.
+func unfit(req Request, dev Device) string {
+	switch {
+	case dev.Closed != "":
+		return dev.Closed
+	case dev.Role != "encode":
+		return strings.TrimSuffix(fmt.Sprintf("role is %s, not encode: %s", dev.Role, dev.RoleReason), ": ")
+	case dev.CPU && req.CPU == job.CPUNever:
+		return "the job's cpu policy is never"
+	case !dev.CPU && req.CPU == job.CPUOnly:
+		return "the job's cpu policy is only"
+	case dev.Capacity <= 0:
+		return "its agent states no encode capacity"
+	}
+	return ""
+}
+
+// equip names the encoder of each video rendition.
+func equip(renditions []ladders.Rendition, dev Device) ([]ladders.Rendition, string) {
+	out := slices.Clone(renditions)
+	for i, r := range out {
+		if r.Video == nil {
+			continue
+		}
+		v := *r.Video
+		v.Encoder = encoderFor(v.Codec, dev.CPU)
+		if !slices.Contains(dev.Encoders, v.Encoder) {
+			return nil, fmt.Sprintf("has no encoder for %s (it offers %s)", v.Codec, cmp.Or(strings.Join(dev.Encoders, ", "), "none"))
+		}
+		out[i].Video = &v
+	}
+	return out, ""
+}
+
+// Permille is used of capacity, 0 for a device without any.
+func Permille(used, capacity int64) int64 {
+	if capacity <= 0 {
+		return 0
+	}
+	return used * 1000 / capacity
+}
+
+// Mega writes a pixel rate for people: "18.6 Mpx/s".
+func Mega(pixels int64) string {
+	tenths := (pixels + 50_000) / 100_000
+	return fmt.Sprintf("%d.%d Mpx/s", tenths/10, tenths%10)
+}
+
+// Why is the decision against every device in one line, for a waiting job.
+func (d Decision) Why() string {
+	if len(d.Rejects) == 0 {
+		return "no agent is attached: start gala-agent on a host"
+	}
+	const shown = 4
+	var parts []string
+	for i, r := range d.Rejects {
+		if i == shown {
+			parts = append(parts, fmt.Sprintf("and %d more devices", len(d.Rejects)-shown))
+			break
+		}
+		parts = append(parts, fmt.Sprintf("%s/%s %s", r.Agent, r.Device, r.Reason))
+	}
+	return "no device has room: " + strings.Join(parts, "; ")
+}
