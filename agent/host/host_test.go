@@ -8,7 +8,7 @@ import (
 func TestModel(t *testing.T) {
 	for text, want := range map[string]string{
 		"processor\t: 0\nmodel name\t: Fast  CPU @ 2GHz\nmodel name\t: other\n": "Fast CPU @ 2GHz",
-		"Hardware\t: BCM\nModel\t\t: Small Board\n":                            "Small Board",
+		"Hardware\t: BCM\nModel\t\t: Small Board\n":                             "Small Board",
 		"": "unknown processor",
 	} {
 		if got := modelIn([]byte(text)); got != want {

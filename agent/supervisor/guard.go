@@ -31,12 +31,14 @@ func (r *run) guardOnce(stall *stallWatch, now time.Time) {
 	if why := stall.observe(now, status, waiting); why != "" {
 		r.request(newStop(causeStalled, why))
 	}
-	dropped, err := r.dir.trimLog(r.env.limits.LogBytes, r.env.limits.LogKeep)
-	if err != nil {
-		r.log.Warn("bound worker log", "error", err)
-	}
-	if dropped > 0 {
-		r.log.Warn("worker log cut", "dropped_bytes", dropped)
+	for _, file := range []string{fileStderr, fileLog} {
+		dropped, err := r.dir.trim(file, r.env.limits.LogBytes, r.env.limits.LogKeep)
+		if err != nil {
+			r.log.Warn("bound what a worker writes", "error", err)
+		}
+		if dropped > 0 {
+			r.log.Warn("a worker floods its log", "file", file, "dropped_bytes", dropped)
+		}
 	}
 }
 

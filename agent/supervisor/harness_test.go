@@ -169,3 +169,10 @@ func vod(id string, s fakeworker.Script) *galav1.Assignment {
 	a.Kind = galav1.JobKind_JOB_KIND_VOD
 	return a
 }
+
+func framesOf(s *galav1.WorkerStatus) (n int64) {
+	for _, r := range s.GetRenditions() {
+		n += r.GetFrames()
+	}
+	return n
+}

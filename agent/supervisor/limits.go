@@ -22,8 +22,8 @@ type Limits struct {
 	Version        time.Duration
 	Probes         int   // at once
 	ProbeQueue     int   // waiting
-	LogBytes       int64 // a worker's log is cut when it grows past this
-	LogKeep        int64 // what is kept of a log that was cut
+	LogBytes       int64 // what a worker writes is cut past this, per file
+	LogKeep        int64 // what is kept of a file that was cut
 	KeepRuns       int   // ended runs whose directories stay for inspection
 	KeepUndeclared int   // ended runs whose outcome no scheduler has taken yet
 	Runs           int   // held at once

@@ -47,19 +47,21 @@ func readTail(path string, n int64) ([]byte, error) {
 
 // crashMarks start the lines that say why a process broke down. What follows
 // them (registers, stacks of every goroutine) would push them out of the quote.
-var crashMarks = regexp.MustCompile(`(?m)^(panic: |fatal error: |SIG[A-Z]+: |runtime: |unexpected fault address |terminate called |Assertion |.*: Assertion .* failed)`)
+// QUIT is not among them: that is us, asking a stalled worker for its stacks.
+var crashMarks = regexp.MustCompile(`(?m)^(panic: |fatal error: |SIG(ABRT|BUS|FPE|ILL|SEGV|SYS|TRAP): |unexpected fault address |terminate called |.*Assertion .* failed)`)
 
-// quoteLog is the part of a worker's log that fits a message: from the first
-// line that says why it broke, or else its last lines.
-func (d runDir) quoteLog() string {
-	text, err := readTail(d.path(fileLog), searchBytes)
-	if err != nil {
-		return ""
+// quote is the part of a worker's words that fits a message: why it broke
+// down, or else the end of its log, or of what libraries printed.
+func (d runDir) quote() string {
+	printed, _ := readTail(d.path(fileStderr), searchBytes)
+	if mark := crashMarks.FindIndex(printed); mark != nil {
+		return firstLines(string(printed[mark[0]:]))
 	}
-	if mark := crashMarks.FindIndex(text); mark != nil {
-		return firstLines(string(text[mark[0]:]))
+	log, _ := readTail(d.path(fileLog), quoteBytes)
+	if len(log) > 0 {
+		return lastLines(string(log))
 	}
-	return lastLines(string(text[max(0, len(text)-quoteBytes):]))
+	return lastLines(string(printed[max(0, len(printed)-quoteBytes):]))
 }
 
 func firstLines(text string) string {
@@ -84,34 +86,34 @@ func printable(r rune) rune {
 	return r
 }
 
-// trimLog cuts a log that outgrew its bound to its end. The worker bounds its
-// own log; this is for what a C library writes past it. The file is cut in
-// place because the worker's descriptor appends to it.
-func (d runDir) trimLog(most, keep int64) (dropped int64, err error) {
-	info, err := os.Stat(d.path(fileLog))
+// trim cuts a file that outgrew its bound to its end, in place: the worker's
+// descriptor appends to it. A worker bounds its own log; this is for what
+// libraries print past it.
+func (d runDir) trim(file string, most, keep int64) (dropped int64, err error) {
+	info, err := os.Stat(d.path(file))
 	if err != nil || info.Size() <= most {
 		return 0, ignoreMissing(err)
 	}
-	tail, err := readTail(d.path(fileLog), keep)
+	tail, err := readTail(d.path(file), keep)
 	if err != nil {
-		return 0, fmt.Errorf("read log: %w", err)
+		return 0, fmt.Errorf("read %s: %w", file, err)
 	}
 	dropped = info.Size() - int64(len(tail))
-	head := fmt.Sprintf("... %d bytes of log were dropped here\n", dropped)
-	if err := os.Truncate(d.path(fileLog), 0); err != nil {
-		return 0, fmt.Errorf("cut log: %w", err)
+	head := fmt.Sprintf("... %d bytes were dropped here\n", dropped)
+	if err := os.Truncate(d.path(file), 0); err != nil {
+		return 0, fmt.Errorf("cut %s: %w", file, err)
 	}
-	return dropped, d.appendLog(append([]byte(head), tail...))
+	return dropped, d.append(file, append([]byte(head), tail...))
 }
 
-func (d runDir) appendLog(text []byte) error {
-	f, err := os.OpenFile(d.path(fileLog), os.O_APPEND|os.O_WRONLY, 0)
+func (d runDir) append(file string, text []byte) error {
+	f, err := os.OpenFile(d.path(file), os.O_APPEND|os.O_WRONLY, 0)
 	if err != nil {
-		return fmt.Errorf("append to log: %w", err)
+		return fmt.Errorf("append to %s: %w", file, err)
 	}
 	defer f.Close()
 	if _, err := f.Write(text); err != nil {
-		return fmt.Errorf("append to log: %w", err)
+		return fmt.Errorf("append to %s: %w", file, err)
 	}
 	return nil
 }

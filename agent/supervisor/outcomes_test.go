@@ -46,7 +46,7 @@ func TestOutcomesOfWorkersThatSayNothing(t *testing.T) {
 		{"silent", fakeworker.Script{Frames: 2, NoOutcome: true}, "crashed", []string{"status 0", "no outcome"}},
 		{"status", fakeworker.Script{Frames: 2, NoOutcome: true, ExitStatus: 7}, "crashed", []string{"status 7"}},
 		{"corrupt", fakeworker.Script{Frames: 2, CorruptOutcome: true}, "crashed", []string{"outcome cannot be read"}},
-		{"stall", fakeworker.Script{StallAfter: 3}, "stalled", []string{"no rendition gained a frame"}},
+		{"stall", fakeworker.Script{StallAfter: 3}, "stalled", []string{"no rendition got anything done"}},
 		{"stall-decoding", fakeworker.Script{StallAfter: 3, DecodeOn: true}, "stalled", []string{"decodes, but"}},
 		{"protocol", fakeworker.Script{Protocol: 99}, "start_timeout", []string{"protocol 99"}},
 		{"stranger", fakeworker.Script{WrongEpoch: true}, "start_timeout", []string{"epoch 2 instead"}},

@@ -121,7 +121,9 @@ func TestStallWatch(t *testing.T) {
 		{"decodes on", pull, func(n int) *galav1.WorkerStatus { return status(after(n, 4), int64(50*n)) }, 4 * time.Second},
 		{"half a frame a second", slow, func(n int) *galav1.WorkerStatus { return status(after(n, 4), 0) }, 21 * time.Second},
 		{"a slow file", clip, func(n int) *galav1.WorkerStatus { return status(int64(n/200), int64(n)) }, 0},
-		{"a stuck file", clip, func(n int) *galav1.WorkerStatus { return status(after(n, 4), int64(50*n)) }, 61 * time.Second},
+		{"a file that decodes to where it resumes", clip, func(n int) *galav1.WorkerStatus { return status(0, int64(50*n)) }, 0},
+		{"a stuck file", clip, func(n int) *galav1.WorkerStatus { return status(after(n, 4), after(n, 200)) }, 110 * time.Second},
+		{"a source before its boundary", pull, func(n int) *galav1.WorkerStatus { return status(0, int64(n)) }, 0},
 	}
 	for _, tt := range tests {
 		got, why := firstStall(tt.spec, DefaultLimits(), tt.play)
@@ -152,24 +154,27 @@ func TestWorkerEnvironment(t *testing.T) {
 	}
 }
 
-func TestQuoteLog(t *testing.T) {
+func TestQuote(t *testing.T) {
 	stacks := strings.Repeat("goroutine 1 [running]:\n\tsome/where.go:1\n", 4000)
-	tests := []struct{ log, want string }{
-		{"a\nb\n", "a\nb"},
-		{strings.Repeat("x\n", 100), strings.TrimSpace(strings.Repeat("x\n", quoteLines))},
-		{"fine\nfatal error: unexpected signal\n[signal SIGSEGV]\n" + stacks, "fatal error: unexpected signal\n[signal SIGSEGV]"},
-		{"\x1b[31mred\x00\xff\n", "[31mred?"},
+	tests := []struct{ log, stderr, want string }{
+		{"a\nb\n", "noise\n", "a\nb"},
+		{"", "noise\n", "noise"},
+		{strings.Repeat("x\n", 100), "", strings.TrimSpace(strings.Repeat("x\n", quoteLines))},
+		{"fine\n", "noise\nfatal error: unexpected signal\n[signal SIGSEGV]\n" + stacks, "fatal error: unexpected signal\n[signal SIGSEGV]"},
+		{"encoding\n", "SIGQUIT: quit\n" + stacks, "encoding"},
+		{"\x1b[31mred\x00\xff\n", "", "[31mred?"},
+		{"", "", ""},
 	}
 	for _, tt := range tests {
 		dir := runDir(t.TempDir())
-		if err := dir.write(fileLog, []byte(tt.log)); err != nil {
+		if err := errors.Join(dir.write(fileLog, []byte(tt.log)), dir.write(fileStderr, []byte(tt.stderr))); err != nil {
 			t.Fatal(err)
 		}
-		if got := dir.quoteLog(); !strings.HasPrefix(got, tt.want) || strings.Count(got, "\n") >= quoteLines {
+		if got := dir.quote(); !strings.HasPrefix(got, tt.want) || strings.Count(got, "\n") >= quoteLines {
 			t.Errorf("quoted %q, want %q first", got, tt.want)
 		}
 	}
-	if got := runDir(t.TempDir()).quoteLog(); got != "" {
+	if got := runDir(t.TempDir()).quote(); got != "" {
 		t.Errorf("no log quoted as %q", got)
 	}
 }

@@ -130,7 +130,7 @@ func (r *run) evidence(x exit) evidence {
 	if err != nil && r.word != nil {
 		written = r.word
 	}
-	return evidence{written: written, writeErr: err, exit: x, stop: r.stop, log: r.dir.quoteLog()}
+	return evidence{written: written, writeErr: err, exit: x, stop: r.stop, log: r.dir.quote()}
 }
 
 // conclude completes the record on disk and reports the outcome.

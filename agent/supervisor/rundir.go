@@ -13,12 +13,15 @@ import (
 )
 
 // Files of a runtime directory. The worker reads the first, serves the second
-// and writes the next two; the rest is the agent's.
+// and writes the next two; the rest is the agent's. What libraries and crashes
+// print has a file of its own: the worker turns its log over, and a descriptor
+// would stay with the old one.
 const (
 	fileAssignment = "assignment.json"
 	fileSocket     = "sock"
 	fileLog        = "log"
 	fileOutcome    = "outcome.json"
+	fileStderr     = "stderr"
 	fileProcess    = "process.json"
 	fileStop       = "stop.json"
 	fileDeclared   = "declared" // a scheduler has taken the outcome

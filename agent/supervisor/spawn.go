@@ -14,15 +14,15 @@ import (
 // spawn starts the worker of a runtime directory in its own session: no
 // terminal, no group and no pipe ties it to this agent.
 func spawn(worker string, dir runDir, a *galav1.Assignment) (*process, error) {
-	log, err := os.OpenFile(dir.path(fileLog), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	out, err := os.OpenFile(dir.path(fileStderr), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
 	if err != nil {
-		return nil, fmt.Errorf("open worker log: %w", err)
+		return nil, fmt.Errorf("open worker output: %w", err)
 	}
-	defer log.Close()
+	defer out.Close()
 	cmd := exec.Command(worker, "run", "--dir", string(dir))
 	cmd.Dir = string(dir)
 	cmd.Env = workerEnv(os.Environ(), a.GetDevice())
-	cmd.Stdout, cmd.Stderr = log, log
+	cmd.Stdout, cmd.Stderr = out, out
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start worker: %w", err)

@@ -119,7 +119,7 @@ func TestFloodedLogStaysBounded(t *testing.T) {
 	b := newBench(t, t.TempDir(), quick())
 	b.Start(live("a", fakeworker.Script{LogBytes: 4 << 10, Frames: 200, LogLine: "hello", Signal: "KILL"}))
 	b.awaitFrames(t, "a", 150)
-	info, err := os.Stat(filepath.Join(b.dir, "a-1", fileLog))
+	info, err := os.Stat(filepath.Join(b.dir, "a-1", fileStderr))
 	if err != nil || info.Size() > 64<<10+400<<10 {
 		t.Errorf("log of %d bytes (%v)", info.Size(), err)
 	}
@@ -127,8 +127,8 @@ func TestFloodedLogStaysBounded(t *testing.T) {
 	if len(o.GetMessage()) > quoteBytes+500 {
 		t.Errorf("message of %d bytes", len(o.GetMessage()))
 	}
-	text, _ := os.ReadFile(filepath.Join(b.dir, "a-1", fileLog))
-	if !strings.Contains(string(text), "bytes of log were dropped here") {
+	text, _ := os.ReadFile(filepath.Join(b.dir, "a-1", fileStderr))
+	if !strings.Contains(string(text), "bytes were dropped here") {
 		t.Error("the cut log does not say so")
 	}
 }
