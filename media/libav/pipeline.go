@@ -83,6 +83,15 @@ func Open(ctx context.Context, o Options) (*Pipeline, error) {
 	return p, nil
 }
 
+// Lag is how far a live source's clock runs behind its place on the grid.
+func (p *Pipeline) Lag() time.Duration {
+	if !p.o.Spec.Live {
+		return 0
+	}
+	wall := time.Duration(timeline.Rescale(p.anchor.Source, p.anchor.Base, microseconds)) * time.Microsecond
+	return wall - p.o.Spec.Grid.TimeOf(p.anchor.Frame)
+}
+
 // Facts are what the probe found.
 func (p *Pipeline) Facts() Info { return p.facts }
 

@@ -32,7 +32,8 @@ type Event struct {
 	Bytes     int64
 	Duration  time.Duration
 	At        time.Time
-	// Behind is how long after the segment's last frame it was published, live only.
+	// Behind is how long after the source's last frame of it a segment was
+	// published, live only.
 	Behind time.Duration
 	Err    error
 }

@@ -22,6 +22,9 @@ type Options struct {
 	Now   func() time.Time
 	// Events is called from several goroutines and must not block. May be nil.
 	Events func(Event)
+	// Lag is how far the source's own clock runs behind the grid, as its anchor
+	// has it: a live segment is late against its source, not against the grid.
+	Lag time.Duration
 }
 
 // Packager packages one assignment. It must be ended by Finish, Stop, Leave or
@@ -32,6 +35,7 @@ type Packager struct {
 	log     *slog.Logger
 	now     func() time.Time
 	events  func(Event)
+	lag     time.Duration
 	target  int
 	window  int
 	outputs []*output
@@ -57,7 +61,7 @@ func New(o Options) (*Packager, error) {
 	if err := check(o); err != nil {
 		return nil, err
 	}
-	p := &Packager{spec: o.Spec, log: o.Log, now: o.Now, events: o.Events, tracks: map[string]*track{}}
+	p := &Packager{spec: o.Spec, log: o.Log, now: o.Now, events: o.Events, lag: o.Lag, tracks: map[string]*track{}}
 	if p.events == nil {
 		p.events = func(Event) {}
 	}

@@ -286,7 +286,7 @@ func (k *taker) published(s *segment, now time.Time) {
 		Duration: time.Duration(s.entry.Duration) * time.Microsecond}
 	late := false
 	if k.t.p.spec.Live {
-		e.Behind = now.Sub(s.end)
+		e.Behind = now.Sub(s.end) - k.t.p.lag
 		late = e.Behind > k.t.p.segmentLength()
 	}
 	k.mu.Lock()
