@@ -208,7 +208,9 @@ func vodAnchor(facts Info, g timeline.Grid) timeline.Anchor {
 func maxLead(g timeline.Grid) int64 { return g.FrameAt(30 * time.Second) }
 
 // Stop ends the pipeline at the next segment boundary.
-func (p *Pipeline) Stop() { p.stop.Store(max(p.edge.Load()+1, p.o.Spec.Grid.Segment(p.firstFrame())+1)) }
+func (p *Pipeline) Stop() {
+	p.stop.Store(max(p.edge.Load()+1, p.o.Spec.Grid.Segment(p.firstFrame())+1))
+}
 
 // at notes that a stage begins segment n, and tells whether it may.
 func (p *Pipeline) at(n int64) bool {

@@ -88,7 +88,6 @@ func known(name string) string {
 // bitDepth is the bits of one component.
 func bitDepth(f astiav.PixelFormat) int { return int(C.gala_bit_depth(C.int(f))) }
 
-
 // encryptedStream tells whether the container says that a key is needed.
 func encryptedStream(c *astiav.CodecContext) bool { return C.gala_encrypted(cCodec(c)) != 0 }
 
