@@ -21,13 +21,12 @@ func (k *taker) load(ctx context.Context) error {
 	}
 	k.loaded = true
 	if len(k.list.Segments) > 0 {
-		k.deleted = k.list.Segments[0].Number - int64(k.list.Window) - 1
+		k.deleted = k.sweepable()
 		return nil
 	}
 	if !k.t.p.spec.Live && k.t.p.spec.Resume && k.t.p.spec.FirstSegment > 0 {
 		return holeError(k.out.name, k.t.rendition.Name, -1, k.t.p.spec.FirstSegment)
 	}
-	k.deleted = k.t.p.spec.FirstSegment
 	return nil
 }
 

@@ -28,7 +28,7 @@ type taker struct {
 	// pending are segments at the sink that no playlist there lists yet.
 	pending []*segment
 	refused bool // the last segment did not get through
-	deleted int64
+	deleted int64 // everything below this number; -1: not known yet
 
 	mu   sync.Mutex // guards what snapshots and the manifest read
 	list hls.Media
@@ -44,7 +44,7 @@ const (
 )
 
 func newTaker(t *track, out *output) *taker {
-	k := &taker{t: t, out: out, meter: newMeter()}
+	k := &taker{t: t, out: out, meter: newMeter(), deleted: -1}
 	k.list = t.p.emptyList(t.rendition.Video != nil)
 	var dropped func(*segment)
 	if t.p.spec.Live {
@@ -325,7 +325,10 @@ func (k *taker) sweep(ctx context.Context, busy bool) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, k.t.p.segmentLength())
 	defer cancel()
-	for until := k.list.Segments[0].Number - int64(k.list.Window) - 1; k.deleted < until; k.deleted++ {
+	if k.deleted < 0 { // nothing of an earlier run is known
+		k.deleted = k.list.Segments[0].Number
+	}
+	for until := k.sweepable(); k.deleted < until; k.deleted++ {
 		if err := k.out.sink.Delete(ctx, k.path(hls.SegmentName(k.deleted))); err != nil {
 			k.t.p.log.Debug("old segment not deleted", "rendition", k.t.rendition.Name, "segment", k.deleted, "error", err)
 		}
@@ -334,6 +337,9 @@ func (k *taker) sweep(ctx context.Context, busy bool) {
 		}
 	}
 }
+
+// sweepable is the first segment that must stay.
+func (k *taker) sweepable() int64 { return k.list.Segments[0].Number - int64(k.list.Window) - 1 }
 
 // ready tells whether a playlist here lists a segment.
 func (k *taker) ready() bool {
