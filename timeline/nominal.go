@@ -23,7 +23,7 @@ func NominalRate(avg, r Rate, base Timebase, samples []int64) (rate Rate, variab
 	if rate := s.constant(claims, append(standards(s.mean()), screenRates()...)); rate.Valid() {
 		return rate, false
 	}
-	if rate := s.constant([]Rate{avg, r}, []Rate{s.mean()}); rate.Valid() {
+	if rate := s.odd(avg, r); rate.Valid() {
 		return rate, false
 	}
 	return s.pace(avg), true
@@ -133,6 +133,50 @@ func (s sampling) constant(claims, others []Rate) Rate {
 	return other
 }
 
+// odd is a constant rate that is no standard one: the first of these that fits.
+// An average is believed before the usual step only when it is a ratio of small
+// numbers; 2505000/83831 is a measurement, where each frame lasts 3012/90000.
+func (s sampling) odd(avg, r Rate) Rate {
+	const small = 240_000
+	order := []Rate{r, avg, s.usual(), s.mean()}
+	if avg.Num > small {
+		order = []Rate{r, s.usual(), avg, s.mean()}
+	}
+	for _, rate := range order {
+		if !rate.Valid() {
+			continue
+		}
+		if _, ok := s.stray(rate); ok {
+			return rate
+		}
+	}
+	return Rate{}
+}
+
+// usual is the rate of the median step, exactly.
+func (s sampling) usual() Rate {
+	steps := s.steps()
+	step := steps[len(steps)/2]
+	if step > satLimit(false)/s.base.Num {
+		return Rate{}
+	}
+	r, err := NewRate(s.base.Den, step*s.base.Num)
+	if err != nil {
+		return Rate{}
+	}
+	return r
+}
+
+// steps between frames, shortest first.
+func (s sampling) steps() []int64 {
+	steps := make([]int64, 0, len(s.times))
+	for i, t := range s.times[1:] {
+		steps = append(steps, subSat(t, s.times[i]))
+	}
+	slices.Sort(steps)
+	return steps
+}
+
 func (s sampling) best(rates []Rate) (best Rate, least int64) {
 	least = Fine
 	for _, r := range rates {
@@ -175,11 +219,7 @@ func distance(a, b int64) int64 { return max(a-b, b-a) }
 // still shown at its full one), at least the average, rounded to a rate that
 // screens know.
 func (s sampling) pace(avg Rate) Rate {
-	steps := make([]int64, 0, len(s.times))
-	for i, t := range s.times[1:] {
-		steps = append(steps, subSat(t, s.times[i]))
-	}
-	slices.Sort(steps)
+	steps := s.steps()
 	want := s.rateOf(1, steps[len(steps)/4])
 	for _, least := range []Rate{avg, s.mean()} {
 		if least.Valid() && least.Cmp(sensible) <= 0 && want.Cmp(least) < 0 {

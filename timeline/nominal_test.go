@@ -71,6 +71,24 @@ func TestNominalRateOfNoiseAndLosses(t *testing.T) {
 	}
 }
 
+// A constant rate that nobody has heard of is taken by its frame, not by an
+// average over a few seconds.
+func TestNominalRateOfAnOddConstantRate(t *testing.T) {
+	var times []int64
+	at := int64(0)
+	for i := range 167 {
+		times = append(times, at)
+		at += 3012
+		if i == 50 || i == 51 {
+			at += 9 * int64(1-2*(i%2))
+		}
+	}
+	got, variable := NominalRate(Rate{2505000, 83831}, Rate{359, 12}, Timebase{1, 90000}, times)
+	if got != (Rate{7500, 251}) || variable {
+		t.Errorf("%v, variable %v", got, variable)
+	}
+}
+
 // Variable sources get the rate at which most of their frames come.
 func TestNominalRateOfVariableFrames(t *testing.T) {
 	steps := []int64{33, 41, 33, 33, 71, 33, 90, 33, 52, 33, 33, 120}
