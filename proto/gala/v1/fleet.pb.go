@@ -925,11 +925,14 @@ func (x *StopAssignment) GetReason() string {
 }
 
 type ProbeRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Input         string                 `protobuf:"bytes,2,opt,name=input,proto3" json:"input,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Input string                 `protobuf:"bytes,2,opt,name=input,proto3" json:"input,omitempty"`
+	// What may be opened, as in Assignment: a playlist is read while it is
+	// probed. None: whatever the agent's user may read.
+	AllowedSources []string `protobuf:"bytes,3,rep,name=allowed_sources,json=allowedSources,proto3" json:"allowed_sources,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *ProbeRequest) Reset() {
@@ -974,6 +977,13 @@ func (x *ProbeRequest) GetInput() string {
 		return x.Input
 	}
 	return ""
+}
+
+func (x *ProbeRequest) GetAllowedSources() []string {
+	if x != nil {
+		return x.AllowedSources
+	}
+	return nil
 }
 
 type ProbeResult struct {
@@ -1443,10 +1453,11 @@ const file_gala_v1_fleet_proto_rawDesc = "" +
 	"assignment\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\x12%\n" +
 	"\x04mode\x18\x03 \x01(\x0e2\x11.gala.v1.StopModeR\x04mode\x12\x16\n" +
-	"\x06reason\x18\x04 \x01(\tR\x06reason\"4\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\"]\n" +
 	"\fProbeRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
-	"\x05input\x18\x02 \x01(\tR\x05input\"|\n" +
+	"\x05input\x18\x02 \x01(\tR\x05input\x12'\n" +
+	"\x0fallowed_sources\x18\x03 \x03(\tR\x0eallowedSources\"|\n" +
 	"\vProbeResult\x12\x17\n" +
 	"\x02id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x02id\x12+\n" +
 	"\x06source\x18\x02 \x01(\v2\x13.gala.v1.SourceInfoR\x06source\x12'\n" +
