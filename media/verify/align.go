@@ -49,8 +49,8 @@ func (r *rendition) judgeAgainstVideo(b *book, ref *rendition) {
 		if !sameInstant(s, s.start, o, o.start) {
 			b.broke("boundaries", at(s.path), "it starts at %d/%d, %s at %d/%d", s.start, s.timescale(), o.path, o.start, o.timescale())
 		}
-		// The last frame of a slower rung may reach past the end of a short segment.
-		if short := o.length() != ref.segmentTicks(); !sameInstant(s, s.end, o, o.end) && !(short && s.toMicros(s.end)-o.toMicros(o.end) < s.frameMicros() && s.toMicros(s.end) > o.toMicros(o.end)) {
+		short := o.length() < ref.segmentTicks()
+		if !sameInstant(s, s.end, o, o.end) && !(short && s.reachesPast(o)) {
 			b.broke("boundaries", at(s.path), "it ends at %d/%d, %s at %d/%d", s.end, s.timescale(), o.path, o.end, o.timescale())
 		}
 		s.judgeIDRs(b, o)
@@ -58,11 +58,17 @@ func (r *rendition) judgeAgainstVideo(b *book, ref *rendition) {
 	}
 }
 
-// sameInstant compares ticks of two timescales without division.
+// reachesPast: the last frame of a slower rung may end after that of a faster
+// one where the clip ends, by less than itself.
+func (s *segment) reachesPast(o *segment) bool {
+	past := s.toMicros(s.end) - o.toMicros(o.end)
+	return past > 0 && past < s.frameMicros()
+}
+
+// sameInstant compares ticks of two timescales, both ways, so that rounding hides nothing.
 func sameInstant(a *segment, x int64, c *segment, y int64) bool {
-	at, ct := a.timescale(), c.timescale()
-	return timeline.Rescale(x, timeline.Timebase{Num: 1, Den: at}, timeline.Timebase{Num: 1, Den: ct}) == y &&
-		timeline.Rescale(y, timeline.Timebase{Num: 1, Den: ct}, timeline.Timebase{Num: 1, Den: at}) == x
+	ours, theirs := timeline.Timebase{Num: 1, Den: a.timescale()}, timeline.Timebase{Num: 1, Den: c.timescale()}
+	return timeline.Rescale(x, ours, theirs) == y && timeline.Rescale(y, theirs, ours) == x
 }
 
 func (s *segment) judgeIDRs(b *book, o *segment) {

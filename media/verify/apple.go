@@ -117,7 +117,7 @@ func (t *tree) judgeTargets(b *book) {
 
 // judgeDiscontinuities: the tag stands before the same segments everywhere.
 func (t *tree) judgeDiscontinuities(b *book) {
-	at0 := func(r *rendition) (out []int64) {
+	before := func(r *rendition) (out []int64) {
 		for _, e := range r.list.entries {
 			if e.discontinuity {
 				out = append(out, e.number)
@@ -126,8 +126,8 @@ func (t *tree) judgeDiscontinuities(b *book) {
 		return out
 	}
 	for _, r := range t.renditions {
-		want := at0(t.renditions[0])
-		b.holds("apple-8.15", slices.Equal(at0(r), want), at(r.path), "before %v; in %s before %v", at0(r), t.renditions[0].name, want)
+		want := before(t.renditions[0])
+		b.holds("apple-8.15", slices.Equal(before(r), want), at(r.path), "before %v; in %s before %v", before(r), t.renditions[0].name, want)
 	}
 }
 

@@ -102,17 +102,18 @@ func (s *initSegment) avc(e *mp4.VisualSampleEntryBox) error {
 }
 
 func (s *initSegment) hevc(e *mp4.VisualSampleEntryBox) error {
-	for _, nal := range e.HvcC.GetNalusForType(hevc.NALU_SPS) {
-		sps, err := hevc.ParseSPSNALUnit(nal)
-		if err != nil {
-			return fmt.Errorf("SPS: %w", err)
-		}
-		w, h := sps.ImageSize()
-		s.codec, s.width, s.height = hevc.CodecString(e.Type(), sps), int(w), int(h)
-		s.profile, s.level = int(sps.ProfileTierLevel.GeneralProfileIDC), int(sps.ProfileTierLevel.GeneralLevelIDC)
-		return nil
+	nals := e.HvcC.GetNalusForType(hevc.NALU_SPS)
+	if len(nals) == 0 {
+		return fmt.Errorf("hvcC without SPS")
 	}
-	return fmt.Errorf("hvcC without SPS")
+	sps, err := hevc.ParseSPSNALUnit(nals[0])
+	if err != nil {
+		return fmt.Errorf("SPS: %w", err)
+	}
+	w, h := sps.ImageSize()
+	s.codec, s.width, s.height = hevc.CodecString(e.Type(), sps), int(w), int(h)
+	s.profile, s.level = int(sps.ProfileTierLevel.GeneralProfileIDC), int(sps.ProfileTierLevel.GeneralLevelIDC)
+	return nil
 }
 
 func (s *initSegment) audio(e *mp4.AudioSampleEntryBox) error {

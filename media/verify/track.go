@@ -1,5 +1,7 @@
 package verify
 
+import "slices"
+
 // judgeTrack applies the rules about one rendition as a whole.
 func (t *tree) judgeTrack(b *book, r *rendition) {
 	r.judgeDurations(b)
@@ -68,9 +70,9 @@ func (r *rendition) judgeGOPs(b *book) {
 	gop := ticks / n
 	for _, s := range r.segments {
 		b.looked("gop")
-		for at0 := s.start; at0 < s.end; at0 += gop {
-			if !contains(s.idrs, at0) {
-				b.broke("gop", at(s.path).frame(int((at0-s.start)/max(s.frameTicks, 1))), "no IDR is presented at %d", at0)
+		for t := s.start; t < s.end; t += gop {
+			if !slices.Contains(s.idrs, t) {
+				b.broke("gop", at(s.path).frame(int((t-s.start)/max(s.frameTicks, 1))), "no IDR is presented at %d", t)
 			}
 		}
 	}
@@ -80,21 +82,12 @@ func (r *rendition) judgeGOPs(b *book) {
 func (r *rendition) idrsPerSegment() int64 {
 	count, best := map[int]int{}, 0
 	for _, s := range r.segments {
-		if s.length() != r.segments[0].length() && len(r.segments) > 1 && s == r.segments[len(r.segments)-1] {
-			continue
+		if len(r.segments) > 1 && s.length() < r.segmentTicks() {
+			continue // short: the end of a clip
 		}
 		if count[len(s.idrs)]++; count[len(s.idrs)] > count[best] {
 			best = len(s.idrs)
 		}
 	}
 	return int64(best)
-}
-
-func contains(sorted []int64, v int64) bool {
-	for _, x := range sorted {
-		if x == v {
-			return true
-		}
-	}
-	return false
 }

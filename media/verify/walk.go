@@ -124,8 +124,8 @@ func (r *rendition) checkIFrames(b *book, e entry, p *cmaf.Parsed) {
 	}
 	real := p.IFrames()
 	b.looked("iframes", "apple-6.10")
-	// The two playlists of a live job are not written at one instant.
-	if len(listed) == 0 && r.list.sliding() {
+	// The two playlists of a job that goes on are not written at one instant.
+	if len(listed) == 0 && !r.list.closed {
 		return
 	}
 	if len(listed) != len(real) {
