@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/Eyevinn/hls-m3u8/m3u8"
+
+	"github.com/galafarm/gala/media/cmaf"
 )
 
 // playlist is a media or I-frame playlist as far as the rules need it.
@@ -87,6 +89,17 @@ func (l *playlist) read(m *m3u8.MediaPlaylist) error {
 }
 
 func (l *playlist) resolve(uri string) string { return path.Join(path.Dir(l.path), uri) }
+
+// ranges are the byte ranges of each object, in order.
+func (l *playlist) ranges() map[string][]cmaf.Range {
+	out := map[string][]cmaf.Range{}
+	for _, e := range l.entries {
+		if !e.gap {
+			out[e.path] = append(out[e.path], cmaf.Range{Offset: e.offset, Size: e.size})
+		}
+	}
+	return out
+}
 
 // sliding: a live window.
 func (l *playlist) sliding() bool { return !l.closed && l.kind == 0 }

@@ -80,9 +80,9 @@ func (r *rendition) judgeGOPs(b *book) {
 }
 
 func (r *rendition) idrsPerSegment() int64 {
-	count, best := map[int]int{}, 0
+	count, best, ticks := map[int]int{}, 0, r.segmentTicks()
 	for _, s := range r.segments {
-		if len(r.segments) > 1 && s.length() < r.segmentTicks() {
+		if len(r.segments) > 1 && s.length() < ticks {
 			continue // short: the end of a clip
 		}
 		if count[len(s.idrs)]++; count[len(s.idrs)] > count[best] {

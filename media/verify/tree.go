@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/Eyevinn/hls-m3u8/m3u8"
+
+	"github.com/galafarm/gala/media/cmaf"
 )
 
 // tree is one job's output.
@@ -26,7 +28,8 @@ type rendition struct {
 	name     string // folder
 	path     string // of the media playlist
 	list     playlist
-	iframes  *playlist // nil without
+	iframes  *playlist               // nil without
+	ranges   map[string][]cmaf.Range // of the I-frame playlist, by segment
 	variants []*m3u8.Variant
 	alts     []*m3u8.Alternative
 	inits    map[string]*initSegment // by path
@@ -131,7 +134,9 @@ func (t *tree) readIFrames(ctx context.Context, b *book) error {
 		if err != nil {
 			return err
 		}
-		t.renditions[i].iframes = list
+		if list != nil {
+			t.renditions[i].iframes, t.renditions[i].ranges = list, list.ranges()
+		}
 	}
 	return nil
 }

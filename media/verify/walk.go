@@ -116,13 +116,7 @@ func (r *rendition) checkIFrames(b *book, e entry, p *cmaf.Parsed) {
 	if r.iframes == nil {
 		return
 	}
-	var listed []cmaf.Range
-	for _, f := range r.iframes.entries {
-		if f.path == e.path && !f.gap {
-			listed = append(listed, cmaf.Range{Offset: f.offset, Size: f.size})
-		}
-	}
-	real := p.IFrames()
+	listed, real := r.ranges[e.path], p.IFrames()
 	b.looked("iframes", "apple-6.10")
 	// The two playlists of a job that goes on are not written at one instant.
 	if len(listed) == 0 && !r.list.closed {
