@@ -8,6 +8,8 @@ import (
 
 	"github.com/cenkalti/backoff/v5"
 	galav1 "github.com/galafarm/gala/proto/gala/v1"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 )
 
 // Agent is what the link speaks for. Its methods never block: beats wait for
@@ -89,6 +91,9 @@ func (l *Link) Run(ctx context.Context) error {
 		attached, err := l.attach(ctx, address)
 		if ctx.Err() != nil {
 			return nil
+		}
+		if status.Code(err) == codes.InvalidArgument {
+			l.cfg.Outbox.refused()
 		}
 		if attached {
 			pause.Reset()

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	galav1 "github.com/galafarm/gala/proto/gala/v1"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 )
 
 func TestBeatsKeepTheirInterval(t *testing.T) {
@@ -171,5 +173,36 @@ func TestASlowSchedulerHoldsUpNobody(t *testing.T) {
 	})
 	if f.count("dial one") != 1 {
 		t.Errorf("%d streams", f.count("dial one"))
+	}
+}
+
+// A message that schedulers refuse does not keep the agent from them.
+func TestWhatIsRefusedIsDropped(t *testing.T) {
+	f := newFarm()
+	f.behave["strict"] = func(w *wire) {
+		for m := w.take(); m != nil; m = w.take() {
+			switch {
+			case m.GetHello() != nil:
+				w.send(welcome(400 * time.Millisecond))
+			case m.GetProbe() != nil:
+				w.note(line(m))
+				w.end(status.Error(codes.InvalidArgument, "probe: source.video[0].fps.den must be greater than 0"))
+				return
+			case m.GetBeat() != nil:
+				w.send(ack(m))
+			}
+		}
+	}
+	attached(t, f, []string{"strict"}, func(l *Link, h *host) {
+		l.cfg.Outbox.Probed(&galav1.ProbeResult{Id: "bad"})
+		pass(20 * time.Second)
+		l.cfg.Outbox.Report(report("a", 1, 0, finished))
+		pass(2 * time.Second)
+		if !slices.Contains(h.got, "delivered a 1") {
+			t.Errorf("obeyed %q", h.got)
+		}
+	})
+	if n := f.count("strict: probe bad"); n != maxStrikes {
+		t.Errorf("told %d times", n)
 	}
 }

@@ -2,6 +2,7 @@ package link
 
 import (
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 
@@ -43,6 +44,7 @@ type letter struct {
 	run     run
 	message *galav1.AttachRequest
 	sent    uint64
+	strikes int // streams that a scheduler ended for something that was sent
 }
 
 // NewOutbox is empty.
@@ -135,6 +137,30 @@ func (o *Outbox) reopen() {
 		l.sent = 0
 	}
 	o.telemetry = nil
+}
+
+// maxStrikes: something that a scheduler refuses this often is dropped, lest it
+// end every stream for ever.
+const maxStrikes = 3
+
+// refused blames everything that was under way when a scheduler ended a stream
+// for an invalid message; gRPC does not say which.
+func (o *Outbox) refused() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	strike := func(l *letter) bool {
+		if l.sent != 0 {
+			l.strikes++
+		}
+		if l.strikes >= maxStrikes {
+			o.log.Error("dropped what schedulers refuse", "message", l.message.String())
+		}
+		return l.strikes >= maxStrikes
+	}
+	o.outcomes = slices.DeleteFunc(o.outcomes, strike)
+	o.proposals = slices.DeleteFunc(o.proposals, strike)
+	o.probes = slices.DeleteFunc(o.probes, strike)
+	maps.DeleteFunc(o.statuses, func(_ run, l *letter) bool { return strike(l) })
 }
 
 func (o *Outbox) lists() [][]*letter { return [][]*letter{o.outcomes, o.proposals, o.probes} }

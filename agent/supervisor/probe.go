@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
+	"strings"
 	"syscall"
 
 	galav1 "github.com/galafarm/gala/proto/gala/v1"
@@ -20,7 +21,7 @@ func (s *Supervisor) Probe(req *galav1.ProbeRequest) {
 	case s.probes <- req:
 	default:
 		s.env.reports.Probed(&galav1.ProbeResult{Id: req.GetId(), Error: &galav1.JobError{
-			Code: "agent_busy", Message: fmt.Sprintf("%d probes wait on this agent", cap(s.probes)), Advice: "try again in a minute",
+			Code: "agent_busy", Message: fmt.Sprintf("%d probes wait on this agent", cap(s.probes)), Advice: "try again in a minute", Retryable: true,
 		}})
 	}
 }
@@ -53,14 +54,18 @@ func (s *Supervisor) probeOnce(ctx context.Context, req *galav1.ProbeRequest) *g
 
 // probeArgs: an input that looks like a flag is none.
 func probeArgs(req *galav1.ProbeRequest) []string {
-	if input := req.GetInput(); len(input) > 0 && input[0] == '-' {
-		return []string{"probe", "--json", "--", input}
+	args := []string{"probe", "--json"}
+	for _, pattern := range req.GetAllowedSources() {
+		args = append(args, "--allow="+pattern)
 	}
-	return []string{"probe", "--json", req.GetInput()}
+	if strings.HasPrefix(req.GetInput(), "-") {
+		args = append(args, "--")
+	}
+	return append(args, req.GetInput())
 }
 
 func probeError(a answer, err error, l Limits) *galav1.JobError {
-	e := &galav1.JobError{Code: "source_error", Advice: "play the source with ffprobe on the agent's host to see what it is"}
+	e := &galav1.JobError{Code: "source_error", Retryable: true, Advice: "play the source with ffprobe on the agent's host to see what it is"}
 	var exited *exec.ExitError
 	switch {
 	case errors.Is(err, errDeadline):

@@ -85,7 +85,7 @@ func TestStopPrecedence(t *testing.T) {
 	}
 }
 
-func status(frames, decoded int64) *galav1.WorkerStatus {
+func at(frames, decoded int64) *galav1.WorkerStatus {
 	return &galav1.WorkerStatus{FramesDecoded: decoded, Renditions: []*galav1.RenditionProgress{{Frames: frames}}}
 }
 
@@ -114,16 +114,16 @@ func TestStallWatch(t *testing.T) {
 		play func(tick int) *galav1.WorkerStatus
 		want time.Duration
 	}{
-		{"works", card, func(n int) *galav1.WorkerStatus { return status(int64(n), int64(n)) }, 0},
+		{"works", card, func(n int) *galav1.WorkerStatus { return at(int64(n), int64(n)) }, 0},
 		{"nothing at all", card, func(int) *galav1.WorkerStatus { return nil }, 60 * time.Second},
-		{"stops", card, func(n int) *galav1.WorkerStatus { return status(after(n, 4), 0) }, 4 * time.Second},
-		{"paused source", pull, func(n int) *galav1.WorkerStatus { return status(after(n, 4), 0) }, 16 * time.Second},
-		{"decodes on", pull, func(n int) *galav1.WorkerStatus { return status(after(n, 4), int64(50*n)) }, 4 * time.Second},
-		{"half a frame a second", slow, func(n int) *galav1.WorkerStatus { return status(after(n, 4), 0) }, 21 * time.Second},
-		{"a slow file", clip, func(n int) *galav1.WorkerStatus { return status(int64(n/200), int64(n)) }, 0},
-		{"a file that decodes to where it resumes", clip, func(n int) *galav1.WorkerStatus { return status(0, int64(50*n)) }, 0},
-		{"a stuck file", clip, func(n int) *galav1.WorkerStatus { return status(after(n, 4), after(n, 200)) }, 110 * time.Second},
-		{"a source before its boundary", pull, func(n int) *galav1.WorkerStatus { return status(0, int64(n)) }, 0},
+		{"stops", card, func(n int) *galav1.WorkerStatus { return at(after(n, 4), 0) }, 4 * time.Second},
+		{"paused source", pull, func(n int) *galav1.WorkerStatus { return at(after(n, 4), 0) }, 16 * time.Second},
+		{"decodes on", pull, func(n int) *galav1.WorkerStatus { return at(after(n, 4), int64(50*n)) }, 4 * time.Second},
+		{"half a frame a second", slow, func(n int) *galav1.WorkerStatus { return at(after(n, 4), 0) }, 21 * time.Second},
+		{"a slow file", clip, func(n int) *galav1.WorkerStatus { return at(int64(n/200), int64(n)) }, 0},
+		{"a file that decodes to where it resumes", clip, func(n int) *galav1.WorkerStatus { return at(0, int64(50*n)) }, 0},
+		{"a stuck file", clip, func(n int) *galav1.WorkerStatus { return at(after(n, 4), after(n, 200)) }, 110 * time.Second},
+		{"a source before its boundary", pull, func(n int) *galav1.WorkerStatus { return at(0, int64(n)) }, 0},
 	}
 	for _, tt := range tests {
 		got, why := firstStall(tt.spec, DefaultLimits(), tt.play)
@@ -137,8 +137,8 @@ func TestStallWatch(t *testing.T) {
 func TestStallWatchAfterASuspension(t *testing.T) {
 	a := live("a", fakeworker.Script{})
 	w := stallWatch{patience: patienceFor(a, DefaultLimits()), tick: guardTick}
-	w.observe(start, status(1, 1), false)
-	if why := w.observe(start.Add(time.Hour), status(1, 1), false); why != "" {
+	w.observe(start, at(1, 1), false)
+	if why := w.observe(start.Add(time.Hour), at(1, 1), false); why != "" {
 		t.Error(why)
 	}
 }
@@ -212,5 +212,12 @@ func TestStartTicks(t *testing.T) {
 	}
 	if _, err := startTicks([]byte("42 (a) S 1")); err == nil {
 		t.Error("short stat was read")
+	}
+}
+
+func TestProbeArguments(t *testing.T) {
+	got := probeArgs(&galav1.ProbeRequest{Input: "-x", AllowedSources: []string{"file:/media/*", "https://a/*"}})
+	if want := []string{"probe", "--json", "--allow=file:/media/*", "--allow=https://a/*", "--", "-x"}; !slices.Equal(got, want) {
+		t.Errorf("%q", got)
 	}
 }

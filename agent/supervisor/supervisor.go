@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -217,7 +218,7 @@ func (s *Supervisor) SetAnchor(d *galav1.AnchorDecision) {
 	if len(runs) == 0 {
 		return
 	}
-	slices.MaxFunc(runs, func(a, b *run) int { return int(a.spec.GetEpoch()) - int(b.spec.GetEpoch()) }).offer(d.GetAnchor())
+	slices.MaxFunc(runs, func(a, b *run) int { return cmp.Compare(a.spec.GetEpoch(), b.spec.GetEpoch()) }).offer(d.GetAnchor())
 }
 
 // Delivered remembers that a scheduler has taken the outcome of a run.
@@ -269,10 +270,14 @@ func (s *Supervisor) Held() (leases []*galav1.HeldLease) {
 	return leases
 }
 
+// held are the runs by assignment, the newest epoch of each last: it is the
+// one that counts where only one can be told.
 func (s *Supervisor) held() []*run {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Collect(maps.Values(s.runs))
+	return slices.SortedFunc(maps.Values(s.runs), func(a, b *run) int {
+		return cmp.Or(cmp.Compare(a.spec.GetId(), b.spec.GetId()), cmp.Compare(a.spec.GetEpoch(), b.spec.GetEpoch()))
+	})
 }
 
 // Processes are the process ids of the workers, by assignment.

@@ -7,6 +7,8 @@ import (
 
 	galav1 "github.com/galafarm/gala/proto/gala/v1"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -28,14 +30,19 @@ func (r *run) watch(ctx context.Context, conn *grpc.ClientConn) {
 	}
 }
 
+// greet is the handshake within its deadline. A connection that broke is tried
+// again: if the worker has died, its process says so, and says how.
 func (r *run) greet(ctx context.Context, w galav1.WorkerClient) bool {
 	deadline, cancel := context.WithTimeout(ctx, r.env.limits.Ready)
 	defer cancel()
 	answer, err := greet(deadline, w, r.spec)
+	for status.Code(err) == codes.Unavailable && sleep(deadline, rewatch) {
+		answer, err = greet(deadline, w, r.spec)
+	}
 	switch {
-	case ctx.Err() != nil:
+	case ctx.Err() != nil || err != nil && r.proc.ended():
 		return false
-	case err != nil && deadline.Err() != nil:
+	case deadline.Err() != nil && err != nil:
 		r.request(newStop(causeStartTimeout, fmt.Sprintf("it was not ready within %s", r.env.limits.Ready)))
 		return false
 	case err != nil:

@@ -46,7 +46,7 @@ func newWorker(dir string, spec *galav1.Assignment) *worker {
 		news: make(chan struct{}), state: &galav1.WatchResponse{Status: &galav1.WorkerStatus{}},
 	}
 	for _, r := range spec.GetRenditions() {
-		w.state.Status.Renditions = append(w.state.Status.Renditions, &galav1.RenditionProgress{Name: r.GetName(), LastSegment: -1})
+		w.state.Status.Renditions = append(w.state.Status.Renditions, &galav1.RenditionProgress{Name: r.GetName(), LastSegment: spec.GetResumeSegment() - 1})
 	}
 	if len(w.state.Status.Renditions) == 0 {
 		w.state.Status.Renditions = []*galav1.RenditionProgress{{Name: "v", LastSegment: -1}}
