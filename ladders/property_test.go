@@ -190,7 +190,7 @@ func asFloat(r *big.Rat) float64 { f, _ := r.Float64(); return f }
 
 func checkAudioRendition(t failer, src Source, a Audio) {
 	track := src.Audio[a.Track]
-	if a.Channels < 1 || track.Channels > 0 && a.Channels > track.Channels || a.Bitrate <= 0 || a.SampleRate <= 0 || a.Language == "" {
+	if a.Channels < 1 || track.Channels > 0 && a.Channels > max(2, track.Channels) || a.Bitrate <= 0 || a.SampleRate <= 0 || a.Language == "" {
 		t.Fatalf("%+v of %+v", a, track)
 	}
 }

@@ -189,15 +189,15 @@ func (r *resolver) audioOf(rung AudioRung, track int) Audio {
 }
 
 // fewer is the layout of at most want channels for a track that has have; an
-// unknown count is taken as wanted.
+// unknown count is taken as wanted. Mono is sent as stereo, both sides alike:
+// players on televisions put a single channel to the left, and Apple wants
+// stereo of every source (authoring 2.3).
 func fewer(have, want int) int {
 	if have <= 0 || have >= want {
 		return want
 	}
-	for _, layout := range []int{6, 2} {
-		if have >= layout {
-			return layout
-		}
+	if have >= 6 {
+		return 6
 	}
-	return 1
+	return 2
 }

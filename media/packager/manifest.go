@@ -60,9 +60,6 @@ func alternatives(v ladders.Variant) []hls.Audio {
 	for i, r := range v.Audio {
 		a := hls.Audio{Group: v.AudioGroup, Name: r.Audio.Label, Language: r.Audio.Language, URI: path.Join(r.Name, playlistName),
 			Default: i == 0, Channels: r.Audio.Channels}
-		if a.Language == "und" {
-			a.Language = ""
-		}
 		if a.Name == "" || names[a.Name] {
 			a.Name = r.Name
 		}
