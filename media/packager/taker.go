@@ -24,10 +24,10 @@ type taker struct {
 	// The rest belongs to run.
 	loaded bool
 	init   string // the init segment that is at the sink
-	lapsed bool   // a playlist did not get through: read back before the next
+	lapsed bool   // something did not get through: read back before the next playlist
 	// pending are segments at the sink that no playlist there lists yet.
 	pending []*segment
-	refused bool // the last segment did not get through
+	refused bool  // the last segment did not get through
 	deleted int64 // everything below this number; -1: not known yet
 
 	mu   sync.Mutex // guards what snapshots and the manifest read
@@ -153,6 +153,7 @@ func (k *taker) setback(ctx context.Context, s *segment, err error) error {
 	}
 	k.t.p.log.Warn("output in trouble", "rendition", k.t.rendition.Name, "segment", s.number, "output", k.out.name, "error", err)
 	k.event(Event{Kind: Trouble, Segment: s.number, Err: err})
+	k.lapsed = true
 	return nil
 }
 
