@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -27,6 +28,8 @@ type farm struct {
 	*httptest.Server
 	root string
 
+	outage atomic.Bool // the origin answers 503
+
 	mu      sync.Mutex
 	view    dashboard.View
 	readers map[chan dashboard.Change]bool
@@ -40,7 +43,13 @@ func newFarm(t *testing.T, view dashboard.View) *farm {
 		t.Fatal(err)
 	}
 	mux := http.NewServeMux()
-	mux.Handle(origin.Prefix, o)
+	mux.HandleFunc(origin.Prefix, func(w http.ResponseWriter, r *http.Request) {
+		if f.outage.Load() && r.Method == http.MethodGet {
+			http.Error(w, "away", http.StatusServiceUnavailable)
+			return
+		}
+		o.ServeHTTP(w, r)
+	})
 	mux.Handle("/", dashboard.Handler(f, dashboard.Options{Version: "test", Interval: 50 * time.Millisecond, Beat: time.Second}))
 	f.Server = httptest.NewServer(mux)
 	t.Cleanup(func() {

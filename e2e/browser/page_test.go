@@ -250,6 +250,52 @@ func TestFilePlaysFromItsBeginningWhileItIsEncoded(t *testing.T) {
 	}
 }
 
+// An origin that is away for longer than the buffer is said in words, and
+// playback goes on by itself when it is back.
+func TestPlaybackGoesOnAfterTheOriginWasAway(t *testing.T) {
+	live := job("event", galav1.JobKind_JOB_KIND_LIVE, galav1.JobState_JOB_STATE_RUNNING, "All renditions are on time.")
+	f := newFarm(t, dashboard.View{Jobs: []*galav1.Job{live}})
+	publishTo(t, f, "event", "", 40, 2*time.Second)
+	p := open(t, startBrowser(t), f.URL+"/?job=event", desktop)
+	ctx := within(t, 120*time.Second)
+	if _, err := p.WaitFor(ctx, "playback", playing(2)); err != nil {
+		t.Fatal(err)
+	}
+	f.outage.Store(true)
+	s, err := p.WaitFor(ctx, "a stall with its reason", func(s State) bool { return s.Status == "stalled" && len(s.Errors) > 0 })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if words := s.Errors[0].Words; !strings.Contains(words, "HTTP 503") {
+		t.Errorf("the error says %q", words)
+	}
+	shoot(t, p, "stalled-dark", desktopDark)
+	f.outage.Store(false)
+	if _, err := p.WaitFor(ctx, "playback again", playing(s.CurrentTime+3)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// The page may be open before its job is submitted.
+func TestJobThatComesLaterIsPlayed(t *testing.T) {
+	f := newFarm(t, dashboard.View{})
+	p := open(t, startBrowser(t), f.URL+"/?job=event", desktop)
+	ctx := within(t, 60*time.Second)
+	if _, err := p.WaitFor(ctx, "the wait", func(s State) bool { return s.Status == "waiting" && !s.Live }); err != nil {
+		t.Fatal(err)
+	}
+	f.put(job("event", galav1.JobKind_JOB_KIND_LIVE, galav1.JobState_JOB_STATE_RUNNING, "All renditions are on time."))
+	publishTo(t, f, "event", "", 20, 2*time.Second)
+	s, err := p.WaitFor(ctx, "playback", playing(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !s.Live {
+		t.Error("a live job is played as a file")
+	}
+	wantSmooth(t, s)
+}
+
 func TestFailedJobSaysWhyAndWhatToDo(t *testing.T) {
 	f := newFarm(t, dashboard.View{Jobs: []*galav1.Job{failed()}})
 	p := open(t, startBrowser(t), f.URL+"/?job=upload-55", desktop)

@@ -143,7 +143,28 @@ func (s *stream) send(event string, data []byte) error {
 }
 
 func viewJSON(now time.Time, v View) []byte {
-	return fmt.Appendf(nil, `{"now":%s,"jobs":%s,"agents":%s}`, timeJSON(now), listJSON(v.Jobs), listJSON(v.Agents))
+	return fmt.Appendf(nil, `{"now":%s,"jobs":%s,"agents":%s}`, timeJSON(now), listJSON(worthShowing(v.Jobs)), listJSON(v.Agents))
+}
+
+// maxEnded bounds what a page is told of the past: a farm keeps thousands of
+// ended jobs, and the command line lists them.
+const maxEnded = 100
+
+// worthShowing is every active job and the newest ended ones.
+func worthShowing(jobs []*galav1.Job) []*galav1.Job {
+	var active, ended []*galav1.Job
+	for _, j := range jobs {
+		switch j.GetState() {
+		case galav1.JobState_JOB_STATE_DONE, galav1.JobState_JOB_STATE_FAILED, galav1.JobState_JOB_STATE_CANCELLED:
+			ended = append(ended, j)
+		default:
+			active = append(active, j)
+		}
+	}
+	slices.SortStableFunc(ended, func(a, b *galav1.Job) int {
+		return b.GetEndedAt().AsTime().Compare(a.GetEndedAt().AsTime())
+	})
+	return append(active, ended[:min(len(ended), maxEnded)]...)
 }
 
 func timeJSON(t time.Time) string { return t.UTC().Format(`"2006-01-02T15:04:05.000Z07:00"`) }

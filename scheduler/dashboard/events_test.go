@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	galav1 "github.com/galafarm/gala/proto/gala/v1"
 )
@@ -126,6 +127,23 @@ func TestChangesFollow(t *testing.T) {
 	f.changes <- Change{Agents: []*galav1.AgentView{}}
 	if got := r.want("agents"); got != "[]" {
 		t.Errorf("agents %s, want none", got)
+	}
+}
+
+// A farm remembers more jobs than a page can use.
+func TestOldEndedJobsAreLeftOut(t *testing.T) {
+	var jobs []*galav1.Job
+	for i := range 3 * maxEnded {
+		j := job(fmt.Sprint("ended-", i), 1, "")
+		j.State, j.EndedAt = galav1.JobState_JOB_STATE_DONE, timestamppb.New(noon().Add(time.Duration(i)*time.Second))
+		jobs = append(jobs, j, job(fmt.Sprint("active-", i), 1, ""))
+	}
+	got := worthShowing(jobs)
+	if len(got) != 4*maxEnded {
+		t.Fatalf("%d jobs, want every active one and %d ended ones", len(got), maxEnded)
+	}
+	if newest := got[3*maxEnded].GetSpec().GetId(); newest != "ended-299" {
+		t.Errorf("the first ended job is %s, want the newest", newest)
 	}
 }
 

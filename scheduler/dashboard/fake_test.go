@@ -55,7 +55,12 @@ func job(id string, revision uint64, reason string) *galav1.Job {
 
 func serveFake(t *testing.T, f *fakeSource, opt Options) *httptest.Server {
 	t.Helper()
-	server := httptest.NewServer(Handler(f, opt))
+	return serve(t, f, opt)
+}
+
+func serve(t *testing.T, source Source, opt Options) *httptest.Server {
+	t.Helper()
+	server := httptest.NewServer(Handler(source, opt))
 	t.Cleanup(func() {
 		server.CloseClientConnections()
 		server.Close()

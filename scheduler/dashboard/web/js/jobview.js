@@ -12,7 +12,7 @@ export function head(id, job, now) {
     h("a", { class: "back", href: "/", "data-route": true }, "← All jobs"),
     h("div", { class: "title" }, h("h1", null, id), job ? pill(job) : null),
     job ? h("p", { class: "facts" }, facts(job, now)) : null,
-    h("p", { class: "reason" }, job ? job.reason : "The farm does not know this job (any more); what is at the origin is played."),
+    h("p", { class: "reason" }, job ? job.reason : "The farm does not list this job: it was never submitted, or it ended long ago. What is at the origin is played."),
     job?.kind === "vod" && job.renditions.length ? progress(job) : null)];
 }
 

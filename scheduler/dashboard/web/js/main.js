@@ -69,26 +69,31 @@ function renderJob(now) {
   draw(at("overlay"), over ?? []);
 }
 
+// opened is what the player was opened as: a job that became known or went on
+// air while the player still waited is opened anew.
+let opened = "";
+const isLive = (job) => job?.kind === "live" && !job.ended;
+
 // openWhenKnown starts the player once the farm has said what the job is; a job
-// that it does not know may still have a tree at the origin.
+// that it does not list may still have a tree at the origin.
 function openWhenKnown(job) {
-  if (player.status !== "idle" || feed.connections === 0 || opened === jobID) return;
+  if (feed.connections === 0) return;
+  const want = `${jobID} ${isLive(job)}`;
+  if (opened === want || (opened && player.status !== "waiting")) return;
+  opened = want;
   start(job);
 }
 
-let opened = null;
-
 function start(job) {
-  opened = jobID;
   const url = job ? masterOf(job) : `${location.origin}/origin/${encodeURIComponent(jobID)}/master.m3u8`;
-  if (url) player.open(url, { live: job?.kind === "live" && !job.ended });
+  if (url) player.open(url, { live: isLive(job) });
 }
 
 function route() {
   const next = new URLSearchParams(location.search).get("job");
   if (next !== jobID) {
     player.close();
-    opened = null;
+    opened = "";
   }
   jobID = next;
   at("overview").hidden = at("fleet").hidden = jobID !== null;

@@ -27,9 +27,9 @@ function endedSection(jobs, now) {
   if (jobs.length === 0) return null;
   const newest = jobs.sort((a, b) => b.endedAt - a.endedAt).slice(0, shownEnded);
   return h("section", { "data-key": "ended", class: "jobs" },
-    h("h2", null, "Ended", h("span", { class: "count" }, f.count(jobs.length))),
+    h("h2", null, "Ended"),
     h("div", { class: "panel list" }, newest.map((j) => line(j, now))),
-    jobs.length > shownEnded ? h("p", { class: "quiet" }, `The newest ${shownEnded} are shown; gala vod ls lists all.`) : null);
+    jobs.length > shownEnded ? h("p", { class: "quiet" }, `The newest ${shownEnded}; `, h("code", null, "gala live ls"), " and ", h("code", null, "gala vod ls"), " list all.") : null);
 }
 
 function card(job, now) {
