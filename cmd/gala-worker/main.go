@@ -25,7 +25,7 @@ import (
 type cli struct {
 	Run     runCmd     `cmd:"" help:"Run the assignment in a runtime directory (agents do this)."`
 	Probe   probeCmd   `cmd:"" help:"Say what a source holds and how the farm would take it."`
-	Decode  decodeCmd  `cmd:"" help:"Decode CMAF from standard input and print a line a frame (gala verify does this)."`
+	Decode  decodeCmd  `cmd:"" help:"Decode and print a line a frame (gala verify does this)."`
 	Version versionCmd `cmd:"" help:"Say which build and which FFmpeg this is."`
 }
 
@@ -96,11 +96,15 @@ func (c *probeCmd) Run(ctx context.Context) error {
 }
 
 type decodeCmd struct {
-	Frames bool `help:"A line for every frame, not only the summary."`
+	Frames bool   `help:"A line for every frame, not only the summary."`
+	File   string `arg:"" optional:"" help:"A source of any kind: its chosen video and first audio track. None: one CMAF track from standard input." type:"path"`
 }
 
 func (c *decodeCmd) Run(ctx context.Context) error {
 	libav.LogTo(slog.New(slog.DiscardHandler))
+	if c.File != "" {
+		return libav.DecodeFile(ctx, c.File, os.Stdout, c.Frames)
+	}
 	return libav.DecodeStream(ctx, os.Stdin, os.Stdout, c.Frames)
 }
 

@@ -9,10 +9,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 
 	"github.com/asticode/go-astiav"
 
 	"github.com/galafarm/gala/media/card"
+	"github.com/galafarm/gala/media/input"
+	"github.com/galafarm/gala/timeline"
 )
 
 // DecodedFrame is one line of DecodeStream.
@@ -54,12 +57,62 @@ func DecodeStream(ctx context.Context, in io.Reader, out io.Writer, frames bool)
 		if !frames {
 			return nil
 		}
-		line, err := describe(f, d)
+		line, err := describe(f, d.base)
 		if err != nil {
 			return err
 		}
 		return enc.Encode(line)
 	})
+	if err != nil {
+		sum.Errors++
+		sum.Messages = append(sum.Messages, err.Error())
+	}
+	return enc.Encode(sum)
+}
+
+// DecodeFile decodes the tracks of a source that a job would take, the chosen
+// video and the first audio, and writes what DecodeStream writes.
+func DecodeFile(ctx context.Context, name string, out io.Writer, frames bool) error {
+	anything := input.Rules{Patterns: []string{"*"}}
+	info, err := Probe(ctx, name, anything)
+	if err != nil {
+		return err
+	}
+	src, err := openFileSource(ctx, name, anything, info, pacer{})
+	if err != nil {
+		return err
+	}
+	defer src.close()
+	w := bufio.NewWriter(out)
+	defer func() { _ = w.Flush() }()
+	enc := json.NewEncoder(w)
+	sum := DecodeSummary{Summary: true, Messages: append([]string{}, info.Notes...)}
+	var mu sync.Mutex // the tracks decode side by side
+	emit := func(base timeline.Timebase) func(*astiav.Frame) error {
+		return func(f *astiav.Frame) error {
+			mu.Lock()
+			defer mu.Unlock()
+			sum.Frames++
+			if !frames {
+				return nil
+			}
+			line, err := describe(f, base)
+			if err != nil {
+				return err
+			}
+			return enc.Encode(line)
+		}
+	}
+	to := sinks{}
+	if v := info.BestVideo(); v != nil {
+		to.video = emit(v.Base)
+	}
+	if len(info.Audio) > 0 {
+		to.audio = []func(*astiav.Frame) error{emit(info.Audio[0].Base)}
+	}
+	err = src.run(ctx, to)
+	st := src.stats()
+	sum.Errors, sum.Messages = st.errors, append(sum.Messages, st.notes...)
 	if err != nil {
 		sum.Errors++
 		sum.Messages = append(sum.Messages, err.Error())
@@ -129,8 +182,8 @@ func decodeStream(ctx context.Context, in io.Reader, sum *DecodeSummary, emit fu
 	return err
 }
 
-func describe(f *astiav.Frame, d *decoder) (DecodedFrame, error) {
-	line := DecodedFrame{PTS: f.Pts(), Base: [2]int64{d.base.Num, d.base.Den}, Card: -1, Key: f.Flags().Has(astiav.FrameFlagKey)}
+func describe(f *astiav.Frame, base timeline.Timebase) (DecodedFrame, error) {
+	line := DecodedFrame{PTS: f.Pts(), Base: [2]int64{base.Num, base.Den}, Card: -1, Key: f.Flags().Has(astiav.FrameFlagKey)}
 	data, err := frameBytes(f)
 	if err != nil {
 		return line, err

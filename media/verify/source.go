@@ -77,8 +77,13 @@ const syncSlack = 20_000
 func (t *tree) judgeSource(b *book, video, audio extent) {
 	if videos := t.videos(); len(videos) > 0 && video.frames > 0 {
 		from, to, frame := videos[0].span()
-		b.holds("source-video", distance(to-from, video.lasts()) <= max(frame, video.gap), at(videos[0].path),
-			"%d µs, the source's lasts %d µs", to-from, video.lasts())
+		want := video.lasts()
+		if audio.frames > 0 {
+			// The first picture stands while sound runs ahead of it.
+			want += max(0, video.first-audio.first)
+		}
+		b.holds("source-video", distance(to-from, want) <= max(frame, video.gap), at(videos[0].path),
+			"%d µs, the source's lasts %d µs", to-from, want)
 	} else {
 		b.skip("no video on one side", "source-video")
 	}
