@@ -122,7 +122,7 @@ func (f *Farm) find(id string) (*galav1.Job, error) {
 	if i := f.index(id); i >= 0 {
 		return proto.CloneOf(f.jobs[i]), nil
 	}
-	return nil, status.Errorf(codes.NotFound, "no job %q", id)
+	return nil, status.Error(codes.NotFound, "no such job")
 }
 
 // page is newest first; the token is the index to go on from.

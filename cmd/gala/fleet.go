@@ -1,0 +1,105 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	galav1 "github.com/galafarm/gala/proto/gala/v1"
+)
+
+type fleetCmd struct {
+	Ls   fleetLsCmd   `cmd:"" aliases:"list" help:"List hosts and what they carry."`
+	Show fleetShowCmd `cmd:"" help:"One host: its devices and assignments."`
+}
+
+func (sh *shell) agents() ([]*galav1.AgentView, error) {
+	farm, err := sh.farm()
+	if err != nil {
+		return nil, err
+	}
+	defer farm.Close()
+	return farm.Agents(sh.ctx)
+}
+
+type fleetLsCmd struct{}
+
+func (fleetLsCmd) Run(sh *shell) error {
+	agents, err := sh.agents()
+	if err != nil {
+		return err
+	}
+	return printList(sh, "agents", agents, func() error {
+		if len(agents) == 0 {
+			fmt.Fprintln(sh.err, "No agent is attached. Start one on every host: gala-agent --scheduler HOST:PORT --name NAME")
+			return nil
+		}
+		var rows [][]string
+		for _, a := range agents {
+			rows = append(rows, []string{
+				a.GetName(), agentState(a), devicesLine(a), fmt.Sprint(len(a.GetAssignments())), age(sh.now(), a.GetLastBeat()), a.GetVersion(),
+			})
+		}
+		return sh.columns("AGENT STATE DEVICES ASSIGNMENTS SEEN VERSION", rows)
+	})
+}
+
+func agentState(a *galav1.AgentView) string {
+	if a.GetConnected() {
+		return "attached"
+	}
+	return "away"
+}
+
+// devicesLine is each device with its load: "cpu 35.0%".
+func devicesLine(a *galav1.AgentView) string {
+	var parts []string
+	for _, d := range a.GetDevices() {
+		load := percent(d.GetLoadPermille())
+		if d.GetRole() != "encode" {
+			load = d.GetRole()
+		}
+		parts = append(parts, d.GetId()+" "+load)
+	}
+	return dash(strings.Join(parts, ", "))
+}
+
+type fleetShowCmd struct {
+	Agent string `arg:"" help:"Name of the host."`
+}
+
+func (c *fleetShowCmd) Run(sh *shell) error {
+	agents, err := sh.agents()
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(agents, func(a *galav1.AgentView) bool { return a.GetName() == c.Agent })
+	if i < 0 {
+		return &failure{exitFailed, fmt.Sprintf("no agent %q", c.Agent), "`gala fleet ls` lists the agents"}
+	}
+	return sh.print(agents[i], func() error { return sh.showAgent(agents[i]) })
+}
+
+func (sh *shell) showAgent(a *galav1.AgentView) error {
+	rows := [][]string{
+		{"agent", a.GetName()},
+		{"state", fmt.Sprintf("%s, seen %s ago", agentState(a), age(sh.now(), a.GetLastBeat()))},
+		{"version", a.GetVersion()},
+	}
+	for _, key := range slices.Sorted(maps.Keys(a.GetLabels())) {
+		rows = append(rows, []string{"label", key + "=" + a.GetLabels()[key]})
+	}
+	for _, id := range a.GetAssignments() {
+		rows = append(rows, []string{"runs", id})
+	}
+	if err := sh.columns("", rows); err != nil {
+		return err
+	}
+	fmt.Fprintln(sh.out)
+	var devices [][]string
+	for _, d := range a.GetDevices() {
+		devices = append(devices, []string{d.GetId(), d.GetModel(), d.GetRole(), percent(d.GetLoadPermille()), dash(d.GetRoleReason())})
+	}
+	return sh.columns("DEVICE MODEL ROLE LOAD WHY", devices)
+}

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	galav1 "github.com/galafarm/gala/proto/gala/v1"
+)
+
+// jobArg is the job that a command is about.
+type jobArg struct {
+	ID string `arg:"" help:"Id of the job."`
+}
+
+func (a *jobArg) get(sh *shell) (*galav1.Job, error) {
+	farm, err := sh.farm()
+	if err != nil {
+		return nil, err
+	}
+	defer farm.Close()
+	return farm.Get(sh.ctx, a.ID)
+}
+
+type showCmd struct {
+	jobArg
+}
+
+func (c *showCmd) Run(sh *shell) error {
+	job, err := c.get(sh)
+	if err != nil {
+		return err
+	}
+	return sh.print(job, func() error { return sh.showJob(job) })
+}
+
+// showJob is everything about a job that a person asks for.
+func (sh *shell) showJob(j *galav1.Job) error {
+	s := j.GetSpec()
+	rows := [][]string{
+		{"id", s.GetId()},
+		{"state", withReason(j)},
+		{"input", s.GetInput()},
+		{"ladder", ladderName(s)},
+		{"created", age(sh.now(), j.GetCreatedAt()) + " ago"},
+	}
+	add := func(name, value string) {
+		if value != "" {
+			rows = append(rows, []string{name, value})
+		}
+	}
+	add("backups", strings.Join(s.GetBackups(), " "))
+	if s.GetKind() == galav1.JobKind_JOB_KIND_VOD {
+		add("progress", percent(j.GetProgressPermille()))
+	}
+	add("source", sourceLine(j.GetSource()))
+	add("grid", gridLine(j.GetGrid()))
+	for _, o := range j.GetOutputs() {
+		add("plays at", o)
+	}
+	if e := j.GetError(); e != nil {
+		add("error", e.GetCode()+": "+e.GetMessage())
+		add("advice", e.GetAdvice())
+	}
+	for _, n := range j.GetNotes() {
+		add("note", n)
+	}
+	if err := sh.columns("", rows); err != nil {
+		return err
+	}
+	if err := sh.renditions(j); err != nil {
+		return err
+	}
+	return sh.placements(j)
+}
+
+func withReason(j *galav1.Job) string {
+	if j.GetReason() == "" {
+		return stateWord(j.GetState())
+	}
+	return stateWord(j.GetState()) + ": " + j.GetReason()
+}
+
+func (sh *shell) renditions(j *galav1.Job) error {
+	if len(j.GetRenditions()) == 0 {
+		return nil
+	}
+	var rows [][]string
+	for _, r := range j.GetRenditions() {
+		rows = append(rows, []string{
+			r.GetRendition().GetName(), renditionLine(r.GetRendition()), bits(r.GetBitrate()), fmt.Sprintf("%.2fx", r.GetSpeed()),
+			fmt.Sprint(r.GetSegments()), lastSegment(r), age(sh.now(), r.GetLastSegmentAt()), fmt.Sprint(r.GetLateSegments()),
+		})
+	}
+	fmt.Fprintln(sh.out)
+	return sh.columns("RENDITION WHAT BITRATE SPEED SEGMENTS LAST AGE LATE", rows)
+}
+
+func (sh *shell) placements(j *galav1.Job) error {
+	if len(j.GetPlacements()) == 0 {
+		return nil
+	}
+	var rows [][]string
+	for _, p := range j.GetPlacements() {
+		rows = append(rows, []string{p.GetAssignment(), p.GetAgent() + "/" + p.GetDevice(), fmt.Sprint(p.GetEpoch()), p.GetReason()})
+	}
+	fmt.Fprintln(sh.out)
+	return sh.columns("ASSIGNMENT WHERE EPOCH WHY", rows)
+}
+
+func lastSegment(r *galav1.RenditionStatus) string {
+	if r.GetLastSegment() < 0 || r.GetSegments() == 0 {
+		return "-"
+	}
+	return fmt.Sprint(r.GetLastSegment())
+}

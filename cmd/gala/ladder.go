@@ -1,0 +1,67 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/galafarm/gala/ladders"
+	"github.com/goccy/go-yaml"
+)
+
+type ladderCmd struct {
+	Ls    ladderLsCmd    `cmd:"" aliases:"list" help:"List the built-in ladders."`
+	Show  ladderShowCmd  `cmd:"" help:"Show a ladder; -o yaml prints it as a file to start from."`
+	Check ladderCheckCmd `cmd:"" help:"Check a ladder file: every mistake at once, each with its place."`
+}
+
+type ladderLsCmd struct{}
+
+func (ladderLsCmd) Run(sh *shell) error {
+	var list []map[string]any
+	for _, l := range ladders.Presets() {
+		list = append(list, map[string]any{"name": l.Name, "about": l.About, "video": len(l.Video), "audio": len(l.Audio)})
+	}
+	return sh.print(map[string]any{"ladders": list}, func() error {
+		_, err := fmt.Fprint(sh.out, ladders.List())
+		return err
+	})
+}
+
+type ladderShowCmd struct {
+	Ladder string `arg:"" help:"Name of a preset, or a YAML file."`
+}
+
+func (c *ladderShowCmd) Run(sh *shell) error {
+	l, err := ladders.Load(c.Ladder)
+	if err != nil {
+		return badLadder(err)
+	}
+	switch sh.flags.Output {
+	case asYAML:
+		_, err = sh.out.Write(l.Marshal())
+	case asJSON:
+		var text []byte
+		if text, err = yaml.YAMLToJSON(l.Marshal()); err == nil {
+			_, err = sh.out.Write(text)
+		}
+	default:
+		_, err = fmt.Fprint(sh.out, ladders.Describe(l))
+	}
+	return err
+}
+
+type ladderCheckCmd struct {
+	Ladder string `arg:"" help:"A YAML file, or the name of a preset."`
+}
+
+func (c *ladderCheckCmd) Run(sh *shell) error {
+	text, err := ladders.Check(c.Ladder)
+	if err != nil {
+		return badLadder(err)
+	}
+	_, err = fmt.Fprint(sh.out, text)
+	return err
+}
+
+func badLadder(err error) error {
+	return &failure{exitFailed, err.Error(), "`gala ladder ls` lists the ladders known by name, `gala ladder show hd -o yaml` prints one to start from"}
+}

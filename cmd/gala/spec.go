@@ -1,0 +1,100 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/galafarm/gala/client"
+	"github.com/galafarm/gala/ladders"
+	galav1 "github.com/galafarm/gala/proto/gala/v1"
+)
+
+// jobFlags are what every new job takes.
+type jobFlags struct {
+	ID     string   `name:"id" help:"Id of the job, and the name of its folder. Default: after the input." placeholder:"ID"`
+	Ladder string   `help:"Ladder: the name of a preset (see gala ladder ls) or a YAML file." default:"hd" placeholder:"NAME|FILE"`
+	To     []string `help:"Where the output goes: a directory or an http(s) URL; may be repeated. Default: the farm's own origin." sep:"none" placeholder:"DEST"`
+	CPU    string   `name:"cpu" help:"May the CPU encode: never, allowed or only." enum:"never,allowed,only" default:"allowed" placeholder:"POLICY"`
+}
+
+// spec is the job that the flags describe.
+func (f *jobFlags) spec(id, input string) (*galav1.JobSpec, error) {
+	s := &galav1.JobSpec{Id: id, Input: input, Destinations: f.To, Cpu: cpuPolicy(f.CPU)}
+	return s, setLadder(s, f.Ladder)
+}
+
+func cpuPolicy(word string) galav1.CpuPolicy {
+	return galav1.CpuPolicy(galav1.CpuPolicy_value["CPU_POLICY_"+strings.ToUpper(word)])
+}
+
+// setLadder sends a preset by name, and a file as its text once it was read
+// here without a mistake: the farm cannot read the client's files.
+func setLadder(s *galav1.JobSpec, nameOrFile string) error {
+	s.Ladder = nameOrFile
+	if !isLadderFile(nameOrFile) {
+		return nil
+	}
+	text, err := os.ReadFile(nameOrFile)
+	if err != nil {
+		return &failure{code: exitUsage, message: fmt.Sprintf("ladder: %v", err), advice: "`gala ladder ls` lists the ladders that are known by name"}
+	}
+	if _, err := ladders.Parse(nameOrFile, text); err != nil {
+		return &failure{code: exitUsage, message: err.Error(), advice: "`gala ladder check FILE` checks a ladder, `gala ladder show hd -o yaml` prints one to start from"}
+	}
+	s.Ladder, s.LadderYaml = filepath.Base(nameOrFile), string(text)
+	return nil
+}
+
+// windowSeconds is a live window as the farm counts it.
+func windowSeconds(d time.Duration) (uint32, error) {
+	if d < 0 || d > 24*time.Hour {
+		return 0, &failure{code: exitUsage, message: fmt.Sprintf("window %v: want at most 24h", d)}
+	}
+	return uint32(d / time.Second), nil
+}
+
+// isLadderFile tells a file from the name of a preset, as ladders.Load does.
+func isLadderFile(s string) bool {
+	ext := filepath.Ext(s)
+	return ext == ".yaml" || ext == ".yml" || strings.ContainsRune(s, filepath.Separator)
+}
+
+// warnMissing tells of a file that is not here. It is no error: the agent
+// reads it, maybe on another host.
+func (sh *shell) warnMissing(input string) {
+	if input == "" || client.IsURL(input) {
+		return
+	}
+	path, err := client.Absolute(input)
+	if err != nil {
+		return
+	}
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		fmt.Fprintf(sh.err, "gala: note: %s does not exist on this machine; the agent must be able to read it\n", path)
+	}
+}
+
+// submitted tells what became of a new job.
+func (sh *shell) submitted(s client.Submitted) error {
+	return sh.printLine(s.Job, func() error {
+		id, state := s.Job.GetSpec().GetId(), stateWord(s.Job.GetState())
+		if s.Existed {
+			_, err := fmt.Fprintf(sh.out, "%s: the same job exists and is %s\n", id, state)
+			return err
+		}
+		if _, err := fmt.Fprintf(sh.out, "%s: %s\n", id, state); err != nil {
+			return err
+		}
+		for _, url := range s.Job.GetOutputs() {
+			if _, err := fmt.Fprintf(sh.out, "  will play at %s\n", url); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
