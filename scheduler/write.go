@@ -107,6 +107,7 @@ func (m planned) take(l *loop, now time.Time) {
 	case m.err == nil:
 		l.storeDown.Store(nil)
 		l.adopt(now, m.written)
+		l.recount(e, e.job)
 		l.dispatch(now, m.plan)
 		l.tellEnd(m.plan.Job)
 	case errors.Is(m.err, store.ErrConflict):

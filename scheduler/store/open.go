@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -17,6 +18,7 @@ import (
 //	redis+sentinel://host:port/?master_name=NAME[&addr=host:port…]
 //	redis+cluster://host:port[?addr=host:port…]
 func Open(ctx context.Context, rawURL string) (*Redis, error) {
+	Silence()
 	client, err := dial(rawURL)
 	if err != nil {
 		return nil, err
@@ -43,32 +45,51 @@ func dial(rawURL string) (redis.UniversalClient, error) {
 }
 
 // A command waits at most this long: a Redis that hangs must show as an error
-// while the fleet's beats still have time to spare.
-const commandTimeout = 2 * time.Second
+// while the fleet's beats still have time to spare. Callers try again, so the
+// client itself hardly does.
+const (
+	commandTimeout = 2 * time.Second
+	commandRetries = 1
+	dialTries      = 1
+)
 
 func dialScheme(scheme, rest, rawURL string) (redis.UniversalClient, error) {
 	switch scheme {
 	case "redis+sentinel":
-		o, err := redis.ParseFailoverURL("redis://" + rest)
-		if err != nil {
-			return nil, err
-		}
-		o.ContextTimeoutEnabled, o.ReadTimeout, o.WriteTimeout = true, commandTimeout, commandTimeout
-		return redis.NewFailoverClient(o), nil
+		return dialSentinel("redis://" + rest)
 	case "redis+cluster":
-		o, err := redis.ParseClusterURL("redis://" + rest)
-		if err != nil {
-			return nil, err
-		}
-		o.ContextTimeoutEnabled, o.ReadTimeout, o.WriteTimeout = true, commandTimeout, commandTimeout
-		return redis.NewClusterClient(o), nil
+		return dialCluster("redis://" + rest)
 	}
 	o, err := redis.ParseURL(rawURL)
 	if err != nil {
 		return nil, err
 	}
-	o.ContextTimeoutEnabled, o.ReadTimeout, o.WriteTimeout = true, commandTimeout, commandTimeout
+	o.ContextTimeoutEnabled, o.ReadTimeout, o.WriteTimeout, o.DialTimeout = true, commandTimeout, commandTimeout, commandTimeout
+	o.MaxRetries, o.DialerRetries = commandRetries, dialTries
 	return redis.NewClient(o), nil
+}
+
+func dialSentinel(rawURL string) (redis.UniversalClient, error) {
+	o, err := redis.ParseFailoverURL(rawURL)
+	if err != nil {
+		return nil, err
+	}
+	if o.MasterName == "" {
+		return nil, errors.New("a sentinel URL needs ?master_name=NAME")
+	}
+	o.ContextTimeoutEnabled, o.ReadTimeout, o.WriteTimeout, o.DialTimeout = true, commandTimeout, commandTimeout, commandTimeout
+	o.MaxRetries, o.DialerRetries = commandRetries, dialTries
+	return redis.NewFailoverClient(o), nil
+}
+
+func dialCluster(rawURL string) (redis.UniversalClient, error) {
+	o, err := redis.ParseClusterURL(rawURL)
+	if err != nil {
+		return nil, err
+	}
+	o.ContextTimeoutEnabled, o.ReadTimeout, o.WriteTimeout, o.DialTimeout = true, commandTimeout, commandTimeout, commandTimeout
+	o.MaxRetries, o.DialerRetries = commandRetries, dialTries
+	return redis.NewClusterClient(o), nil
 }
 
 // redacted is the URL without its password, for messages.
@@ -79,3 +100,11 @@ func redacted(rawURL string) string {
 	}
 	return u.Redacted()
 }
+
+// Silence keeps the Redis client library from writing to standard error by
+// itself: what it would log comes back as errors too.
+func Silence() { redis.SetLogger(silent{}) }
+
+type silent struct{}
+
+func (silent) Printf(context.Context, string, ...any) {}

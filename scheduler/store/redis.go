@@ -170,7 +170,7 @@ func (r *Redis) List(ctx context.Context, before uint64, limit int) ([]job.Job, 
 		upper = "(" + strconv.FormatUint(before, 10)
 	}
 	ids, err := r.client.ZRangeArgs(ctx, redis.ZRangeArgs{
-		Key: keyOrder, Start: "-inf", Stop: upper, ByScore: true, Rev: true, Count: int64(limit),
+		Key: keyOrder, Start: upper, Stop: "-inf", ByScore: true, Rev: true, Count: int64(limit),
 	}).Result()
 	if err != nil {
 		return nil, fmt.Errorf("listing jobs in redis: %w", err)
