@@ -150,12 +150,9 @@ func decodeStream(ctx context.Context, in io.Reader, sum *DecodeSummary, emit fu
 	defer d.Close()
 	pkt := astiav.AllocPacket()
 	defer pkt.Free()
+	each := func(f *astiav.Frame) error { return emit(f, d) }
 	var shift int64
-	shifted := func(f *astiav.Frame) error {
-		f.SetPts(f.Pts() - shift)
-		return emit(f, d)
-	}
-	for first := true; ; first = false {
+	for {
 		err := fc.ReadFrame(pkt)
 		if errors.Is(err, astiav.ErrEof) {
 			break
@@ -163,18 +160,19 @@ func decodeStream(ctx context.Context, in io.Reader, sum *DecodeSummary, emit fu
 		if err != nil {
 			return fmt.Errorf("read: %w", err)
 		}
-		if first {
+		if pkt.Flags().Has(astiav.PacketFlagKey) {
 			// libavformat moves presentation times by the largest negative
-			// composition offset; an IDR of ours is presented when it decodes.
+			// composition offset so far; an IDR of ours is presented when it decodes.
 			shift = pkt.Pts() - pkt.Dts()
 		}
-		err = d.decode(pkt, shifted)
+		pkt.SetPts(pkt.Pts() - shift)
+		err = d.decode(pkt, each)
 		pkt.Unref()
 		if err != nil {
 			return err
 		}
 	}
-	err = d.decode(nil, shifted)
+	err = d.decode(nil, each)
 	sum.Errors += d.errors
 	if d.errors > 0 {
 		sum.Messages = append(sum.Messages, fmt.Sprintf("%d packets or pictures are damaged", d.errors))
