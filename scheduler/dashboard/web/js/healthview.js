@@ -10,7 +10,7 @@ export function health(player, now) {
     h("dl", { class: "tiles" }, tiles(player, now).map(([label, value, note, tone]) =>
       h("div", { class: `tile ${tone ?? ""}`, "data-key": label }, h("dt", null, label), h("dd", null, value, note ? h("small", null, note) : null)))),
     chart(player),
-    lastError(player, now),
+    lastError(player),
   ];
 }
 
@@ -36,8 +36,8 @@ function position(player, s, now) {
   return ["Behind live", f.seconds(behind ?? NaN), date ? "on the source's clock" : "of the playlist's end"];
 }
 
-function lastError(player, now) {
-  const last = player.errors.at(-1);
+function lastError(player) {
+  const last = player.cause;
   if (!last) return null;
   return h("p", { class: `last-error ${last.fatal ? "bad" : "late"}` },
     h("strong", null, last.words), ` ${f.span((Date.now() - last.time) / 1000)} ago`,

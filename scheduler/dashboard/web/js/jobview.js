@@ -34,6 +34,7 @@ export function ladder(job, player, now) {
       levels.length ? h("span", { class: "quiet keys" }, h("kbd", null, "+"), h("kbd", null, "−"), " level ", h("kbd", null, "A"), " auto") : null),
     rungs(shown, now, levels.length ? pick : null),
     unplayable(shown, levels),
+    player.notice ? h("p", { class: "quiet" }, player.notice) : null,
   ];
 }
 
@@ -121,6 +122,7 @@ export function overlay(job, player, retry) {
     case "loading":
       return h("div", { class: "say" }, h("span", { class: "spinner" }), h("p", null, "Loading the ladder"));
     case "stalled":
+      return h("div", { class: "say brief" }, h("span", { class: "spinner" }), h("p", null, [player.cause?.words, player.detail].filter(Boolean).join(" ")));
     case "caught-up":
       return h("div", { class: "say brief" }, h("span", { class: "spinner" }), detail);
     case "failed":

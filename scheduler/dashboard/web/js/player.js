@@ -14,6 +14,7 @@ export class Player extends EventTarget {
   // idle, waiting, loading, playing, paused, stalled, caught-up, ended, failed
   status = "idle";
   detail = ""; // a sentence on the status
+  notice = ""; // a sentence on what this player cannot do
   url = "";
   live = false;
   stalls = 0;
@@ -42,7 +43,7 @@ export class Player extends EventTarget {
   // file at its beginning, also while it is being encoded.
   async open(url, { live }) {
     this.close();
-    Object.assign(this, { url, live, stalls: 0, edgeWaits: 0, errors: [], switches: [], history: [] });
+    Object.assign(this, { url, live, stalls: 0, edgeWaits: 0, notice: "", errors: [], switches: [], history: [] });
     this.#started = false;
     this.#networkFailures = this.#mediaFailures = 0;
     const abort = (this.#abort = new AbortController());
@@ -96,6 +97,13 @@ export class Player extends EventTarget {
   get bandwidth() { return this.#hls?.bandwidthEstimate ?? NaN; }
   get playingDate() { return this.#hls?.playingDate ?? null; }
 
+  // cause is what explains a stall best: what failed to load a moment ago rather
+  // than that the buffer is empty.
+  get cause() {
+    const recent = this.errors.filter((e) => Date.now() - e.time < 30_000);
+    return recent.findLast((e) => e.type === "networkError") ?? this.errors.at(-1) ?? null;
+  }
+
   // state is for tests and for whoever looks from the browser's console.
   state() {
     const { video } = this;
@@ -140,6 +148,9 @@ export class Player extends EventTarget {
         ? "This browser cannot play HLS: it has no Media Source Extensions."
         : "This build of the page has no player. Run make build on the farm's machine, or open the master playlist in another player.");
     }
+    this.notice = this.#Hls
+      ? "The browser plays this by itself and chooses the level."
+      : "This build of the page has no player, so the browser plays by itself and chooses the level; run make build on the farm's machine.";
     this.video.src = this.url;
     this.#play();
   }
