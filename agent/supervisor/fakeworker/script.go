@@ -2,6 +2,7 @@ package fakeworker
 
 import (
 	"encoding/json"
+	"net/url"
 	"strings"
 )
 
@@ -30,20 +31,22 @@ type Script struct {
 	LogLine        string
 }
 
-const scheme = "fake:"
+// scheme is a source that every farm accepts.
+const scheme = "testcard:?script="
 
 // Input is the script in the place of a source.
 func (s Script) Input() string {
 	text, err := json.Marshal(s)
 	if err != nil {
-		return scheme + "{}"
+		return scheme
 	}
-	return scheme + string(text)
+	return scheme + url.QueryEscape(string(text))
 }
 
 // parse: any other input is the default script.
 func parse(input string) (s Script) {
-	if text, found := strings.CutPrefix(input, scheme); found {
+	if escaped, found := strings.CutPrefix(input, scheme); found {
+		text, _ := url.QueryUnescape(escaped)
 		_ = json.Unmarshal([]byte(text), &s)
 	}
 	return s
