@@ -59,15 +59,19 @@ func (r *rendition) judgeGrid(b *book) {
 	}
 }
 
-// judgeGOPs: the GOP is the segment length over the number of IDRs that most
-// segments have. An IDR between (a cue) is allowed, a missing one is not.
+// judgeGOPs: the GOP is the distance of IDRs that is met most often. An IDR
+// between (a cue) is allowed, a missing one is not.
 func (r *rendition) judgeGOPs(b *book) {
 	ticks, n := r.segmentTicks(), r.idrsPerSegment()
-	if n == 0 || ticks%n != 0 {
+	if n == 0 {
 		b.holds("gop", false, at(r.path), "%d IDRs in segments of %d ticks", n, ticks)
 		return
 	}
-	gop := ticks / n
+	gop := r.gopTicks()
+	if len(r.segments) > 1 && ticks%gop != 0 {
+		b.holds("gop", false, at(r.path), "IDRs are %d ticks apart in segments of %d ticks", gop, ticks)
+		return
+	}
 	for _, s := range r.segments {
 		b.looked("gop")
 		for t := s.start; t < s.end; t += gop {
@@ -90,4 +94,27 @@ func (r *rendition) idrsPerSegment() int64 {
 		}
 	}
 	return int64(best)
+}
+
+// gopTicks is the usual distance from one IDR to the next, or to the end of a
+// segment that has one only.
+func (r *rendition) gopTicks() int64 {
+	counts := map[int64]int{}
+	for _, s := range r.segments {
+		for i, t := range s.idrs {
+			switch {
+			case i > 0:
+				counts[t-s.idrs[i-1]]++
+			case len(s.idrs) == 1:
+				counts[s.end-t]++
+			}
+		}
+	}
+	best := int64(1)
+	for d, n := range counts {
+		if n > counts[best] || n == counts[best] && d > best {
+			best = d
+		}
+	}
+	return max(best, 1)
 }
