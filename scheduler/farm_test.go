@@ -186,6 +186,9 @@ func cardSource(input string) *galav1.ProbeResult {
 // attach opens a stream to a farm and says hello with what is held.
 func (a *agent) attach(f *farm) *agent {
 	a.t.Helper()
+	if a.hangUp != nil {
+		a.hangUp()
+	}
 	a.f = f
 	conn, err := grpc.NewClient(f.addr, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
