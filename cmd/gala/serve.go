@@ -19,8 +19,7 @@ import (
 
 // runFarm is the scheduler with its two doors, until ctx ends.
 func runFarm(ctx context.Context, farm *scheduler.Scheduler, p ports, pages http.Handler) error {
-	server := grpc.NewServer(farm.ServerOptions()...)
-	farm.Register(server)
+	server := farm.NewServer()
 	all, ctx := errgroup.WithContext(ctx)
 	all.Go(func() error { return farm.Run(ctx) })
 	all.Go(func() error { return serveGRPC(ctx, p.grpc, server) })
@@ -32,7 +31,7 @@ func runFarm(ctx context.Context, farm *scheduler.Scheduler, p ports, pages http
 // origin passes nil.
 func pageMux(farm *scheduler.Scheduler, objects http.Handler, log *slog.Logger) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("/", dashboard.Handler(pageSource{farm}, dashboard.Options{Log: log, Version: version.String()}))
+	mux.Handle("/", dashboard.Handler(dashboard.FromBoard(farm.Subscribe), dashboard.Options{Log: log, Version: version.String()}))
 	if objects != nil {
 		mux.Handle(origin.Prefix, objects)
 	}
