@@ -94,7 +94,7 @@ func track(trak *mp4.TrakBox, file []byte) (Track, error) {
 	var err error
 	switch e := trak.Mdia.Minf.Stbl.Stsd.Children[0].(type) {
 	case *mp4.VisualSampleEntryBox:
-		t.Codec = map[string]string{"avc1": "h264", "hvc1": "hevc", "av01": "av1"}[e.Type()]
+		t.Codec = map[string]string{"avc1": "h264", "hvc1": "hevc", "hev1": "hevc", "av01": "av1"}[e.Type()]
 		t.Width, t.Height = int(e.Width), int(e.Height)
 		t.Config.Extradata, err = payload(e.Children[0])
 	case *mp4.AudioSampleEntryBox:
