@@ -474,4 +474,3 @@ func TestHDRIsTold(t *testing.T) {
 		}
 	}
 }
-

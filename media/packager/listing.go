@@ -1,0 +1,141 @@
+package packager
+
+import (
+	"context"
+	"time"
+
+	"github.com/galafarm/gala/media/hls"
+)
+
+// append lists the segment, and as gaps the numbers that never came.
+func (k *taker) append(s *segment) error {
+	entry := s.entry
+	if last, ok := k.list.Last(); ok {
+		before := k.list.Segments[len(k.list.Segments)-1].Map
+		if err := k.fill(last, s.number, before); err != nil {
+			return err
+		}
+		entry.Discontinuity = before != entry.Map
+	}
+	if err := k.appendEntry(entry); err != nil {
+		return err
+	}
+	if entry.Discontinuity {
+		k.event(Event{Kind: Discontinuity, Segment: s.number})
+	}
+	k.pending = append(k.pending, s)
+	return nil
+}
+
+func (k *taker) appendEntry(e hls.Segment) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	_, err := k.list.Append(e)
+	return err
+}
+
+// fill appends gaps for the numbers between last and next. A clip has none.
+func (k *taker) fill(last, next int64, initName string) error {
+	if next == last+1 {
+		return nil
+	}
+	if !k.t.p.spec.Live {
+		return holeError(k.out.name, k.t.rendition.Name, last, next)
+	}
+	from := last + 1
+	if window := int64(k.list.Window); next-from >= window {
+		k.clear()
+		from = next - window + 1
+	}
+	for n := from; n < next; n++ {
+		g := k.t.pace.entry(n, k.t.pace.first(n+1))
+		g.Gap, g.Map = true, initName
+		if err := k.appendEntry(g); err != nil {
+			return err
+		}
+		k.event(Event{Kind: Gap, Segment: n})
+	}
+	return nil
+}
+
+func (k *taker) clear() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.list.Clear()
+}
+
+// putPlaylists lists what is pending, first reading back where another writer
+// may have come in between.
+func (k *taker) putPlaylists(ctx context.Context) error {
+	ctx, cancel := k.bounded(ctx)
+	defer cancel()
+	if k.lapsed {
+		if _, err := k.readBack(ctx); err != nil {
+			return err
+		}
+	}
+	k.lapsed = true
+	// I-frames first: a successor continues from the media playlist, and must
+	// find the byte ranges of everything that it lists.
+	if k.t.rendition.Video != nil {
+		if err := k.out.sink.Put(ctx, k.path(iframesName), k.list.EncodeIFrames()); err != nil {
+			return err
+		}
+	}
+	if err := k.out.sink.Put(ctx, k.path(playlistName), k.list.Encode()); err != nil {
+		return err
+	}
+	k.lapsed = false
+	k.publishPending()
+	return nil
+}
+
+func (k *taker) publishPending() {
+	now := k.t.p.now()
+	for _, s := range k.pending {
+		k.published(s, now)
+	}
+	k.pending = nil
+}
+
+func (k *taker) published(s *segment, now time.Time) {
+	e := Event{Kind: Published, Segment: s.number, Bytes: int64(len(s.bytes)), At: now,
+		Duration: time.Duration(s.entry.Duration) * time.Microsecond}
+	late := false
+	if k.t.p.spec.Live {
+		e.Behind = now.Sub(s.end) - k.t.p.lag
+		late = e.Behind > k.t.p.segmentLength()
+	}
+	k.mu.Lock()
+	k.count(e, late)
+	k.mu.Unlock()
+	k.event(e)
+	if late {
+		e.Kind = Late
+		k.event(e)
+	}
+}
+
+// sweep deletes what left the window long enough ago: its own duration and
+// that of the longest playlist that listed it (RFC 8216bis §6.2.2).
+func (k *taker) sweep(ctx context.Context, busy bool) {
+	if !k.t.p.spec.Live || busy {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, k.t.p.segmentLength())
+	defer cancel()
+	if k.deleted < 0 { // nothing of an earlier run is known
+		k.deleted = k.list.Segments[0].Number
+	}
+	for until := k.sweepable(); k.deleted < until; k.deleted++ {
+		if err := k.out.sink.Delete(ctx, k.path(hls.SegmentName(k.deleted))); err != nil {
+			k.t.p.log.Debug("old segment not deleted", "rendition", k.t.rendition.Name, "segment", k.deleted, "error", err)
+		}
+		if ctx.Err() != nil {
+			return
+		}
+	}
+}
+
+// sweepable is the first segment that must stay.
+func (k *taker) sweepable() int64 { return k.list.Segments[0].Number - int64(k.list.Window) - 1 }
