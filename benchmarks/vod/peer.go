@@ -1,0 +1,91 @@
+package vod
+
+import (
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/galafarm/gala/ladders"
+	"github.com/galafarm/gala/media/libav"
+)
+
+// peerArgs is the command line of one ffmpeg that makes the plan's ladder in
+// out: one decode, a split, the same scaler, the engine's own encoder options,
+// IDRs at the same frames, fMP4 HLS on disk.
+func (p *plan) peerArgs(out string) ([]string, error) {
+	args := []string{"-hide_banner", "-nostdin", "-loglevel", "error", "-y", "-i", p.clip, "-filter_complex", p.graph()}
+	var streams []string
+	for i, r := range p.video() {
+		o, err := p.encode(i, *r.Video)
+		if err != nil {
+			return nil, err
+		}
+		args = append(append(args, "-map", fmt.Sprintf("[v%d]", i)), o...)
+		streams = append(streams, fmt.Sprintf("v:%d,agroup:sound,name:%s", i, r.Name))
+	}
+	for i, r := range p.audio() {
+		args = append(args, "-map", fmt.Sprintf("0:a:%d", r.Audio.Track))
+		args = append(args, sound(i, *r.Audio)...)
+		streams = append(streams, fmt.Sprintf("a:%d,agroup:sound,name:%s", i, r.Name))
+	}
+	return append(args, "-f", "hls", "-hls_segment_type", "fmp4", "-hls_playlist_type", "vod", "-hls_flags", "independent_segments",
+		"-hls_time", every(p.Grid, p.Grid.FramesPerSegment()), "-var_stream_map", strings.Join(streams, " "),
+		"-master_pl_name", "master.m3u8", "-hls_fmp4_init_filename", "init.mp4",
+		"-hls_segment_filename", filepath.Join(out, "%v", "%d.m4s"), filepath.Join(out, "%v", "media.m3u8")), nil
+}
+
+// graph splits the decoded pictures and scales each copy, as the engine's
+// branches do.
+func (p *plan) graph() string {
+	renditions := p.video()
+	var g strings.Builder
+	fmt.Fprintf(&g, "[0:v:0]split=%d", len(renditions))
+	for i := range renditions {
+		fmt.Fprintf(&g, "[s%d]", i)
+	}
+	for i, r := range renditions {
+		fmt.Fprintf(&g, ";[s%d]%s%s[v%d]", i, p.thin(r.Video.Divisor), scale(*r.Video), i)
+	}
+	return g.String()
+}
+
+// thin keeps every divisor-th frame.
+func (p *plan) thin(divisor int64) string {
+	if divisor == 1 {
+		return ""
+	}
+	return fmt.Sprintf("select=not(mod(n\\,%d)),", divisor)
+}
+
+func scale(v ladders.Video) string {
+	return fmt.Sprintf("scale=w=%d:h=%d:flags=bicubic:out_range=tv,format=yuv420p,setsar=1", v.Width, v.Height)
+}
+
+func (p *plan) encode(i int, v ladders.Video) ([]string, error) {
+	r, err := libav.RecipeFor(v, p.Grid, false)
+	if err != nil {
+		return nil, err
+	}
+	n := strconv.Itoa(i)
+	args := []string{
+		"-c:v:" + n, r.Encoder, "-threads:v:" + n, strconv.Itoa(r.Threads),
+		"-b:v:" + n, bits(v.Bitrate), "-maxrate:v:" + n, bits(v.Maxrate), "-bufsize:v:" + n, bits(v.Bufsize),
+		"-flags:v:" + n, "+cgop", "-g:v:" + n, strconv.FormatInt(p.Grid.FramesPerGOP/v.Divisor, 10),
+		"-force_key_frames:v:" + n, fmt.Sprintf("expr:not(mod(n,%d))", p.Grid.FramesPerGOP/v.Divisor),
+	}
+	for _, o := range r.Options {
+		args = append(args, "-"+o.Key+":v:"+n, o.Value)
+	}
+	return args, nil
+}
+
+func sound(i int, a ladders.Audio) []string {
+	n := strconv.Itoa(i)
+	return []string{
+		"-c:a:" + n, map[string]string{"aac": "aac", "opus": "libopus", "ac-3": "ac3"}[a.Codec],
+		"-b:a:" + n, bits(a.Bitrate), "-ac:a:" + n, strconv.Itoa(a.Channels), "-ar:a:" + n, strconv.Itoa(a.SampleRate),
+	}
+}
+
+func bits(n int64) string { return strconv.FormatInt(n, 10) }

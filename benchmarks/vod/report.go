@@ -1,0 +1,86 @@
+package vod
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/galafarm/gala/benchmarks/harness"
+)
+
+func (b *bench) record() harness.Record {
+	b.around.End(harness.ThisHost().Cores, 0)
+	stem := strings.TrimSuffix(filepath.Base(b.Ladder), ".yaml")
+	r := harness.Record{
+		Name:  "vod-" + stem,
+		Title: "VOD: one worker against one ffmpeg process, ladder " + stem,
+		What: "A clip is turned into an HLS ladder on disk by `gala-worker` and by one `ffmpeg` process of the same build: one decode, the same scaler, the same encoders with the same options and threads, key frames at the same frames. " +
+			"Ratios are worker / ffmpeg of runs that followed each other; below 1 the worker is cheaper.",
+		How: []string{
+			fmt.Sprintf("%d pairs in one run, the order turned from pair to pair.", len(b.raw.Worker)),
+			"Wall time from start to exit. CPU is user and system time of the whole process tree, memory the largest resident set, both as the kernel reports them at wait4.",
+			"Pictures of the last pair are decoded and compared with the source scaled by the same scaler (XPSNR of luma), and hashed.",
+		},
+		Command: b.Command, Host: harness.ThisHost(), Around: *b.around, Versions: b.versions, Settings: b.settings(),
+		Figures: append(b.costs(), b.pictures()...), Findings: []string{b.sameness()},
+		NotMeasured: []string{
+			"GPU encoders: nothing here has one.",
+			"Sound quality: same encoder and bitrate, not compared.",
+			"Page cache effects: the clip was read before; nothing was synced to disk.",
+		},
+		Raw: b.raw,
+	}
+	return r
+}
+
+func (b *bench) costs() []harness.Figure {
+	pairs := b.raw.Worker
+	ratio := func(name string, of func(harness.Usage) float64) harness.Figure {
+		return harness.Figure{Group: "worker / ffmpeg", Name: name, Unit: "x", Dist: harness.Describe(harness.Ratios(pairs, of))}.Bound("p50", 1)
+	}
+	wall := func(u harness.Usage) float64 { return u.Wall }
+	peak := func(u harness.Usage) float64 { return float64(u.Peak) / 1e6 }
+	figures := []harness.Figure{ratio("wall", wall), ratio("CPU", harness.Usage.CPU), ratio("peak memory", peak)}
+	for _, side := range []struct {
+		group string
+		of    func(harness.Pair) harness.Usage
+	}{{"worker", func(p harness.Pair) harness.Usage { return p.A }}, {"ffmpeg", func(p harness.Pair) harness.Usage { return p.B }}} {
+		one := func(name, unit string, of func(harness.Usage) float64) harness.Figure {
+			var sample []float64
+			for _, p := range pairs {
+				sample = append(sample, of(side.of(p)))
+			}
+			return harness.Figure{Group: side.group, Name: name, Unit: unit, Dist: harness.Describe(sample)}
+		}
+		figures = append(figures, one("wall", "s", wall), one("user", "s", func(u harness.Usage) float64 { return u.User }),
+			one("system", "s", func(u harness.Usage) float64 { return u.System }), one("peak memory", "MB", peak),
+			one("voluntary switches", "", func(u harness.Usage) float64 { return float64(u.Switches) }))
+	}
+	return figures
+}
+
+func (b *bench) pictures() []harness.Figure {
+	var figures []harness.Figure
+	one := func(name, unit string, x float64) {
+		figures = append(figures, harness.Figure{Group: "pictures", Name: name, Unit: unit, Dist: harness.Describe([]float64{x})})
+	}
+	for i, ours := range b.raw.Ours {
+		peer := b.raw.Peer[i]
+		one(ours.Rendition+": frames, both", "", float64(ours.Frames))
+		one(ours.Rendition+": XPSNR, worker", "dB", ours.XPSNR)
+		one(ours.Rendition+": XPSNR, worker − ffmpeg", "dB", ours.XPSNR-peer.XPSNR)
+		one(ours.Rendition+": bytes, worker / ffmpeg", "x", float64(ours.Bytes)/float64(peer.Bytes))
+	}
+	return figures
+}
+
+// sameness says how equal the outputs are.
+func (b *bench) sameness() string {
+	same := 0
+	for i, ours := range b.raw.Ours {
+		if ours.MD5 == b.raw.Peer[i].MD5 {
+			same++
+		}
+	}
+	return fmt.Sprintf("Of %d video renditions %d decode to the same pictures, bit for bit, on both sides; all have the same number of frames and lie within %.2f dB.", len(b.raw.Ours), same, equal)
+}
