@@ -129,7 +129,7 @@ export function size(r) {
   return { 1: "mono", 2: "stereo", 6: "5.1", 8: "7.1" }[r.channels] ?? `${r.channels} channels`;
 }
 
-const codecNames = { h264: "H.264", hevc: "HEVC", av1: "AV1", aac: "AAC", opus: "Opus", "ac-3": "AC-3", "ec-3": "E-AC-3", mpeg2video: "MPEG-2", vp8: "VP8", vp9: "VP9", rawvideo: "raw" };
+const codecNames = { h264: "H.264", hevc: "HEVC", av1: "AV1", aac: "AAC", opus: "Opus", "ac-3": "AC-3", "ec-3": "E-AC-3", mpeg2video: "MPEG-2", vp8: "VP8", vp9: "VP9", rawvideo: "raw", testcard: "test card" };
 export const codecName = (c) => codecNames[c] ?? (c ?? "").toUpperCase();
 
 // masterOf is where this page finds a job's master playlist, or null when a

@@ -66,7 +66,7 @@ function sourceWords(job) {
   const a = job.source?.audio?.[0];
   const words = [];
   if (v) words.push(`${v.width}×${v.height}${v.interlaced ? "i" : ""} ${f.rate(v.fps)} fps ${codecName(v.codec)}`);
-  if (a) words.push(codecName(a.codec));
+  if (a && a.codec !== v?.codec) words.push(codecName(a.codec));
   return words.join(" + ");
 }
 
