@@ -29,7 +29,7 @@ func Run(ctx context.Context, cfg Config) error {
 		return fmt.Errorf("agent configuration: %w", err)
 	}
 	cfg.Log = cfg.Log.With("agent", cfg.Name)
-	data, err := claim(cfg.Data)
+	data, err := claim(ctx, cfg.Data, claimPatience, cfg.Log)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -247,24 +248,28 @@ func TestAKilledParentTakesTheFarmWithIt(t *testing.T) {
 	_ = parent.Process.Kill()
 	f.await(t, "the end of the worker", func() bool { return !runs(pid) })
 	f.awaitOutcome(t, "a")
-	f.await(t, "the end of the agent", func() bool { c, err := claim(data); c.release(); return err == nil })
+	f.await(t, "the end of the agent", func() bool {
+		c, err := claim(t.Context(), data, 0, slog.New(slog.DiscardHandler))
+		c.release()
+		return err == nil
+	})
 }
 
 func TestTwoAgentsDoNotShareADirectory(t *testing.T) {
-	data := t.TempDir()
-	first, err := claim(data)
+	data, log := t.TempDir(), slog.New(slog.DiscardHandler)
+	first, err := claim(t.Context(), data, 0, log)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := claim(data); err == nil || !strings.Contains(err.Error(), "another agent") {
+	if _, err := claim(t.Context(), data, 10*time.Millisecond, log); err == nil || !strings.Contains(err.Error(), "another agent") {
 		t.Errorf("second claim: %v", err)
 	}
-	first.release()
-	again, err := claim(data)
+	time.AfterFunc(200*time.Millisecond, first.release)
+	next, err := claim(t.Context(), data, time.Minute, log)
 	if err != nil {
 		t.Error(err)
 	}
-	again.release()
+	next.release()
 }
 
 func TestConfigurationErrorsAreToldAtOnce(t *testing.T) {

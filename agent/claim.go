@@ -1,9 +1,12 @@
 package agent
 
 import (
+	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -14,7 +17,12 @@ type claimed struct {
 	lock *os.File
 }
 
-func claim(dir string) (claimed, error) {
+// claimPatience is for an agent before this one that still finishes its
+// workers.
+const claimPatience = 30 * time.Second
+
+// claim waits for a predecessor that is ending.
+func claim(ctx context.Context, dir string, patience time.Duration, log *slog.Logger) (claimed, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return claimed{}, fmt.Errorf("create data directory: %w", err)
 	}
@@ -22,11 +30,32 @@ func claim(dir string) (claimed, error) {
 	if err != nil {
 		return claimed{}, fmt.Errorf("open lock of data directory: %w", err)
 	}
-	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		lock.Close()
-		return claimed{}, fmt.Errorf("data directory %s is used by another agent; stop it or set --data: %w", dir, err)
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for told := false; ; told = true {
+		err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if err == nil {
+			return claimed{lock: lock}, nil
+		}
+		if !told {
+			log.Warn("another agent uses the data directory; waiting for its end", "dir", dir, "at_most", patience)
+		}
+		if !pause(ctx, 100*time.Millisecond) {
+			lock.Close()
+			return claimed{}, fmt.Errorf("data directory %s is used by another agent; stop it or set --data: %w", dir, err)
+		}
 	}
-	return claimed{lock: lock}, nil
+}
+
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
 }
 
 func (c claimed) release() { _ = c.lock.Close() } // nil-safe: nothing was claimed

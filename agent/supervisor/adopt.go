@@ -41,7 +41,7 @@ func (s *Supervisor) adoptOne(dir runDir) {
 		return
 	}
 	r.proc = p
-	r.log.Info("worker adopted", "worker", p.pid)
+	r.log.Info("worker adopted", "pid", p.pid)
 	s.runs[keyOf(spec)] = r
 }
 

@@ -18,6 +18,7 @@ type Limits struct {
 	SourceSilence  time.Duration // live network source: nothing arrives, nothing is encoded
 	VODStall       time.Duration
 	FirstFrame     time.Duration // from Ready to the first frame of any rendition
+	Exit           time.Duration // for all workers to finish, where they end with the agent
 	Probe          time.Duration
 	Version        time.Duration
 	Probes         int   // at once
@@ -45,6 +46,7 @@ func DefaultLimits() Limits {
 		SourceSilence:  15 * time.Second,
 		VODStall:       60 * time.Second,
 		FirstFrame:     60 * time.Second,
+		Exit:           15 * time.Second,
 		Probe:          20 * time.Second,
 		Version:        10 * time.Second,
 		Probes:         2,
@@ -63,7 +65,7 @@ func (l Limits) orDefaults() Limits {
 		{&l.Ready, &d.Ready}, {&l.FinishMargin, &d.FinishMargin}, {&l.FinishVOD, &d.FinishVOD},
 		{&l.Now, &d.Now}, {&l.Superseded, &d.Superseded}, {&l.Term, &d.Term}, {&l.Stacks, &d.Stacks}, {&l.Linger, &d.Linger},
 		{&l.LiveStall, &d.LiveStall}, {&l.SourceSilence, &d.SourceSilence}, {&l.VODStall, &d.VODStall},
-		{&l.FirstFrame, &d.FirstFrame}, {&l.Probe, &d.Probe}, {&l.Version, &d.Version},
+		{&l.FirstFrame, &d.FirstFrame}, {&l.Exit, &d.Exit}, {&l.Probe, &d.Probe}, {&l.Version, &d.Version},
 	} {
 		orDefault(f.v, *f.d)
 	}

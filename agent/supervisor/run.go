@@ -42,7 +42,7 @@ type environment struct {
 func newRun(env *environment, dir runDir, spec *galav1.Assignment, log *slog.Logger) *run {
 	return &run{
 		spec: spec, dir: dir, env: env,
-		log:     log.With("lease", spec.GetId(), "epoch", spec.GetEpoch(), "job", spec.GetJob()),
+		log:     log.With("worker", spec.GetId(), "lease", spec.GetEpoch(), "job", spec.GetJob()),
 		ended:   make(chan struct{}),
 		stops:   make(chan struct{}, 1),
 		anchors: make(chan *galav1.Anchor, 1),
@@ -96,7 +96,7 @@ func (r *run) start() *galav1.Outcome {
 	r.mu.Lock()
 	r.proc = p
 	r.mu.Unlock()
-	r.log.Info("worker started", "worker", p.pid, "dir", string(r.dir))
+	r.log.Info("worker started", "pid", p.pid, "dir", string(r.dir))
 	return nil
 }
 

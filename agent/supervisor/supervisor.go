@@ -112,13 +112,30 @@ func (s *Supervisor) close() {
 	s.closed = true
 }
 
+// finishAll ends every worker within a bound that whoever stops the agent can
+// count on. A VOD worker's open segment is dropped: it costs a few seconds of
+// encoding when the job goes on, and finishing it may take long.
 func (s *Supervisor) finishAll() {
-	for _, r := range s.held() {
-		r.request(newStop(causeFinish, "the agent of this farm ends"))
+	runs := s.held()
+	for _, r := range runs {
+		r.request(newStop(farewell(r.spec), "the agent of this farm ends"))
 	}
-	for _, r := range s.held() {
+	late := time.AfterFunc(s.env.limits.Exit, func() {
+		for _, r := range runs {
+			r.request(newStop(causeNow, "the agent of this farm ends and cannot wait"))
+		}
+	})
+	defer late.Stop()
+	for _, r := range runs {
 		<-r.ended
 	}
+}
+
+func farewell(a *galav1.Assignment) cause {
+	if a.GetKind() == galav1.JobKind_JOB_KIND_VOD {
+		return causeNow
+	}
+	return causeFinish
 }
 
 func (s *Supervisor) carry(ctx context.Context, r *run) {
@@ -128,136 +145,6 @@ func (s *Supervisor) carry(ctx context.Context, r *run) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.runs, keyOf(r.spec))
-}
-
-// Start runs an assignment. The same one again changes nothing; a higher epoch
-// supersedes what is held here, a lower one is refused.
-func (s *Supervisor) Start(a *galav1.Assignment) {
-	dir, err := runDirOf(s.dir, a)
-	r := newRun(&s.env, dir, a, s.log)
-	if err == nil {
-		err = s.hold(r)
-	}
-	if err != nil {
-		s.env.reports.Report(r.newReport(nil, refusal(err)))
-	}
-}
-
-// hold enters a run; an error is why it cannot.
-func (s *Supervisor) hold(r *run) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.runs[keyOf(r.spec)] != nil {
-		return nil
-	}
-	if s.closed {
-		return fmt.Errorf("agent: %w", errClosing)
-	}
-	if len(s.runs) >= s.env.limits.Runs {
-		return fmt.Errorf("%w: %d", errFull, len(s.runs))
-	}
-	for _, other := range s.epochsOf(r.spec.GetId()) {
-		if other.spec.GetEpoch() > r.spec.GetEpoch() {
-			return fmt.Errorf("%w: epoch %d", errSuperseded, other.spec.GetEpoch())
-		}
-		other.request(newStop(causeSuperseded, fmt.Sprintf("epoch %d was placed on this agent", r.spec.GetEpoch())))
-	}
-	s.runs[keyOf(r.spec)] = r
-	if s.launch != nil {
-		s.launch(r)
-	}
-	return nil
-}
-
-// epochsOf are the runs of one assignment; mu is held.
-func (s *Supervisor) epochsOf(assignment string) (found []*run) {
-	for k, r := range s.runs {
-		if k.assignment == assignment {
-			found = append(found, r)
-		}
-	}
-	return found
-}
-
-// Stop obeys a directive whose epoch is not below the lease's.
-func (s *Supervisor) Stop(d *galav1.StopAssignment) {
-	s.mu.Lock()
-	found := s.epochsOf(d.GetAssignment())
-	s.mu.Unlock()
-	for _, r := range found {
-		if r.spec.GetEpoch() <= d.GetEpoch() {
-			r.request(newStop(causeOf(d.GetMode()), d.GetReason()))
-		}
-	}
-	if len(found) == 0 {
-		s.recall(d)
-	}
-}
-
-// recall answers a stop of something that is not held: with its outcome if it
-// is known, so that the asker need not wait for one.
-func (s *Supervisor) recall(d *galav1.StopAssignment) {
-	a := &galav1.Assignment{Id: d.GetAssignment(), Epoch: d.GetEpoch()}
-	o := outcome(galav1.OutcomeCode_OUTCOME_CODE_STOPPED, false, "this agent does not hold the assignment", "")
-	if dir, err := runDirOf(s.dir, a); err == nil {
-		if spec, err := dir.assignment(); err == nil {
-			a = spec
-		}
-		if known, err := dir.outcome(); err == nil {
-			o = known
-		}
-	}
-	s.env.reports.Report(newRun(&s.env, "", a, s.log).newReport(o.GetStatus(), o))
-}
-
-// SetAnchor passes a decision to the newest run of its assignment.
-func (s *Supervisor) SetAnchor(d *galav1.AnchorDecision) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	runs := s.epochsOf(d.GetAssignment())
-	if len(runs) == 0 {
-		return
-	}
-	slices.MaxFunc(runs, func(a, b *run) int { return cmp.Compare(a.spec.GetEpoch(), b.spec.GetEpoch()) }).offer(d.GetAnchor())
-}
-
-// Delivered remembers that a scheduler has taken the outcome of a run.
-func (s *Supervisor) Delivered(assignment string, epoch uint64) {
-	dir, err := runDirOf(s.dir, &galav1.Assignment{Id: assignment, Epoch: epoch})
-	if err != nil {
-		return
-	}
-	select {
-	case s.declared <- dir:
-	default: // reported once more by the next agent
-	}
-}
-
-// tidy keeps disk work out of the callers' way.
-func (s *Supervisor) tidy(ctx context.Context) {
-	tick := time.NewTicker(time.Minute)
-	defer tick.Stop()
-	s.sweep()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case dir := <-s.declared:
-			s.declare(dir)
-		case <-tick.C:
-			s.sweep()
-		}
-	}
-}
-
-func (s *Supervisor) declare(dir runDir) {
-	if !dir.has(fileAssignment) {
-		return
-	}
-	if err := dir.write(fileDeclared, nil); err != nil {
-		s.log.Warn("mark outcome as delivered", "error", err)
-	}
-	s.sweep()
 }
 
 // Held is every lease that this host holds, adopted ones included.

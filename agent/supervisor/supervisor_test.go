@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/galafarm/gala/agent/supervisor/fakeworker"
 	galav1 "github.com/galafarm/gala/proto/gala/v1"
@@ -197,5 +198,32 @@ func TestLongRuntimeDirectory(t *testing.T) {
 	b.Start(live("a", fakeworker.Script{Frames: 2}))
 	if o := b.awaitOutcome(t, "a", 1); codeName(o) != "finished" {
 		t.Errorf("got %v", o)
+	}
+}
+
+// Where the workers end with the agent, they end: asked, or not.
+func TestWorkersEndWithTheAgent(t *testing.T) {
+	l := quick()
+	l.FinishMargin, l.Exit = time.Hour, time.Second
+	b := newBench(t, t.TempDir(), l)
+	b.stopOnExit = true
+	b.Start(live("good", fakeworker.Script{}))
+	b.Start(vod("file", fakeworker.Script{}))
+	b.Start(live("stubborn", fakeworker.Script{IgnoreAsk: true, IgnoreTerm: true}))
+	for _, id := range []string{"good", "file", "stubborn"} {
+		b.awaitFrames(t, id, 1)
+	}
+	b.stop()
+	for _, id := range []string{"good", "file", "stubborn"} {
+		if o := b.awaitOutcome(t, id, 1); codeName(o) != "stopped" {
+			t.Errorf("%s: %v", id, o)
+		}
+	}
+	if held := b.Held(); len(held) != 0 {
+		t.Errorf("held %v", held)
+	}
+	b.Start(live("late", fakeworker.Script{}))
+	if o := b.awaitOutcome(t, "late", 1); codeName(o) != "handed_over" || !o.GetRetryable() {
+		t.Errorf("late: %v", o)
 	}
 }

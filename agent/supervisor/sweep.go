@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"slices"
@@ -11,6 +12,33 @@ import (
 type remains struct {
 	dir  runDir
 	last time.Time
+}
+
+// tidy keeps disk work out of the callers' way.
+func (s *Supervisor) tidy(ctx context.Context) {
+	tick := time.NewTicker(time.Minute)
+	defer tick.Stop()
+	s.sweep()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case dir := <-s.declared:
+			s.declare(dir)
+		case <-tick.C:
+			s.sweep()
+		}
+	}
+}
+
+func (s *Supervisor) declare(dir runDir) {
+	if !dir.has(fileAssignment) {
+		return
+	}
+	if err := dir.write(fileDeclared, nil); err != nil {
+		s.log.Warn("mark outcome as delivered", "error", err)
+	}
+	s.sweep()
 }
 
 // sweep removes what is left of old runs, so that the disk stays bounded: the

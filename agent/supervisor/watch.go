@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/galafarm/gala/internal/version"
 	galav1 "github.com/galafarm/gala/proto/gala/v1"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -52,8 +53,17 @@ func (r *run) greet(ctx context.Context, w galav1.WorkerClient) bool {
 	r.mu.Lock()
 	r.ready = true
 	r.mu.Unlock()
-	r.log.Info("worker ready", "version", answer.GetVersion())
+	r.greeted(answer)
 	return true
+}
+
+// greeted: an adopted worker may be of another build, and one that was started
+// in the middle of an update too; the protocol is what has to fit.
+func (r *run) greeted(answer *galav1.ReadyResponse) {
+	if answer.GetVersion() != version.String() {
+		r.log.Warn("the worker is of another build", "version", answer.GetVersion(), "agent_version", version.String())
+	}
+	r.log.Info("worker ready", "version", answer.GetVersion())
 }
 
 func (r *run) listen(ctx context.Context, w galav1.WorkerClient) error {

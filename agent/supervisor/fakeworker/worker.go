@@ -99,7 +99,9 @@ func (w *worker) work() *galav1.Outcome {
 }
 
 func (w *worker) propose() {
-	w.change(func(s *galav1.WatchResponse) { s.Proposal = &galav1.Anchor{Generation: 1, SourceTimebase: &galav1.Rational{Num: 1, Den: 90000}, Frame: 25} })
+	w.change(func(s *galav1.WatchResponse) {
+		s.Proposal = &galav1.Anchor{Generation: 1, SourceTimebase: &galav1.Rational{Num: 1, Den: 90000}, Frame: 25}
+	})
 	a := <-w.anchor
 	w.change(func(s *galav1.WatchResponse) {
 		s.Proposal = nil
