@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/galafarm/gala/client"
 	galav1 "github.com/galafarm/gala/proto/gala/v1"
 )
 
@@ -88,7 +89,11 @@ func (c *stopCmd) Run(sh *shell) error {
 		return err
 	}
 	return sh.print(job, func() error {
-		_, err := fmt.Fprintf(sh.out, "%s: %s\n", c.ID, withReason(job))
+		says := withReason(job)
+		if !client.Ended(job.GetState()) {
+			says = "stopping"
+		}
+		_, err := fmt.Fprintf(sh.out, "%s: %s\n", c.ID, says)
 		return err
 	})
 }

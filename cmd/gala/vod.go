@@ -14,6 +14,8 @@ type vodCmd struct {
 	Watch  watchCmd    `cmd:"" help:"Follow a job to its end."`
 	Cancel stopCmd     `cmd:"" help:"Stop a job at once."`
 	Retry  retryCmd    `cmd:"" help:"Queue a failed or cancelled job again; what it published stays."`
+
+	Explain explainCmd `cmd:"" help:"Why a job is where it is, and what happened to it."`
 }
 
 type vodQueueCmd struct {

@@ -25,7 +25,7 @@ func (c *watchCmd) Run(sh *shell) error {
 // follow prints a job's changes until it has ended; how it ended is the
 // command's result.
 func (sh *shell) follow(farm *client.Client, id string) error {
-	teller := teller{sh: sh}
+	teller := teller{sh: sh, seen: map[string]bool{}}
 	var last *galav1.Job
 	for job, err := range farm.Watch(sh.ctx, sh.watch(id)) {
 		if err != nil {
@@ -73,14 +73,15 @@ type teller struct {
 	sh     *shell
 	state  galav1.JobState
 	reason string
-	newest time.Time // of the events told
-	told   time.Time // of the last line of progress
+	seen   map[string]bool // events told
+	told   time.Time       // of the last line of progress
 }
 
 func (t *teller) tell(j *galav1.Job) error {
 	for _, e := range j.GetEvents() {
-		if at := e.GetTime().AsTime(); at.After(t.newest) {
-			t.newest = at
+		key := e.String() // several events may carry one time
+		if !t.seen[key] {
+			t.seen[key] = true
 			t.line(clock(t.sh.now(), e.GetTime()), e.GetKind(), e.GetCause(), e.GetEffect())
 		}
 	}
