@@ -21,7 +21,7 @@ func nals(all ...[]byte) []byte {
 	return out
 }
 
-// CMAF §9.4.1: parameter sets of avc1 and hvc1 are in the sample entry only.
+// ISO/IEC 14496-15 §5.3.3, §8.3.3: parameter sets of avc1 and hvc1 are in the sample entry only.
 func TestStripParameterSets(t *testing.T) {
 	sps, pps, sei, idr := []byte{0x67, 1}, []byte{0x68, 2}, []byte{6, 5, 1}, []byte{0x65, 9, 9}
 	got, err := cmaf.Strip("avc1", nals(sps, pps, sei, idr))

@@ -62,7 +62,7 @@ const (
 func Encode(fragments ...Fragment) (Segment, error) {
 	var out Segment
 	b := bytes.NewBuffer(make([]byte, 0, size(fragments)))
-	// msdh: a DASH media segment; cmfs: a CMAF segment (ISO/IEC 23000-19 §7.3.2.3).
+	// msdh: a DASH media segment; cmfs: a CMAF segment (ISO/IEC 23000-19 §7.3).
 	if err := mp4.NewStyp("msdh", 0, []string{"msdh", "cmfs"}).Encode(b); err != nil {
 		return Segment{}, fmt.Errorf("styp: %w", err)
 	}

@@ -59,7 +59,7 @@ func (v Variant) params(audio []Audio) m3u8.VariantParams {
 	p := m3u8.VariantParams{
 		Bandwidth: uint32(v.Peak), AverageBandwidth: uint32(v.Average), Codecs: strings.Join(v.Codecs, ","),
 		// Captions do not survive yet; saying so keeps players from offering
-		// what is not there (Apple HLS authoring 9.? "CLOSED-CAPTIONS=NONE").
+		// what is not there (RFC 8216bis §4.4.6.2).
 		Captions: "NONE",
 	}
 	if v.Height > 0 {

@@ -380,6 +380,31 @@ func TestLiveResume(t *testing.T) {
 	}
 }
 
+// An origin that takes PUT only gets a new window, at the right number.
+func TestLiveResumeWithoutReading(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newMemory()
+		s.setGate(func(_ context.Context, op, _ string) error {
+			if op == "get" {
+				return publish.Status{Code: 405}
+			}
+			return nil
+		})
+		a := air(t, liveSpec(t, s), s)
+		a.must(4)
+		if err := a.p.Leave(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		spec := liveSpec(t, s)
+		spec.Epoch, spec.Resume, spec.FirstSegment = 2, true, a.next
+		b := air(t, spec, s)
+		b.must(2)
+		if m := list(t, s); m.Segments[0].Number != a.next || len(m.Segments) != 2 {
+			t.Errorf("%+v", m)
+		}
+	})
+}
+
 // Another encoder's configuration starts a new map behind a discontinuity.
 func TestChangedConfiguration(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"slices"
 
 	"github.com/galafarm/gala/media"
 	"github.com/galafarm/gala/media/hls"
+	"github.com/galafarm/gala/media/publish"
 )
 
 // load reads back, once, what a predecessor left at this sink.
@@ -57,7 +60,7 @@ func (k *taker) resume(ctx context.Context) error {
 // in it means that a successor writes there: third-party origins do not fence.
 func (k *taker) readBack(ctx context.Context) (*hls.Media, error) {
 	b, err := k.out.sink.Get(ctx, k.path(playlistName))
-	if errors.Is(err, media.ErrNotFound) {
+	if errors.Is(err, media.ErrNotFound) || unreadable(err) {
 		return nil, nil
 	}
 	if err != nil {
@@ -83,4 +86,11 @@ func (k *taker) attachIFrames(ctx context.Context, m *hls.Media) error {
 		return err
 	}
 	return m.AttachIFrames(b)
+}
+
+// unreadable: an origin that takes PUT only. A live window then starts anew at
+// the right number; a clip finds its hole.
+func unreadable(err error) bool {
+	var s publish.Status
+	return errors.As(err, &s) && slices.Contains([]int{http.StatusForbidden, http.StatusMethodNotAllowed, http.StatusNotImplemented}, s.Code)
 }
