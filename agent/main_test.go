@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -42,6 +43,7 @@ func agentMain(config string) {
 	}
 	cfg.Connect = insecureLink()
 	cfg.Log = slog.New(slog.NewTextHandler(os.Stderr, nil))
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // as the program does
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	if err := Run(ctx, cfg); err != nil {
@@ -55,7 +57,8 @@ func agentMain(config string) {
 func parentMain(config string) {
 	self, _ := os.Executable()
 	cmd := exec.Command(self, "agent", config)
-	cmd.Stderr = os.Stderr
+	// A pipe, as whoever reformats or keeps the log has it: it breaks with us.
+	cmd.Stderr = io.MultiWriter(os.Stderr)
 	if err := cmd.Start(); err != nil {
 		panic(err)
 	}

@@ -12,8 +12,8 @@ import (
 // quoteBytes and quoteLines bound what of a log goes into a message, and
 // searchBytes where it is looked for.
 const (
-	quoteBytes  = 2 << 10
-	quoteLines  = 8
+	quoteBytes  = 1 << 10
+	quoteLines  = 4
 	searchBytes = 256 << 10
 )
 

@@ -28,10 +28,18 @@ func main() {
 	defer stop()
 	// A second signal ends the agent at once; the workers go on.
 	context.AfterFunc(ctx, stop)
+	outliveReaders()
 	if err := run(ctx, os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "gala-agent:", err)
 		os.Exit(1)
 	}
+}
+
+// outliveReaders keeps a log that nobody reads any more from ending the agent:
+// whoever started it may have been killed, and then there are workers to
+// finish. Ignoring the signal would do as well, but workers would inherit that.
+func outliveReaders() {
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 }
 
 func run(ctx context.Context, args []string) error {
