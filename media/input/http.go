@@ -15,24 +15,31 @@ import (
 	"github.com/galafarm/gala/media"
 )
 
-// web reads one http(s) object, reopening with a Range request after a seek.
+// web reads one http(s) object, reopening with a Range request after a seek
+// and where a connection ended before the object did.
 type web struct {
 	ctx      context.Context
 	cancel   context.CancelFunc
 	client   *http.Client
 	url      string
+	name     string // url without its password, for messages
 	etag     string
 	body     io.ReadCloser
 	pos      int64
 	size     int64
 	seekable bool
+	patience time.Duration // how long a server may send nothing
+	tries    int           // reconnections since the last byte
 }
 
-func openHTTP(ctx context.Context, u *url.URL, rules Rules) (Reader, error) {
+// patience with a silent server, and reconnections without a new byte.
+const patience, maxTries = 30 * time.Second, 3
+
+func openHTTP(ctx context.Context, u *url.URL, rules Rules) (*web, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	w := &web{ctx: ctx, cancel: cancel, client: client(rules), url: u.String(), size: -1}
+	w := &web{ctx: ctx, cancel: cancel, client: client(rules), url: u.String(), name: u.Redacted(), size: -1, patience: patience}
 	if err := w.open(0); err != nil {
-		cancel()
+		_ = w.Close()
 		return nil, err
 	}
 	return w, nil
@@ -43,7 +50,10 @@ func client(rules Rules) *http.Client {
 		Transport: &http.Transport{DialContext: dialer, ResponseHeaderTimeout: 15 * time.Second, TLSHandshakeTimeout: 10 * time.Second, DisableCompression: true},
 		CheckRedirect: func(req *http.Request, via []*http.Request) error {
 			if len(via) >= 5 {
-				return errors.New("more than 5 redirects")
+				return refused("source redirects more than 5 times", "give the address that the redirects end at")
+			}
+			if s := req.URL.Scheme; s != "http" && s != "https" {
+				return refused(fmt.Sprintf("source redirects to another protocol (%s:)", s), "give an address that the server answers itself")
 			}
 			return rules.Check(req.URL.String())
 		},
@@ -88,25 +98,57 @@ func (w *web) open(at int64) error {
 }
 
 func (w *web) take(resp *http.Response, at int64) error {
-	switch {
-	case resp.StatusCode == http.StatusPartialContent:
-		w.seekable = true
-		var first, last int64
-		if n, _ := fmt.Sscanf(resp.Header.Get("Content-Range"), "bytes %d-%d/%d", &first, &last, &w.size); n < 2 || first != at {
-			return refused(fmt.Sprintf("source %s answered another range than asked", w.url), "the server's Range support is broken: use another server")
-		}
-	case resp.StatusCode == http.StatusOK && at == 0:
-		w.size = resp.ContentLength
-	case resp.StatusCode >= 500, resp.StatusCode == http.StatusTooManyRequests:
-		return &media.Error{Code: media.SourceError, Message: fmt.Sprintf("source %s answered %s", w.url, resp.Status), Advice: "the server is in trouble: try again later", Retryable: true}
-	default:
-		return refused(fmt.Sprintf("source %s answered %s", w.url, resp.Status), "open the URL in a browser and correct it, or its access rights")
+	if err := w.status(resp, at); err != nil {
+		return err
+	}
+	tag := strongTag(resp.Header.Get("ETag"))
+	if w.etag != "" && tag != "" && tag != w.etag {
+		return w.changed()
 	}
 	if w.etag == "" {
-		w.etag = strongTag(resp.Header.Get("ETag"))
+		w.etag = tag
 	}
 	w.body, w.pos = resp.Body, at
 	return nil
+}
+
+// status judges an answer to a request for everything from at on.
+func (w *web) status(resp *http.Response, at int64) error {
+	switch {
+	case resp.StatusCode == http.StatusPartialContent:
+		return w.partial(resp.Header.Get("Content-Range"), at)
+	case resp.StatusCode == http.StatusOK && at == 0:
+		w.size = resp.ContentLength
+		return nil
+	case resp.StatusCode == http.StatusOK:
+		return refused(fmt.Sprintf("source %s stopped answering Range requests", w.name), "the server's Range support is broken: use another server")
+	case resp.StatusCode == http.StatusRequestedRangeNotSatisfiable && at == 0:
+		return refused("source "+w.name+" is empty (0 bytes)", "upload it again, or give another one")
+	case resp.StatusCode == http.StatusPreconditionFailed:
+		return w.changed()
+	case resp.StatusCode >= 500, resp.StatusCode == http.StatusTooManyRequests:
+		return &media.Error{Code: media.SourceError, Message: fmt.Sprintf("source %s answered %s", w.name, resp.Status), Advice: "the server is in trouble: try again later", Retryable: true}
+	}
+	return refused(fmt.Sprintf("source %s answered %s", w.name, resp.Status), "open the URL in a browser and correct it, or its access rights")
+}
+
+// partial takes the range that a 206 answer describes; its total may be "*".
+func (w *web) partial(contentRange string, at int64) error {
+	var first, last int64
+	total := w.size
+	n, _ := fmt.Sscanf(contentRange, "bytes %d-%d/%d", &first, &last, &total)
+	switch {
+	case n < 2 || first != at:
+		return refused(fmt.Sprintf("source %s answered another range than asked", w.name), "the server's Range support is broken: use another server")
+	case w.size >= 0 && total != w.size:
+		return w.changed()
+	}
+	w.seekable, w.size = true, total
+	return nil
+}
+
+func (w *web) changed() error {
+	return refused(fmt.Sprintf("source %s changed while it was read", w.name), "submit the job again when the upload is complete")
 }
 
 func strongTag(etag string) string {
@@ -120,21 +162,75 @@ func (w *web) failed(err error) error {
 	if me, ok := errors.AsType[*media.Error](err); ok {
 		return me
 	}
-	return &media.Error{Code: media.SourceError, Message: "read source " + w.url, Err: err, Retryable: true, Advice: "check that the server runs and that this host can reach it"}
+	return &media.Error{Code: media.SourceError, Message: "read source " + w.name, Err: withoutURL(err), Retryable: true, Advice: "check that the server runs and that this host can reach it"}
+}
+
+// withoutURL is err without the address, which the message has already and
+// which may carry a password.
+func withoutURL(err error) error {
+	if ue, ok := errors.AsType[*url.Error](err); ok {
+		return ue.Err
+	}
+	return err
 }
 
 func (w *web) Read(p []byte) (int, error) {
-	if w.body == nil {
-		if err := w.open(w.pos); err != nil {
+	for {
+		if w.size >= 0 && w.pos >= w.size {
+			return 0, io.EOF
+		}
+		if w.body == nil {
+			if err := w.open(w.pos); err != nil {
+				return 0, err
+			}
+		}
+		n, err := w.readBody(p)
+		w.pos += int64(n)
+		if n > 0 {
+			w.tries = 0
+			return n, nil
+		}
+		if err == nil || err == io.EOF && w.size < 0 { //nolint:errorlint // a bare EOF is the clean end
 			return 0, err
 		}
+		if !w.again() {
+			return 0, w.failed(err)
+		}
 	}
-	n, err := w.body.Read(p)
-	w.pos += int64(n)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return n, w.failed(err)
+}
+
+// again lets go of a connection that ended early, and tells whether another
+// one is worth trying.
+func (w *web) again() bool {
+	if !w.seekable || w.tries >= maxTries || w.ctx.Err() != nil {
+		return false
+	}
+	w.tries++
+	w.release()
+	return true
+}
+
+// errSilent: the server sent nothing for as long as patience lasts.
+var errSilent = errors.New("the server has gone silent")
+
+func (w *web) readBody(p []byte) (int, error) {
+	body := w.body
+	silent := time.AfterFunc(w.patience, func() { _ = body.Close() })
+	n, err := body.Read(p)
+	if !silent.Stop() && n == 0 {
+		return 0, errSilent
+	}
+	if err == io.EOF && w.size >= 0 && w.pos+int64(n) < w.size { //nolint:errorlint // as above
+		err = io.ErrUnexpectedEOF
 	}
 	return n, err
+}
+
+func (w *web) release() {
+	if w.body != nil {
+		_ = w.body.Close()
+		w.body = nil
+	}
 }
 
 func (w *web) Seek(offset int64, whence int) (int64, error) {
@@ -147,16 +243,16 @@ func (w *web) Seek(offset int64, whence int) (int64, error) {
 		}
 		offset += w.size
 	}
-	if offset == w.pos {
+	switch {
+	case offset == w.pos:
 		return offset, nil
-	}
-	if !w.seekable {
+	case offset < 0:
+		return 0, errBefore
+	case !w.seekable:
 		return 0, errors.ErrUnsupported
 	}
-	if w.body != nil {
-		_ = w.body.Close()
-	}
-	w.body, w.pos = nil, offset
+	w.release()
+	w.pos = offset
 	return offset, nil
 }
 
@@ -165,8 +261,7 @@ func (w *web) Seekable() bool { return w.seekable }
 
 func (w *web) Close() error {
 	w.cancel()
-	if w.body != nil {
-		return w.body.Close()
-	}
+	w.release()
+	w.client.CloseIdleConnections()
 	return nil
 }

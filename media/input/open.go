@@ -1,13 +1,13 @@
 package input
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
+	"syscall"
 
 	"github.com/galafarm/gala/media"
 )
@@ -32,7 +32,7 @@ func Open(ctx context.Context, input string, rules Rules) (Reader, error) {
 	}
 	var r Reader
 	if u.Scheme == "file" {
-		r, err = openFile(u.Path)
+		r, err = openFile(u.Path, rules)
 	} else {
 		r, err = openHTTP(ctx, u, rules)
 	}
@@ -40,7 +40,7 @@ func Open(ctx context.Context, input string, rules Rules) (Reader, error) {
 		return nil, err
 	}
 	head := &headReader{Reader: r}
-	if err := head.inspect(u.Redacted()); err != nil {
+	if err := head.inspect(display(u)); err != nil {
 		_ = r.Close()
 		return nil, err
 	}
@@ -56,15 +56,14 @@ type file struct {
 func (f *file) Size() int64    { return f.size }
 func (f *file) Seekable() bool { return f.seekable }
 
-func openFile(path string) (Reader, error) {
-	f, err := os.Open(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, refused("source file "+path+" does not exist", "check the path; it is read on the machine where the agent runs")
-	case errors.Is(err, fs.ErrPermission):
-		return nil, refused("source file "+path+" may not be read", "give the agent's user the right to read it")
-	case err != nil:
-		return nil, &media.Error{Code: media.SourceError, Message: "open source", Err: err, Advice: "check the path"}
+func openFile(path string, rules Rules) (Reader, error) {
+	if err := rules.checkLinks(path); err != nil {
+		return nil, err
+	}
+	// Without blocking: nobody may ever write to the other end of a pipe.
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, notOpened(path, err)
 	}
 	st, err := f.Stat()
 	if err != nil || !st.Mode().IsRegular() {
@@ -76,6 +75,16 @@ func openFile(path string) (Reader, error) {
 		return nil, refused("source file "+path+" is empty (0 bytes)", "upload the file again, or give another one")
 	}
 	return &file{File: f, size: st.Size(), seekable: true}, nil
+}
+
+func notOpened(path string, err error) error {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return refused("source file "+path+" does not exist", "check the path; it is read on the machine where the agent runs")
+	case errors.Is(err, fs.ErrPermission):
+		return refused("source file "+path+" may not be read", "give the agent's user the right to read it")
+	}
+	return &media.Error{Code: media.SourceError, Message: "open source file " + path, Err: err, Advice: "check the path"}
 }
 
 // headReader keeps the first bytes, so that looking at them costs a source
@@ -102,11 +111,15 @@ func (h *headReader) inspect(name string) error {
 	return inspectHead(name, h.head, h.rest)
 }
 
-// rest is the whole of a text that claims to be a playlist, bounded.
+// rest reads on, for a head that alone does not tell: a mebibyte more.
 func (h *headReader) rest() []byte {
 	more, _ := io.ReadAll(io.LimitReader(h.Reader, 1<<20))
-	return bytes.Join([][]byte{h.head, more}, nil)
+	h.head = append(h.head, more...)
+	return h.head
 }
+
+// errBefore: a seek to before the first byte.
+var errBefore = errors.New("seek to before the start")
 
 func (h *headReader) Read(p []byte) (int, error) {
 	if !h.past {
@@ -124,6 +137,9 @@ func (h *headReader) Seek(offset int64, whence int) (int64, error) {
 	if whence == io.SeekCurrent && !h.past {
 		offset, whence = offset+h.pos, io.SeekStart
 	}
+	if whence == io.SeekStart && offset < 0 {
+		return 0, errBefore
+	}
 	if whence == io.SeekStart && offset <= int64(len(h.head)) && !h.past {
 		h.pos = offset
 		return offset, nil
@@ -131,6 +147,7 @@ func (h *headReader) Seek(offset int64, whence int) (int64, error) {
 	if !h.Seekable() {
 		return 0, fmt.Errorf("seek: %w", errors.ErrUnsupported)
 	}
-	h.past = true
-	return h.Reader.Seek(offset, whence)
+	at, err := h.Reader.Seek(offset, whence)
+	h.past = h.past || err == nil
+	return at, err
 }

@@ -19,12 +19,12 @@ func inspectHead(name string, head []byte, rest func() []byte) error {
 		return refusePlaylist(name, "an HLS playlist", rest())
 	case bytes.HasPrefix(text, []byte("ffconcat version")):
 		return refusePlaylist(name, "a concat script", rest())
-	case bytes.Contains(lower, []byte("<mpd")):
+	case bytes.HasPrefix(lower, []byte("<")) && bytes.Contains(lower, []byte("<mpd")):
 		return refusePlaylist(name, "a DASH manifest", rest())
 	case bytes.HasPrefix(lower, []byte("<!doctype html")), bytes.HasPrefix(lower, []byte("<html")):
 		return refused("source "+name+" is an HTML page, not media"+pageTitle(head),
 			"the address probably answered with an error page: open it in a browser and correct it")
-	case allZero(head):
+	case allZero(head) && allZero(rest()):
 		return refused("source "+name+" begins with nothing but zero bytes", "the file was never written or is damaged: upload it again")
 	}
 	return nil
@@ -75,21 +75,29 @@ func reaches(text []byte) []string {
 }
 
 func reach(ref string) string {
-	switch u, err := url.Parse(ref); {
+	u, err := url.Parse(ref)
+	switch {
 	case err != nil:
 		return "an unreadable address"
-	case u.Scheme == "file", strings.HasPrefix(ref, "/"):
-		return "a local file (" + u.Path + ")"
-	case strings.Contains(ref, ".."):
-		return "a path outside its folder (" + ref + ")"
-	case u.Scheme == "http", u.Scheme == "https":
-		if ip := net.ParseIP(u.Hostname()); ip != nil && (ip.IsLoopback() || ip.IsLinkLocalUnicast() || ip.IsPrivate()) || u.Hostname() == "localhost" {
+	case u.Host != "" && (u.Scheme == "" || u.Scheme == "http" || u.Scheme == "https"):
+		if internal(u.Hostname()) {
 			return "an internal address (" + u.Host + ")"
 		}
+	case u.Scheme == "file", strings.HasPrefix(ref, "/"):
+		return "a local file (" + u.Path + ")"
 	case u.Scheme != "":
 		return "another protocol (" + u.Scheme + ":)"
+	case dotDot(u.Path):
+		return "a path outside its folder (" + ref + ")"
 	}
 	return ""
+}
+
+// internal tells whether a host is one that a stranger's playlist has no
+// business with.
+func internal(host string) bool {
+	ip := net.ParseIP(host)
+	return saysLoopback(host) || ip != nil && (ip.IsLoopback() || ip.IsLinkLocalUnicast() || ip.IsPrivate() || ip.IsUnspecified())
 }
 
 var title = regexp.MustCompile(`(?is)<title>\s*(.{1,80}?)\s*</title>`)

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/galafarm/gala/media"
@@ -28,7 +29,7 @@ type Rules struct {
 var Local = []string{
 	"file:*",
 	"http://127.0.0.1/*", "http://127.0.0.1:*", "http://localhost/*", "http://localhost:*", "http://[::1]/*", "http://[::1]:*",
-	"https://127.0.0.1/*", "https://127.0.0.1:*", "https://localhost/*", "https://localhost:*",
+	"https://127.0.0.1/*", "https://127.0.0.1:*", "https://localhost/*", "https://localhost:*", "https://[::1]/*", "https://[::1]:*",
 }
 
 // Check holds an input's address against the rules, without opening it. The
@@ -41,13 +42,42 @@ func (r Rules) Check(input string) error {
 	if err != nil {
 		return err
 	}
-	for _, p := range r.Patterns {
-		if match(p, address(u)) {
-			return nil
-		}
+	if r.match(address(u)) {
+		return nil
 	}
-	return refused(fmt.Sprintf("source %s is not on this farm's list of allowed sources", u.Redacted()),
+	return refused(fmt.Sprintf("source %s is not on this farm's list of allowed sources", display(u)),
 		fmt.Sprintf("start the farm with --allow-source '%s', or give a source that is allowed", suggestion(u)))
+}
+
+func (r Rules) match(address string) bool {
+	return slices.ContainsFunc(r.Patterns, func(p string) bool { return match(p, address) })
+}
+
+// checkLinks holds the file that a path really leads to against the rules: a
+// symbolic link is no way out of a folder. A folder that the rules name may
+// itself be reached by a link.
+func (r Rules) checkLinks(path string) error {
+	real, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return notOpened(path, err)
+	}
+	if real == path || r.match("file:"+real) || slices.ContainsFunc(r.Patterns, func(p string) bool { return match(realPattern(p), "file:"+real) }) {
+		return nil
+	}
+	return refused(fmt.Sprintf("source %s leads to %s, which is not on this farm's list of allowed sources", path, real),
+		fmt.Sprintf("start the farm with --allow-source 'file:%s/*', or give a source that is allowed", filepath.Dir(real)))
+}
+
+// realPattern is a file pattern with the links in its fixed folder followed.
+func realPattern(p string) string {
+	path, ok := strings.CutPrefix(p, "file:")
+	fixed, _, _ := strings.Cut(path, "*")
+	dir := filepath.Dir(fixed + "x")
+	real, err := filepath.EvalSymlinks(dir)
+	if !ok || err != nil {
+		return p
+	}
+	return "file:" + real + strings.TrimPrefix(path, dir)
 }
 
 // Parse reads a path or URL. Only files, http and https can be opened here.
@@ -64,6 +94,9 @@ func Parse(input string) (*url.URL, error) {
 	case "http", "https":
 		if u.Hostname() == "" {
 			return nil, refused(fmt.Sprintf("source %q names no host", input), "write the URL as https://host/path")
+		}
+		if dotDot(u.Path) {
+			return nil, refused(fmt.Sprintf("source %s has '..' in its path", u.Redacted()), "write the path that is meant")
 		}
 		return u, nil
 	case "file":
@@ -95,15 +128,25 @@ func suggestion(u *url.URL) string {
 	return u.Scheme + "://" + strings.ToLower(u.Host) + "/*"
 }
 
-func match(pattern, s string) bool {
-	if strings.Contains(s, "/../") {
-		return false
+// dotDot tells whether a path climbs; u.Path is decoded, so "%2e%2e" does too.
+func dotDot(path string) bool {
+	return slices.Contains(strings.FieldsFunc(path, func(c rune) bool { return c == '/' || c == '\\' }), "..")
+}
+
+// display is how an address is called in messages.
+func display(u *url.URL) string {
+	if u.Scheme == "file" {
+		return u.Path
 	}
+	return u.Redacted()
+}
+
+func match(pattern, s string) bool {
 	parts := strings.Split(pattern, "*")
 	for i := range parts {
 		parts[i] = regexp.QuoteMeta(parts[i])
 	}
-	ok, err := regexp.MatchString("^"+strings.Join(parts, ".*")+"$", s)
+	ok, err := regexp.MatchString("(?s)^"+strings.Join(parts, ".*")+"$", s)
 	return err == nil && ok
 }
 
@@ -114,7 +157,7 @@ func match(pattern, s string) bool {
 func checkAddr(host string, addr netip.Addr) error {
 	addr = addr.Unmap()
 	switch {
-	case addr.IsLinkLocalUnicast(), addr.IsLinkLocalMulticast(), addr.IsMulticast(), addr.IsUnspecified():
+	case addr.IsLinkLocalUnicast(), addr.IsMulticast(), addr.IsUnspecified(), slices.Contains(metadata, addr.String()):
 		return refused(fmt.Sprintf("source host %s resolves to %s, which is never a source", host, addr),
 			"give the source's own address; link-local and metadata addresses are always refused")
 	case addr.IsLoopback() && !saysLoopback(host):
@@ -124,8 +167,11 @@ func checkAddr(host string, addr netip.Addr) error {
 	return nil
 }
 
+// metadata services of clouds that are not link-local.
+var metadata = []string{"fd00:ec2::254", "100.100.100.200", "168.63.129.16", "192.0.0.192"}
+
 func saysLoopback(host string) bool {
-	if host == "localhost" {
+	if strings.EqualFold(host, "localhost") {
 		return true
 	}
 	ip := net.ParseIP(host)
