@@ -58,10 +58,15 @@ func status(code int) http.HandlerFunc {
 
 func serve(t *testing.T, steps ...http.HandlerFunc) (*publish.HTTP, *script) {
 	t.Helper()
+	return serveWith(t, impatient(), steps...)
+}
+
+func serveWith(t *testing.T, p publish.Patience, steps ...http.HandlerFunc) (*publish.HTTP, *script) {
+	t.Helper()
 	s := &script{steps: steps}
 	srv := httptest.NewServer(s)
 	t.Cleanup(srv.Close)
-	return httpSink(t, srv.URL+"/tree", 7), s
+	return sinkWith(t, srv.URL+"/tree", 7, p), s
 }
 
 // hang holds the request until its client lets go.
@@ -89,7 +94,11 @@ func TestPutSurvives(t *testing.T) {
 		"request timeout": {status(408), status(200)},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s, served := serve(t, steps...)
+			patience := impatient()
+			if name == "hang" {
+				patience.Attempt = 100 * time.Millisecond
+			}
+			s, served := serveWith(t, patience, steps...)
 			if err := s.Put(t.Context(), "v/1.m4s", []byte("x")); err != nil {
 				t.Fatal(err)
 			}
@@ -140,11 +149,13 @@ func TestSuperseded(t *testing.T) {
 }
 
 func TestPatienceEnds(t *testing.T) {
-	s, served := serve(t, status(503))
+	patience := impatient()
+	patience.Total = 300 * time.Millisecond
+	s, served := serveWith(t, patience, status(503))
 	if err := s.Put(t.Context(), "v/1.m4s", nil); !errors.Is(err, publish.Status{Code: 503}) {
 		t.Errorf("%v", err)
 	}
-	if served.requests() < 10 {
+	if served.requests() < 2 {
 		t.Errorf("gave up after %d requests", served.requests())
 	}
 }

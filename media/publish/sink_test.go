@@ -21,18 +21,24 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// impatient keeps tests short: many attempts, little waiting.
+// impatient keeps tests short: little waiting between attempts. One attempt may
+// take long: test machines are busy.
 func impatient() publish.Patience {
-	return publish.Patience{Attempt: 200 * time.Millisecond, SlowestRate: 1 << 20, First: time.Millisecond, Longest: 5 * time.Millisecond, Total: 2 * time.Second}
+	return publish.Patience{Attempt: 20 * time.Second, SlowestRate: 1 << 20, First: time.Millisecond, Longest: 5 * time.Millisecond, Total: time.Minute}
 }
 
 func httpSink(t testing.TB, base string, epoch uint64) *publish.HTTP {
+	t.Helper()
+	return sinkWith(t, base, epoch, impatient())
+}
+
+func sinkWith(t testing.TB, base string, epoch uint64, p publish.Patience) *publish.HTTP {
 	t.Helper()
 	u, err := url.Parse(base)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := publish.NewHTTP(u, epoch, impatient())
+	s := publish.NewHTTP(u, epoch, p)
 	t.Cleanup(func() { _ = s.Close() })
 	return s
 }
