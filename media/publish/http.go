@@ -97,9 +97,11 @@ func (h *HTTP) do(ctx context.Context, method, path string, body []byte) ([]byte
 	b.InitialInterval, b.MaxInterval = h.patience.First, h.patience.Longest
 	var last error
 	out, err := backoff.Retry(ctx, func() ([]byte, error) {
-		var out []byte
-		out, last = h.attempt(ctx, method, path, body)
-		return out, last
+		out, err := h.attempt(ctx, method, path, body)
+		if last == nil || ctx.Err() == nil {
+			last = err
+		}
+		return out, err
 	}, backoff.WithBackOff(b), backoff.WithMaxElapsedTime(h.patience.Total))
 	if err == nil {
 		return out, nil
