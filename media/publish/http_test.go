@@ -164,7 +164,7 @@ func TestPatienceEnds(t *testing.T) {
 // still tells what was wrong.
 func TestDeadline(t *testing.T) {
 	s, _ := serve(t, status(503))
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 	defer cancel()
 	err := s.Put(ctx, "v/1.m4s", nil)
 	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "503") {
