@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -25,9 +26,9 @@ type jobStore struct {
 
 // openJobs is the Redis that was named, else a redis-server of our own that
 // all runs until ctx ends, else memory.
-func openJobs(ctx context.Context, all *errgroup.Group, url, dir string, log *slog.Logger) (jobStore, error) {
-	if url != "" {
-		s, err := store.Open(ctx, url)
+func openJobs(ctx context.Context, all *errgroup.Group, named, dir string, log *slog.Logger) (jobStore, error) {
+	if named != "" {
+		s, err := store.Open(ctx, named)
 		return jobStore{Store: s}, err
 	}
 	program, err := exec.LookPath("redis-server")
@@ -47,7 +48,7 @@ func openJobs(ctx context.Context, all *errgroup.Group, url, dir string, log *sl
 	if err := waitRedis(ctx, socket); err != nil {
 		return jobStore{}, fmt.Errorf("start redis-server: %w: see %s", err, filepath.Join(dir, "redis.log"))
 	}
-	s, err := store.Open(ctx, "unix://"+socket)
+	s, err := store.Open(ctx, (&url.URL{Scheme: "unix", Path: socket}).String())
 	return jobStore{Store: s}, err
 }
 
