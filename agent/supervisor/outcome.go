@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"syscall"
 
 	galav1 "github.com/galafarm/gala/proto/gala/v1"
@@ -79,4 +80,9 @@ func (e evidence) stopped() *galav1.Outcome {
 
 func outcome(code galav1.OutcomeCode, retryable bool, message, advice string) *galav1.Outcome {
 	return &galav1.Outcome{Code: code, Retryable: retryable, Message: message, Advice: advice}
+}
+
+// codeName is an outcome as people and metrics know it.
+func codeName(o *galav1.Outcome) string {
+	return strings.ToLower(strings.TrimPrefix(o.GetCode().String(), "OUTCOME_CODE_"))
 }

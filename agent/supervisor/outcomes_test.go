@@ -11,10 +11,6 @@ import (
 	galav1 "github.com/galafarm/gala/proto/gala/v1"
 )
 
-func codeName(o *galav1.Outcome) string {
-	return strings.ToLower(strings.TrimPrefix(o.GetCode().String(), "OUTCOME_CODE_"))
-}
-
 // Every outcome of the closed set that a worker says itself arrives as it said it.
 func TestWorkersOwnOutcomes(t *testing.T) {
 	b := newBench(t, t.TempDir(), quick())

@@ -150,7 +150,7 @@ func (r *run) conclude(o *galav1.Outcome) {
 			r.log.Warn("outcome not on disk", "error", err)
 		}
 	}
-	r.log.Info("worker ended", "outcome", o.GetCode().String(), "message", o.GetMessage())
+	r.log.Info("worker ended", "outcome", codeName(o), "message", o.GetMessage())
 	r.env.reports.Report(r.newReport(status, o))
 	close(r.ended)
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/alecthomas/kong"
 )
@@ -23,11 +24,15 @@ type cli struct {
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
 
+// oneWish: signals that come together are one. The kernel tells the death of a
+// parent once for each of its threads. A later signal ends the agent at once,
+// and its workers go on.
+const oneWish = time.Second
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	// A second signal ends the agent at once; the workers go on.
-	context.AfterFunc(ctx, stop)
+	context.AfterFunc(ctx, func() { time.AfterFunc(oneWish, stop) })
 	outliveReaders()
 	if err := run(ctx, os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "gala-agent:", err)
