@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 
 	"github.com/galafarm/gala/ladders"
@@ -41,7 +42,7 @@ func (c *ladderShowCmd) Run(sh *shell) error {
 	case asJSON:
 		var text []byte
 		if text, err = yaml.YAMLToJSON(l.Marshal()); err == nil {
-			_, err = sh.out.Write(text)
+			err = sh.print(json.RawMessage(text), nil)
 		}
 	default:
 		_, err = fmt.Fprint(sh.out, ladders.Describe(l))
