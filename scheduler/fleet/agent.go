@@ -55,9 +55,11 @@ type Lease struct {
 	// Missing is since when the agent no longer names it; zero while it does.
 	Missing time.Time
 	// Stop is the strongest stop sent in this session.
-	Stop    StopMode
-	StopAt  time.Time
+	Stop   StopMode
+	StopAt time.Time
+	// Status is the worker's newest; Told says that there is one.
 	Status  Status
+	Told    bool
 	Heard   time.Time
 	Outcome *media.Error // set once, when the worker has ended
 	Anchors []Proposal   // not decided yet

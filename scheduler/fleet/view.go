@@ -155,7 +155,7 @@ func (a *Agent) inherit(old *Agent, e Attached, now time.Time) (touched []string
 			Recovered: h.Spec, Held: true, Granted: now, Heard: now}
 		if old != nil {
 			if was := old.Leases[h.Assignment]; was != nil && was.Epoch == h.Epoch {
-				l.Status, l.Granted = was.Status, was.Granted
+				l.Status, l.Told, l.Granted = was.Status, was.Told, was.Granted
 			}
 		}
 		a.Leases[h.Assignment] = l
@@ -236,7 +236,7 @@ func (e Report) apply(v *View, now time.Time) []Effect {
 	}
 	l.Held, l.Missing, l.Heard = true, time.Time{}, now
 	if e.Status != nil {
-		l.Status = *e.Status
+		l.Status, l.Told = *e.Status, true
 	}
 	if e.Outcome != nil && l.Outcome == nil {
 		l.Outcome = e.Outcome

@@ -36,6 +36,9 @@ func (p *pass) follow(pl job.Placement) {
 // runs is the good case.
 func (p *pass) runs(pl job.Placement, l *fleet.Lease) {
 	p.job.Retry.Lost = false
+	if !l.Told {
+		return // nothing is known yet: what the record says stands
+	}
 	if !l.Status.FirstSegment {
 		p.enter(p.restarting(), fmt.Sprintf("starting on %s/%s", pl.Agent, pl.Device))
 		return

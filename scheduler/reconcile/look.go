@@ -91,6 +91,8 @@ type pass struct {
 }
 
 func (s *shared) look(read job.Job) Plan {
+	// What the job itself takes is free for it: it may start again where it was.
+	s.recount(read, -1)
 	p := &pass{shared: s, job: read.Clone()}
 	p.strays()
 	if !p.job.State.Ended() {
@@ -99,12 +101,20 @@ func (s *shared) look(read job.Job) Plan {
 	}
 	if p.plan.Write {
 		p.job.Updated = p.Now
-		s.Used.Count(read, -1)
-		s.Used.Count(p.job, 1)
-		s.devices = nil
+		s.recount(p.job, 1)
+	} else {
+		s.recount(read, 1)
 	}
 	p.plan.Job = p.job
 	return p.plan
+}
+
+// recount keeps what placement sees true.
+func (s *shared) recount(j job.Job, sign int64) {
+	if j.Placed() {
+		s.Used.Count(j, sign)
+		s.devices = nil
+	}
 }
 
 // advance takes the job as far as it gets now.

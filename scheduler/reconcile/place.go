@@ -22,7 +22,11 @@ func (p *pass) place() {
 		p.restate(p.without(), d.Why())
 		return
 	}
-	p.grant(*d.Chosen, "submitted")
+	cause := "submitted"
+	if p.job.Attempts > 0 {
+		cause = "started again"
+	}
+	p.grant(*d.Chosen, cause)
 }
 
 // restateEvery bounds how often a mere change of the numbers in a reason is
