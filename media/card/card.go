@@ -1,172 +1,109 @@
 // Package card paints the live test card: a running UTC clock, the frame number
-// in figures and as a machine-readable strip, a moving bar, and a white flash
-// with a beep at every full second. Everything is a pure function of the frame
-// number, so that a card on another host, or after a restart, is the same card.
+// in figures and as a machine-readable strip, a hand and a bar that show every
+// uneven step, and a white flash with a beep at every full second. Everything
+// is a pure function of the frame number, so that a card on another host, or
+// after a restart, is the same card.
 //
 // It must not know encoders, grids or jobs.
 package card
 
 import (
 	"image"
-	"image/color"
-	"image/draw"
-	"math"
 	"time"
-
-	"golang.org/x/image/font"
-	"golang.org/x/image/font/gofont/gomonobold"
-	"golang.org/x/image/font/opentype"
-	"golang.org/x/image/math/fixed"
 
 	"github.com/galafarm/gala/timeline"
 )
 
-// Card is one card's geometry. Frame n is shown at n/Rate seconds after Epoch.
+// Card is one card's geometry. Frame n is shown at n/Rate seconds after the
+// Unix epoch. It is read only after New, so any number of painters may share it.
 type Card struct {
 	Width, Height int // even, at least 160x90
 	Rate          timeline.Rate
-	base          *image.YCbCr
-	big, small    *face
-}
 
-// SampleRate of the card's audio, in hertz.
-const SampleRate = 48000
+	places        layout
+	base          *image.YCbCr // what does not change
+	clock, figure *face
+}
 
 // New prepares a card. The size is rounded down to even.
 func New(width, height int, rate timeline.Rate) (*Card, error) {
 	c := &Card{Width: max(width, 160) &^ 1, Height: max(height, 90) &^ 1, Rate: rate}
+	c.places = arrange(c.Width, c.Height)
 	var err error
-	if c.big, err = newFace(float64(c.Height) / 7); err != nil {
+	if c.clock, err = newFace(c.places.clockSize); err != nil {
 		return nil, err
 	}
-	if c.small, err = newFace(float64(c.Height) / 18); err != nil {
+	if c.figure, err = newFace(c.places.textSize); err != nil {
 		return nil, err
 	}
-	c.base = c.background()
-	return c, nil
+	c.base, err = c.background()
+	return c, err
 }
 
-// Frame paints frame n, on screen at t (UTC), into a new picture in BT.709
-// limited range.
+// Frame paints frame n, on screen at t, into a new picture.
 func (c *Card) Frame(n int64, t time.Time) *image.YCbCr {
 	img := image.NewYCbCr(c.base.Rect, image.YCbCrSubsampleRatio420)
-	copy(img.Y, c.base.Y)
-	copy(img.Cb, c.base.Cb)
-	copy(img.Cr, c.base.Cr)
+	c.Paint(img, n, t)
+	return img
+}
+
+// Paint paints frame n, on screen at t, over the whole of a 4:2:0 picture of
+// the card's size, in BT.709 limited range.
+func (c *Card) Paint(img *image.YCbCr, n int64, t time.Time) {
+	copyPlane(img.Y, img.YStride, c.base.Y, c.base.YStride)
+	copyPlane(img.Cb, img.CStride, c.base.Cb, c.base.CStride)
+	copyPlane(img.Cr, img.CStride, c.base.Cr, c.base.CStride)
 	c.sweep(img, n)
-	c.flash(img, n)
-	t = t.UTC()
-	c.big.centre(img, c.Height*44/100, t.Format("15:04:05.000"))
-	c.small.centre(img, c.Height*54/100, t.Format("Mon 2006-01-02 UTC"))
-	c.small.centre(img, c.Height*64/100, "frame "+itoa(n)+"   "+c.Rate.String()+" fps")
-	writeStrip(img, uint32(n))
-	return img
-}
-
-// second is the full second since Epoch that frame n is the first to show, ok
-// when it is the first.
-func (c *Card) second(n int64) (s int64, ok bool) {
-	s = n * c.Rate.Den / c.Rate.Num
-	prev := (n - 1) * c.Rate.Den / c.Rate.Num
-	return s, n == 0 || s != prev
-}
-
-// flashLength is how long flash and beep last.
-const flashLength = 80 * time.Millisecond
-
-// Flash tells whether frame n is part of a flash: the frames whose time lies
-// within flashLength after the first frame of a second.
-func (c *Card) Flash(n int64) bool {
-	frames := max(1, int64(flashLength)*c.Rate.Num/(c.Rate.Den*int64(time.Second)))
-	for k := n; k > n-frames && k >= 0; k-- {
-		if _, first := c.second(k); first {
-			return true
-		}
-	}
-	return false
-}
-
-// Audio fills mono samples [first, first+len(out)) since Epoch: a 1 kHz beep
-// that starts with the first frame of every second, silence between.
-func (c *Card) Audio(first int64, out []float32) {
-	for i := range out {
-		out[i] = c.sample(first + int64(i))
-	}
-}
-
-func (c *Card) sample(i int64) float32 {
-	// The first frame that shows second s is ⌈s·rate⌉; its time starts the beep.
-	s := i / SampleRate
-	for _, sec := range [2]int64{s, s - 1} {
-		if sec < 0 {
-			continue
-		}
-		n := (sec*c.Rate.Num + c.Rate.Den - 1) / c.Rate.Den
-		start := n * c.Rate.Den * SampleRate / c.Rate.Num
-		if d := i - start; d >= 0 && d < int64(flashLength)*SampleRate/int64(time.Second) {
-			return 0.25 * float32(math.Sin(2*math.Pi*1000*float64(d)/SampleRate))
-		}
-	}
-	return 0
-}
-
-// background is everything that does not move: bars, a ramp, a frame line.
-func (c *Card) background() *image.YCbCr {
-	rgba := image.NewRGBA(image.Rect(0, 0, c.Width, c.Height))
-	draw.Draw(rgba, rgba.Rect, image.NewUniform(color.RGBA{28, 30, 36, 255}), image.Point{}, draw.Src)
-	bars := []color.RGBA{{191, 191, 191, 255}, {191, 191, 0, 255}, {0, 191, 191, 255}, {0, 191, 0, 255}, {191, 0, 191, 255}, {191, 0, 0, 255}, {0, 0, 191, 255}}
-	top, bottom := c.Height*12/100, c.Height*28/100
-	for i, b := range bars {
-		r := image.Rect(c.Width*i/len(bars), top, c.Width*(i+1)/len(bars), bottom)
-		draw.Draw(rgba, r, image.NewUniform(b), image.Point{}, draw.Src)
-	}
-	for x := range c.Width {
-		v := uint8(x * 255 / c.Width)
-		draw.Draw(rgba, image.Rect(x, bottom, x+1, c.Height*31/100), image.NewUniform(color.RGBA{v, v, v, 255}), image.Point{}, draw.Src)
-	}
-	img := image.NewYCbCr(rgba.Rect, image.YCbCrSubsampleRatio420)
-	for y := range c.Height {
-		for x := range c.Width {
-			yy, cb, cr := bt709(rgba.RGBAAt(x, y))
-			img.Y[img.YOffset(x, y)] = yy
-			if x%2 == 0 && y%2 == 0 {
-				o := img.COffset(x, y)
-				img.Cb[o], img.Cr[o] = cb, cr
-			}
-		}
-	}
-	return img
-}
-
-// bt709 is the limited-range code of an sRGB-ish colour (Rec. ITU-R BT.709-6 §3).
-func bt709(c color.RGBA) (y, cb, cr uint8) {
-	r, g, b := float64(c.R)/255, float64(c.G)/255, float64(c.B)/255
-	l := 0.2126*r + 0.7152*g + 0.0722*b
-	return uint8(math.Round(16 + 219*l)), uint8(math.Round(128 + 224*(b-l)/1.8556)), uint8(math.Round(128 + 224*(r-l)/1.5748))
-}
-
-// sweep draws the moving bar: once across the picture in four seconds.
-func (c *Card) sweep(img *image.YCbCr, n int64) {
-	period := max(1, 4*c.Rate.Num/c.Rate.Den)
-	w := max(4, c.Width/80)
-	x := int(n%period) * (c.Width - w) / int(period)
-	fill(img, image.Rect(x, c.Height*70/100, x+w, c.Height*80/100), 200)
-	fill(img, image.Rect(0, c.Height*80/100, c.Width, c.Height*80/100+2), 90)
-}
-
-func (c *Card) flash(img *image.YCbCr, n int64) {
-	luma := uint8(40)
+	c.hand(img, n)
 	if c.Flash(n) {
-		luma = 235
+		fill(img, c.FlashArea(), lumaWhite)
 	}
-	fill(img, c.FlashArea(), luma)
+	c.text(img, n, t.UTC())
+	writeStrip(img, uint32(n))
 }
 
-// FlashArea is where the flash appears, in pixels.
-func (c *Card) FlashArea() image.Rectangle {
-	return image.Rect(c.Width*85/100, c.Height*34/100, c.Width*97/100, c.Height*52/100)
+// text writes what runs: clock, date and frame number, one under the other.
+func (c *Card) text(img *image.YCbCr, n int64, t time.Time) {
+	var buf [48]byte
+	p := &c.places
+	c.clock.centre(img, p.clock, t.AppendFormat(buf[:0], "15:04:05.000"), lumaWhite)
+	c.figure.centre(img, p.date, t.AppendFormat(buf[:0], "Mon 2006-01-02 UTC"), lumaGrey)
+	c.figure.centre(img, p.frame, appendGrouped(append(buf[:0], "frame "...), n), lumaWhite)
 }
 
+// appendGrouped writes n with a space before every three digits.
+func appendGrouped(b []byte, n int64) []byte {
+	if n < 0 {
+		return appendGrouped(append(b, '-'), -n)
+	}
+	if n < 1000 {
+		return appendPadded(b, n, 1)
+	}
+	return appendPadded(append(appendGrouped(b, n/1000), ' '), n%1000, 3)
+}
+
+func appendPadded(b []byte, n int64, digits int) []byte {
+	if n >= 10 || digits > 1 {
+		b = appendPadded(b, n/10, digits-1)
+	}
+	return append(b, byte('0'+n%10))
+}
+
+func copyPlane(dst []byte, dstStride int, src []byte, srcStride int) {
+	if dstStride == srcStride {
+		copy(dst, src)
+		return
+	}
+	for len(src) >= srcStride {
+		copy(dst, src[:srcStride])
+		dst, src = dst[min(dstStride, len(dst)):], src[srcStride:]
+	}
+}
+
+// Lumas in limited range.
+const lumaBlack, lumaGrey, lumaWhite = 16, 150, 235
+
+// fill paints a grey rectangle.
 func fill(img *image.YCbCr, r image.Rectangle, luma uint8) {
 	r = r.Intersect(img.Rect)
 	for y := r.Min.Y; y < r.Max.Y; y++ {
@@ -174,81 +111,16 @@ func fill(img *image.YCbCr, r image.Rectangle, luma uint8) {
 		for i := range row {
 			row[i] = luma
 		}
-		for x := r.Min.X &^ 1; x < r.Max.X; x += 2 {
-			o := img.COffset(x, y)
-			img.Cb[o], img.Cr[o] = 128, 128
-		}
 	}
+	neutral(img, r)
 }
 
-// face draws text as luma only, from glyph masks made once.
-type face struct {
-	glyphs  map[rune]*image.Alpha
-	advance int
-	ascent  int
-}
-
-const drawable = "0123456789:.-/ abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-
-func newFace(size float64) (*face, error) {
-	ttf, err := opentype.Parse(gomonobold.TTF)
-	if err != nil {
-		return nil, err
-	}
-	ff, err := opentype.NewFace(ttf, &opentype.FaceOptions{Size: size, DPI: 72, Hinting: font.HintingFull})
-	if err != nil {
-		return nil, err
-	}
-	adv, _ := ff.GlyphAdvance('0')
-	f := &face{glyphs: map[rune]*image.Alpha{}, advance: adv.Ceil(), ascent: ff.Metrics().Ascent.Ceil()}
-	height := f.ascent + ff.Metrics().Descent.Ceil()
-	for _, r := range drawable {
-		mask := image.NewAlpha(image.Rect(0, 0, f.advance, height))
-		d := font.Drawer{Dst: mask, Src: image.Opaque, Face: ff, Dot: fixed.P(0, f.ascent)}
-		d.DrawString(string(r))
-		f.glyphs[r] = mask
-	}
-	return f, nil
-}
-
-// centre writes one line with its baseline at y.
-func (f *face) centre(img *image.YCbCr, y int, s string) {
-	x := (img.Rect.Dx() - f.advance*len(s)) / 2
-	for _, r := range s {
-		f.glyph(img, x, y-f.ascent, r)
-		x += f.advance
-	}
-}
-
-func (f *face) glyph(img *image.YCbCr, x0, y0 int, r rune) {
-	mask := f.glyphs[r]
-	if mask == nil {
-		return
-	}
-	for y := range mask.Rect.Dy() {
-		for x := range mask.Rect.Dx() {
-			a := int(mask.Pix[y*mask.Stride+x])
-			p := image.Pt(x0+x, y0+y)
-			if a == 0 || !p.In(img.Rect) {
-				continue
-			}
-			o := img.YOffset(p.X, p.Y)
-			img.Y[o] = uint8((int(img.Y[o])*(255-a) + 235*a) / 255)
-		}
-	}
-}
-
-func itoa(n int64) string {
-	if n < 0 {
-		return "-" + itoa(-n)
-	}
-	var b [20]byte
-	i := len(b)
-	for {
-		i--
-		b[i] = byte('0' + n%10)
-		if n /= 10; n == 0 {
-			return string(b[i:])
+// neutral takes the colour out of a rectangle.
+func neutral(img *image.YCbCr, r image.Rectangle) {
+	for y := r.Min.Y &^ 1; y < r.Max.Y; y += 2 {
+		from, n := img.COffset(r.Min.X, y), (r.Max.X+1)/2-r.Min.X/2
+		for i := from; i < from+n; i++ {
+			img.Cb[i], img.Cr[i] = 128, 128
 		}
 	}
 }

@@ -29,12 +29,12 @@ func writeStrip(img *image.YCbCr, n uint32) {
 	w, h := img.Rect.Dx(), img.Rect.Dy()/stripShare
 	word := uint64(n)<<8 | uint64(check(n))
 	for i := range stripCells {
-		luma := uint8(16)
+		luma := uint8(lumaBlack)
 		switch {
 		case i == 0, i == stripCells-2:
-			luma = 235
+			luma = lumaWhite
 		case i >= 2 && i < stripBits+2 && word>>(stripBits-1-(i-2))&1 == 1:
-			luma = 235
+			luma = lumaWhite
 		}
 		x0, x1 := cell(w, i)
 		fill(img, image.Rect(x0, 0, x1, h), luma)
