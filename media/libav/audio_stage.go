@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 
 	"github.com/asticode/go-astiav"
@@ -109,6 +110,8 @@ func (s *audioStage) config() media.CodecConfig {
 
 func (s *audioStage) run(ctx context.Context) error {
 	defer s.close()
+	tell := sync.OnceFunc(func() { s.p.ends.at(ticksOf(s.end, s.grid, s.p.o.Spec.Grid)) })
+	defer tell()
 	if err := s.p.o.Output.Init(s.name, s.config()); err != nil {
 		return err
 	}
@@ -126,7 +129,56 @@ func (s *audioStage) run(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
+	if s.g != nil {
+		if err := s.g.push(nil, func(out *astiav.Frame) error { return s.resampled(ctx, out) }); err != nil {
+			return ignoreFinished(err)
+		}
+	}
+	tell()
+	if !s.p.o.Spec.Live {
+		if err := s.silence(ctx); err != nil {
+			return ignoreFinished(err)
+		}
+	}
 	return s.flush(ctx)
+}
+
+// silence follows the last sample until the longest track ends, where more
+// than a frame is missing.
+func (s *audioStage) silence(ctx context.Context) error {
+	end, err := s.p.ends.wait(ctx)
+	if err != nil {
+		return err
+	}
+	g := s.p.o.Spec.Grid
+	until := s.grid.SampleAt(end, g.Timescale)
+	if until-s.end <= s.grid.FrameSize {
+		return nil
+	}
+	s.end = until
+	for s.start+s.fed+int64(s.fifo.Size())-s.lead < until {
+		if err := s.quiet(int(s.grid.FrameSize) - s.fifo.Size()); err != nil {
+			return err
+		}
+		if err := s.encodeNext(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// quiet puts n samples of silence into the queue.
+func (s *audioStage) quiet(n int) error {
+	f := s.newFrame(n)
+	defer f.Free()
+	if err := f.AllocBuffer(0); err != nil {
+		return fmt.Errorf("silence: %w", err)
+	}
+	if err := f.SamplesFillSilence(); err != nil {
+		return fmt.Errorf("silence: %w", err)
+	}
+	_, err := s.fifo.Write(f)
+	return err
 }
 
 func (s *audioStage) drainInput(ctx context.Context) error {
@@ -260,13 +312,6 @@ func (s *audioStage) emit(ctx context.Context, k int64, data []byte) error {
 
 // flush encodes what is left, the last frame filled up with silence.
 func (s *audioStage) flush(ctx context.Context) error {
-	if s.g == nil {
-		return nil
-	}
-	err := s.g.push(nil, func(out *astiav.Frame) error { return s.resampled(ctx, out) })
-	if err != nil {
-		return ignoreFinished(err)
-	}
 	s.flushed = true
 	if err := s.pad(); err != nil {
 		return err
@@ -290,16 +335,7 @@ func (s *audioStage) pad() error {
 	if missing == 0 {
 		return nil
 	}
-	f := s.newFrame(missing)
-	defer f.Free()
-	if err := f.AllocBuffer(0); err != nil {
-		return fmt.Errorf("audio padding: %w", err)
-	}
-	if err := f.SamplesFillSilence(); err != nil {
-		return fmt.Errorf("audio padding: %w", err)
-	}
-	_, err := s.fifo.Write(f)
-	return err
+	return s.quiet(missing)
 }
 
 func ignoreFinished(err error) error {

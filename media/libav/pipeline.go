@@ -46,6 +46,8 @@ type Pipeline struct {
 	video  *videoStage
 	audio  []*audioStage
 
+	ends ends
+
 	stop atomic.Int64 // the first segment not to make
 	// edge is the highest segment that any stage has begun.
 	edge atomic.Int64
@@ -234,6 +236,7 @@ func (p *Pipeline) Run(ctx context.Context) error {
 	srcCtx, stopSource := context.WithCancel(ctx)
 	defer stopSource()
 	out := sinks{audio: make([]func(*astiav.Frame) error, len(p.facts.Audio))}
+	p.ends = newEnds(p)
 	for _, a := range p.audio {
 		g.Go(func() error { return a.run(ctx) })
 		prev := out.audio[a.track]

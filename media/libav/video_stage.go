@@ -3,6 +3,7 @@ package libav
 import (
 	"context"
 	"fmt"
+	"sync"
 	"sync/atomic"
 
 	"github.com/asticode/go-astiav"
@@ -66,6 +67,8 @@ func newVideoStage(p *Pipeline) (*videoStage, error) {
 
 func (s *videoStage) run(ctx context.Context) error {
 	defer s.close()
+	tell := sync.OnceFunc(func() { s.p.ends.at(s.grid.Ticks(s.next)) })
+	defer tell()
 	for f := range s.in {
 		err := s.pre.push(f, s.base, func(f *astiav.Frame) error { return s.place(ctx, f) })
 		f.Free()
@@ -81,10 +84,31 @@ func (s *videoStage) run(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if err := s.pre.push(nil, s.base, func(f *astiav.Frame) error { return s.place(ctx, f) }); err != nil && err != errFinished { //nolint:errorlint // as above
+	if err := s.pre.push(nil, s.base, func(f *astiav.Frame) error { return s.place(ctx, f) }); err != nil {
+		return ignoreFinished(err)
+	}
+	tell()
+	if s.p.o.Spec.Live || s.last == nil {
+		return nil
+	}
+	return ignoreFinished(s.hold(ctx))
+}
+
+// hold shows the last picture until the longest track ends. Less than a frame
+// of each kind is left alone: tracks never end on the same tick.
+func (s *videoStage) hold(ctx context.Context) error {
+	end, err := s.p.ends.wait(ctx)
+	if err != nil {
 		return err
 	}
-	return nil
+	slack := s.grid.FrameTicks()
+	for _, a := range s.p.audio {
+		slack = max(slack, s.grid.FrameTicks()+ticksOf(a.grid.FrameSize, a.grid, s.grid))
+	}
+	if end-s.grid.Ticks(s.next) <= slack {
+		return nil
+	}
+	return s.fill(ctx, (end+s.grid.FrameTicks()/2)/s.grid.FrameTicks())
 }
 
 // drainInput frees what is still coming, so that the source is not held up

@@ -45,8 +45,12 @@ func (t *tree) judgeLadder(b *book) {
 		b.skip("no video", "apple-9.9", "apple-9.10", "apple-9.11", "apple-9.12", "apple-2.3")
 		return
 	}
-	b.holds("apple-9.9", len(videos) > 1, where, "one video rendition")
 	top := slices.MaxFunc(videos, func(x, y *rendition) int { return x.pixels() - y.pixels() })
+	if len(videos) == 1 && top.pixels() <= 432*240 {
+		b.skip("the source is as small as the smallest rung", "apple-9.9")
+	} else {
+		b.holds("apple-9.9", len(videos) > 1, where, "one video rendition")
+	}
 	if top.pixels() < 1280*720 {
 		b.skip("not HD: the top is below 720p", "apple-9.10")
 	} else {
