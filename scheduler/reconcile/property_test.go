@@ -35,7 +35,9 @@ func TestNoHistoryBreaksTheFarm(t *testing.T) {
 			"vanish":  func(*rapid.T) { c.vanish() },
 			"stop":    func(*rapid.T) { c.stopAny() },
 			"stale":   func(*rapid.T) { c.stale = true },
-			"sleep":   func(*rapid.T) { c.sleep(time.Duration(rapid.IntRange(1, 30).Draw(rt, "tenths")) * 100 * time.Millisecond) },
+			"sleep": func(*rapid.T) {
+				c.sleep(time.Duration(rapid.IntRange(1, 30).Draw(rt, "tenths")) * 100 * time.Millisecond)
+			},
 		})
 		c.peace()
 		if len(c.broken) > 0 {

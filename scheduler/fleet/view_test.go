@@ -1,0 +1,168 @@
+package fleet_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/galafarm/gala/media"
+	"github.com/galafarm/gala/scheduler/fleet"
+)
+
+var t0 = time.Date(2026, 7, 19, 20, 0, 0, 0, time.UTC)
+
+func at(ms int) time.Time { return t0.Add(time.Duration(ms) * time.Millisecond) }
+
+func attached(session fleet.Session, instance string, held ...fleet.Held) fleet.Attached {
+	return fleet.Attached{Session: session, Name: "a", Instance: instance, Held: held}
+}
+
+var lease = fleet.Held{Assignment: "match-0", Job: "match", Device: "cpu", Epoch: 3}
+
+// told is an effect list in short.
+func told(effects []fleet.Effect) string {
+	var parts []string
+	for _, e := range effects {
+		parts = append(parts, strings.TrimPrefix(fmt.Sprintf("%T%v", e, e), "fleet."))
+	}
+	slices.Sort(parts)
+	return strings.Join(parts, " ")
+}
+
+// tick lets time pass as a running scheduler does, and returns what followed.
+func tick(v *fleet.View, from, to int) (all []fleet.Effect) {
+	for ms := from; ms <= to; ms += 100 {
+		all = append(all, v.Apply(at(ms), fleet.Tick{})...)
+	}
+	return all
+}
+
+func TestLostAfterALeaseWithoutABeat(t *testing.T) {
+	v := fleet.New(fleet.DefaultTiming())
+	v.Apply(at(0), attached(1, "x", lease))
+	if got := told(tick(v, 0, 1200)); got != "" {
+		t.Fatalf("within the lease: %s", got)
+	}
+	if got := told(tick(v, 1300, 1300)); got != "Changed{a lost} Touch{match}" {
+		t.Fatalf("after the lease: %s", got)
+	}
+	if v.Lease("a", "match-0") == nil {
+		t.Error("a lost agent's lease was forgotten")
+	}
+	if got := told(v.Apply(at(1400), fleet.Beat{Agent: "a", Session: 1, Assignments: []string{"match-0"}})); got != "Changed{a back} Room{} Touch{match}" {
+		t.Errorf("back: %s", got)
+	}
+}
+
+func TestABrokenStreamIsKnownAtOnceAndLostWithTheLease(t *testing.T) {
+	v := fleet.New(fleet.DefaultTiming())
+	v.Apply(at(0), attached(1, "x", lease))
+	if got := told(v.Apply(at(300), fleet.Detached{Agent: "a", Session: 1, Cause: "reset"})); got != "Changed{a detached: reset} Touch{match}" {
+		t.Fatalf("detached: %s", got)
+	}
+	if v.Agent("a").Alive() {
+		t.Error("alive without a stream")
+	}
+	if got := told(tick(v, 400, 1300)); got != "Changed{a lost} Touch{match}" {
+		t.Errorf("after the lease: %s", got)
+	}
+}
+
+// The scheduler was stopped for five seconds; the agents were not.
+func TestALateTickAccusesNobody(t *testing.T) {
+	v := fleet.New(fleet.DefaultTiming())
+	v.Apply(at(0), attached(1, "x", lease))
+	tick(v, 0, 500)
+	if got := told(v.Apply(at(5500), fleet.Tick{})); got != "" {
+		t.Errorf("after a pause of our own: %s", got)
+	}
+	if got := told(tick(v, 5600, 6800)); got != "Changed{a lost} Touch{match}" {
+		t.Errorf("a lease later: %s", got)
+	}
+}
+
+func TestOnlyTheNewestSessionIsHeard(t *testing.T) {
+	v := fleet.New(fleet.DefaultTiming())
+	v.Apply(at(0), attached(1, "x", lease))
+	got := told(v.Apply(at(100), attached(2, "x", lease)))
+	if got != "Changed{a attached} Drop{1 the agent attached again true} Room{} Touch{match} Welcome{2}" {
+		t.Fatalf("again: %s", got)
+	}
+	old := fleet.Report{Agent: "a", Session: 1, Assignment: "match-0", Epoch: 3, Outcome: &media.Error{Code: media.Crashed}}
+	if got := told(v.Apply(at(200), old)); got != "" || v.Lease("a", "match-0").Outcome != nil {
+		t.Errorf("the old session was heard: %s", got)
+	}
+	if got := told(v.Apply(at(300), fleet.Detached{Agent: "a", Session: 1})); got != "" || !v.Agent("a").Connected {
+		t.Errorf("the old session's end detached the agent: %s", got)
+	}
+}
+
+func TestANameInUse(t *testing.T) {
+	v := fleet.New(fleet.DefaultTiming())
+	v.Apply(at(0), attached(1, "x"))
+	if got := told(v.Apply(at(100), attached(2, "y"))); !strings.HasPrefix(got, "Drop{2 another agent named") {
+		t.Errorf("another process: %s", got)
+	}
+	tick(v, 100, 1400)
+	if got := told(v.Apply(at(1500), attached(3, "y"))); !strings.Contains(got, "Welcome{3}") {
+		t.Errorf("after the first was lost: %s", got)
+	}
+}
+
+func TestWhatAnAgentNoLongerNamesIsMissing(t *testing.T) {
+	v := fleet.New(fleet.DefaultTiming())
+	v.Apply(at(0), attached(1, "x"))
+	v.Apply(at(100), fleet.Granted{Agent: "a", Assignment: "match-0", Job: "match", Epoch: 1})
+	beat := fleet.Beat{Agent: "a", Session: 1}
+	v.Apply(at(200), beat)
+	if l := v.Lease("a", "match-0"); !l.Missing.IsZero() {
+		t.Fatal("missing before the agent can have heard of it")
+	}
+	v.Apply(at(1000), beat)
+	if l := v.Lease("a", "match-0"); !l.Missing.Equal(at(1000)) {
+		t.Fatalf("missing since %v", l.Missing)
+	}
+	beat.Assignments = []string{"match-0"}
+	v.Apply(at(1100), beat)
+	if l := v.Lease("a", "match-0"); !l.Missing.IsZero() || !l.Held {
+		t.Error("still missing though named")
+	}
+}
+
+// The same process owes an outcome for what it no longer holds; a new process
+// knows nothing of it.
+func TestWhatAHelloNoLongerHolds(t *testing.T) {
+	for instance, kept := range map[string]bool{"x": true, "y": false} {
+		v := fleet.New(fleet.DefaultTiming())
+		v.Apply(at(0), attached(1, "x", lease))
+		v.Apply(at(100), fleet.Detached{Agent: "a", Session: 1})
+		if got := told(v.Apply(at(200), attached(2, instance))); !strings.Contains(got, "Touch{match}") {
+			t.Errorf("instance %s: %s", instance, got)
+		}
+		if got := v.Lease("a", "match-0") != nil; got != kept {
+			t.Errorf("instance %s: lease kept %v, want %v", instance, got, kept)
+		}
+	}
+}
+
+func TestLastWordsOfAPredecessorDoNotCount(t *testing.T) {
+	v := fleet.New(fleet.DefaultTiming())
+	v.Apply(at(0), attached(1, "x", lease))
+	v.Apply(at(100), fleet.Granted{Agent: "a", Assignment: "match-0", Job: "match", Epoch: 4})
+	v.Apply(at(200), fleet.Report{Agent: "a", Session: 1, Assignment: "match-0", Epoch: 3, Outcome: &media.Error{Code: media.Crashed}})
+	if l := v.Lease("a", "match-0"); l.Epoch != 4 || l.Outcome != nil {
+		t.Errorf("epoch %d ended with %v", l.Epoch, l.Outcome)
+	}
+}
+
+func TestAProbeWhoseAgentGoesAwayIsLost(t *testing.T) {
+	v := fleet.New(fleet.DefaultTiming())
+	v.Apply(at(0), attached(1, "x"))
+	v.Apply(at(100), fleet.ProbeSent{Agent: "a", ID: "p1", Job: "match", Try: 1})
+	v.Apply(at(200), fleet.Detached{Agent: "a", Session: 1})
+	if p := v.Probe("match"); !p.Lost {
+		t.Error("the probe is still waited for")
+	}
+}

@@ -1,0 +1,149 @@
+package placement_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/galafarm/gala/ladders"
+	"github.com/galafarm/gala/scheduler/job"
+	"github.com/galafarm/gala/scheduler/placement"
+	"github.com/galafarm/gala/timeline"
+	"pgregory.net/rapid"
+)
+
+var pal = timeline.Rate{Num: 25, Den: 1}
+
+// p480 takes 8.64 million pixels per second of the reference.
+func p480(codec, preset string) ladders.Rendition {
+	return ladders.Rendition{Name: "480p", Video: &ladders.Video{Width: 720, Height: 480, Divisor: 1, Codec: codec, Preset: preset}}
+}
+
+func cpu(agent string, mega int64, used placement.Usage) placement.Device {
+	return placement.Device{Agent: agent, ID: "cpu", Role: "encode", CPU: true,
+		Encoders: []string{"libx264", "libx265"}, Capacity: mega * 1_000_000, Used: used}
+}
+
+func gpu(agent string, mega int64, sessions int, used placement.Usage) placement.Device {
+	return placement.Device{Agent: agent, ID: "GPU-1", Role: "encode",
+		Encoders: []string{"h264_nvenc"}, Capacity: mega * 1_000_000, MaxSessions: sessions, Used: used}
+}
+
+func TestPlace(t *testing.T) {
+	one := []ladders.Rendition{p480("h264", "fast")}
+	busy := func(d placement.Device) placement.Device { d.Closed = "is lost: no beat since 20:00:00"; return d }
+	for _, c := range []struct {
+		name    string
+		req     placement.Request
+		devices []placement.Device
+		want    string // agent/device, "" for nowhere
+		says    string
+	}{
+		{"nothing there", placement.Request{Kind: job.Live}, nil, "", "no agent is attached"},
+		{"fits", placement.Request{Kind: job.Live}, []placement.Device{cpu("a", 20, placement.Usage{})}, "a/cpu", "takes 8.6 Mpx/s of 20.0 Mpx/s, load 43.2 %"},
+		{"no room", placement.Request{Kind: job.Live}, []placement.Device{cpu("a", 20, placement.Usage{Live: 12_000_000})}, "", "needs 8.6 Mpx/s of 20.0 Mpx/s, 8.0 Mpx/s are free"},
+		{"live does not mind VOD", placement.Request{Kind: job.Live}, []placement.Device{cpu("a", 20, placement.Usage{VOD: 20_000_000})}, "a/cpu", ""},
+		{"VOD minds both", placement.Request{Kind: job.VOD}, []placement.Device{cpu("a", 20, placement.Usage{Live: 10_000_000, VOD: 6_000_000})}, "", "needs 5.0 Mpx/s of 20.0 Mpx/s, 4.0 Mpx/s are free"},
+		{"VOD larger than the device", placement.Request{Kind: job.VOD}, []placement.Device{cpu("a", 4, placement.Usage{})}, "a/cpu", "takes 1.0 Mpx/s"},
+		{"least loaded", placement.Request{Kind: job.Live}, []placement.Device{cpu("a", 40, placement.Usage{Live: 9_000_000}), cpu("b", 40, placement.Usage{})}, "b/cpu", "least loaded of 2 devices"},
+		{"a GPU first", placement.Request{Kind: job.Live}, []placement.Device{cpu("a", 90, placement.Usage{}), gpu("b", 20, 0, placement.Usage{})}, "b/GPU-1", ""},
+		{"no CPU", placement.Request{Kind: job.Live, CPU: job.CPUNever}, []placement.Device{cpu("a", 90, placement.Usage{})}, "", "cpu policy is never"},
+		{"only CPU", placement.Request{Kind: job.Live, CPU: job.CPUOnly}, []placement.Device{gpu("a", 90, 0, placement.Usage{}), cpu("b", 20, placement.Usage{})}, "b/cpu", ""},
+		{"sessions", placement.Request{Kind: job.Live}, []placement.Device{gpu("a", 90, 3, placement.Usage{Sessions: 3})}, "", "needs 1 encoder sessions, 0 of 3 are free"},
+		{"avoid", placement.Request{Kind: job.Live, Avoid: "a/cpu"}, []placement.Device{cpu("a", 90, placement.Usage{}), cpu("b", 20, placement.Usage{})}, "b/cpu", ""},
+		{"avoided but the only one", placement.Request{Kind: job.Live, Avoid: "a/cpu"}, []placement.Device{cpu("a", 90, placement.Usage{})}, "a/cpu", ""},
+		{"closed", placement.Request{Kind: job.Live}, []placement.Device{busy(cpu("a", 90, placement.Usage{}))}, "", "a/cpu is lost"},
+		{"no capacity stated", placement.Request{Kind: job.Live}, []placement.Device{cpu("a", 0, placement.Usage{})}, "", "states no encode capacity"},
+		{"decode only", placement.Request{Kind: job.Live}, []placement.Device{{Agent: "a", ID: "GPU-1", Role: "decode-only", RoleReason: "no NVENC"}}, "", "role is decode-only, not encode: no NVENC"},
+		{"no encoder", placement.Request{Kind: job.Live, Renditions: []ladders.Rendition{p480("av1", "fast")}}, []placement.Device{cpu("a", 90, placement.Usage{})}, "", "has no encoder for av1 (it offers libx264, libx265)"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			c.req.Rate = pal
+			if c.req.Renditions == nil {
+				c.req.Renditions = one
+			}
+			d := placement.Place(c.req, c.devices)
+			got, says := "", d.Why()
+			if d.Chosen != nil {
+				got, says = d.Chosen.Agent+"/"+d.Chosen.Device, d.Chosen.Reason
+			}
+			if got != c.want {
+				t.Errorf("placed on %q, want %q (%s)", got, c.want, says)
+			}
+			if !strings.Contains(says, c.says) {
+				t.Errorf("says %q, want %q in it", says, c.says)
+			}
+		})
+	}
+}
+
+func TestEncodersAreNamed(t *testing.T) {
+	rs := []ladders.Rendition{p480("h264", "fast"), p480("hevc", "fast"), {Name: "stereo", Audio: &ladders.Audio{Codec: "aac"}}}
+	d := placement.Place(placement.Request{Kind: job.Live, Renditions: rs, Rate: pal}, []placement.Device{cpu("a", 90, placement.Usage{})})
+	if d.Chosen == nil || d.Chosen.Renditions[0].Video.Encoder != "libx264" || d.Chosen.Renditions[1].Video.Encoder != "libx265" {
+		t.Fatalf("chose %+v", d)
+	}
+	if rs[0].Video.Encoder != "" {
+		t.Error("the request was changed")
+	}
+}
+
+func TestCostFollowsTheLadder(t *testing.T) {
+	half := p480("h264", "fast")
+	half.Video.Divisor = 2
+	for _, c := range []struct {
+		name string
+		r    ladders.Rendition
+		rate timeline.Rate
+		cpu  bool
+		want int64
+	}{
+		{"reference", p480("h264", "fast"), pal, true, 8_640_000},
+		{"fastest", p480("h264", "fastest"), pal, true, 5_184_000},
+		{"hevc", p480("hevc", "fast"), pal, true, 21_600_000},
+		{"half rate", half, pal, true, 4_320_000},
+		{"29.97 rounds up", p480("h264", "fast"), timeline.Rate{Num: 30000, Den: 1001}, true, 10_357_643},
+		{"a GPU counts pixels", p480("hevc", "quality"), pal, false, 8_640_000},
+	} {
+		if got := placement.CostOf([]ladders.Rendition{c.r}, c.rate, c.cpu); got.Pixels != c.want || got.Sessions != 1 {
+			t.Errorf("%s: %+v, want %d", c.name, got, c.want)
+		}
+	}
+}
+
+// Filling a fleet never takes more than it offers, and a job is refused only
+// where it would.
+func TestFillingNeverOverflows(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		devices := rapid.SliceOfNDistinct(rapid.Custom(func(t *rapid.T) placement.Device {
+			return cpu(rapid.StringMatching(`[a-e]`).Draw(t, "agent"), rapid.Int64Range(1, 60).Draw(t, "mega"), placement.Usage{})
+		}), 1, 5, func(d placement.Device) string { return d.Agent }).Draw(t, "devices")
+		for range rapid.IntRange(1, 30).Draw(t, "jobs") {
+			req := placement.Request{Kind: rapid.SampledFrom([]job.Kind{job.Live, job.VOD}).Draw(t, "kind"),
+				Renditions: []ladders.Rendition{p480("h264", "fast")}, Rate: pal}
+			d := placement.Place(req, devices)
+			if d.Chosen == nil {
+				if len(d.Rejects) != len(devices) {
+					t.Fatalf("%d rejects of %d devices", len(d.Rejects), len(devices))
+				}
+				continue
+			}
+			for i := range devices {
+				dev := &devices[i]
+				if dev.Agent != d.Chosen.Agent {
+					continue
+				}
+				if req.Kind == job.Live {
+					dev.Used.Live += d.Chosen.Cost.Pixels
+				} else {
+					dev.Used.VOD += d.Chosen.Cost.Pixels
+				}
+				break
+			}
+			for _, dev := range devices {
+				if dev.Used.Live > dev.Capacity {
+					t.Fatalf("%s carries %d of %d", dev.Agent, dev.Used.Live, dev.Capacity)
+				}
+			}
+		}
+	})
+}
