@@ -12,6 +12,7 @@ type cause string
 
 const (
 	causeLinger       cause = "linger" // it told its outcome and lives on
+	causeLeave        cause = "leave" // its agent ends; the job goes on
 	causeFinish       cause = "finish"
 	causeNow          cause = "now"
 	causeSuperseded   cause = "superseded"
@@ -20,7 +21,7 @@ const (
 )
 
 var strength = map[cause]int{
-	causeLinger: 1, causeFinish: 2, causeNow: 3, causeSuperseded: 4, causeStalled: 5, causeStartTimeout: 5,
+	causeLinger: 1, causeLeave: 2, causeFinish: 3, causeNow: 4, causeSuperseded: 5, causeStalled: 6, causeStartTimeout: 6,
 }
 
 func causeOf(mode galav1.StopMode) cause {
@@ -83,7 +84,8 @@ func ladder(r stopRecord, a *galav1.Assignment, l Limits) []rung {
 
 func ask(r stopRecord, wait time.Duration) rung {
 	return rung{name: "ask", wait: wait, ask: &galav1.StopRequest{
-		Finish:     r.Cause == causeFinish,
+		Finish:     r.Cause == causeFinish || r.Cause == causeLeave,
+		Leave:      r.Cause == causeLeave,
 		Superseded: r.Cause == causeSuperseded,
 		Reason:     r.Reason,
 	}}

@@ -135,7 +135,7 @@ func farewell(a *galav1.Assignment) cause {
 	if a.GetKind() == galav1.JobKind_JOB_KIND_VOD {
 		return causeNow
 	}
-	return causeFinish
+	return causeLeave
 }
 
 func (s *Supervisor) carry(ctx context.Context, r *run) {

@@ -92,6 +92,6 @@ func (s *server) SetAnchor(_ context.Context, req *galav1.SetAnchorRequest) (*ga
 }
 
 func (s *server) Stop(_ context.Context, req *galav1.StopRequest) (*galav1.StopResponse, error) {
-	s.w.stop(order{finish: req.GetFinish(), superseded: req.GetSuperseded(), reason: req.GetReason()})
+	s.w.stop(order{finish: req.GetFinish(), superseded: req.GetSuperseded(), leave: req.GetLeave(), reason: req.GetReason()})
 	return &galav1.StopResponse{}, nil
 }

@@ -43,6 +43,7 @@ type Worker struct {
 type order struct {
 	finish     bool
 	superseded bool
+	leave      bool // the job goes on: the playlists stay open
 	reason     string
 }
 
@@ -115,13 +116,35 @@ func (w *Worker) work(ctx context.Context) error {
 		pipeline.Stop()
 	}
 	if err := pipeline.Run(ctx); err != nil {
-		pack.Abort()
+		w.salvage(ctx, pack)
 		return err
 	}
-	if w.stopped() != nil {
-		return pack.Stop(ctx)
+	switch o := w.stopped(); {
+	case o == nil:
+		return pack.Finish(ctx)
+	case o.leave || !w.spec.Live:
+		return pack.Leave(ctx)
 	}
-	return pack.Finish(ctx)
+	return pack.Stop(ctx)
+}
+
+// salvagePatience is how long whole segments of a failed pipeline get to reach
+// their destinations: each one is a segment that a successor need not make.
+const salvagePatience = 5 * time.Second
+
+// salvage publishes what was whole when the pipeline broke off; a writer that
+// was told to let go does so at once.
+func (w *Worker) salvage(ctx context.Context, pack *packager.Packager) {
+	if ctx.Err() != nil {
+		pack.Abort()
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, salvagePatience)
+	defer cancel()
+	if err := pack.Leave(ctx); err != nil {
+		w.log.Warn("what was whole could not all be published", "err", err)
+		pack.Abort()
+	}
 }
 
 // lateOutput lets the pipeline be opened before the packager, so that a source
@@ -201,6 +224,8 @@ func (w *Worker) outcome(ctx context.Context, err error) *galav1.Outcome {
 	switch cause := context.Cause(ctx); {
 	case errors.Is(err, media.ErrSuperseded), errors.Is(cause, media.ErrSuperseded):
 		err = &media.Error{Code: media.Superseded, Message: "a newer attempt took over", Advice: "nothing to do"}
+	case o != nil && o.leave && err == nil:
+		err = &media.Error{Code: media.HandedOver, Message: "handed over: " + o.reason, Advice: "nothing to do", Retryable: true}
 	case o != nil && (err == nil || errors.Is(err, context.Canceled)):
 		err = &media.Error{Code: media.Stopped, Message: "stopped: " + o.reason, Advice: "nothing to do"}
 	case errors.Is(err, context.Canceled):

@@ -410,9 +410,12 @@ func (*SetAnchorResponse) Descriptor() ([]byte, []int) {
 type StopRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// true: finish the open segment and end the playlists; false: drop it.
-	Finish        bool   `protobuf:"varint,1,opt,name=finish,proto3" json:"finish,omitempty"`
-	Superseded    bool   `protobuf:"varint,2,opt,name=superseded,proto3" json:"superseded,omitempty"`
-	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	Finish     bool   `protobuf:"varint,1,opt,name=finish,proto3" json:"finish,omitempty"`
+	Superseded bool   `protobuf:"varint,2,opt,name=superseded,proto3" json:"superseded,omitempty"`
+	Reason     string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	// With finish: leave the playlists open, because the job goes on elsewhere or
+	// later. The outcome is then handed_over.
+	Leave         bool `protobuf:"varint,4,opt,name=leave,proto3" json:"leave,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -466,6 +469,13 @@ func (x *StopRequest) GetReason() string {
 		return x.Reason
 	}
 	return ""
+}
+
+func (x *StopRequest) GetLeave() bool {
+	if x != nil {
+		return x.Leave
+	}
+	return false
 }
 
 type StopResponse struct {
@@ -1054,13 +1064,14 @@ const file_gala_v1_worker_proto_rawDesc = "" +
 	"\aoutcome\x18\x03 \x01(\v2\x10.gala.v1.OutcomeR\aoutcome\";\n" +
 	"\x10SetAnchorRequest\x12'\n" +
 	"\x06anchor\x18\x01 \x01(\v2\x0f.gala.v1.AnchorR\x06anchor\"\x13\n" +
-	"\x11SetAnchorResponse\"]\n" +
+	"\x11SetAnchorResponse\"s\n" +
 	"\vStopRequest\x12\x16\n" +
 	"\x06finish\x18\x01 \x01(\bR\x06finish\x12\x1e\n" +
 	"\n" +
 	"superseded\x18\x02 \x01(\bR\n" +
 	"superseded\x12\x16\n" +
-	"\x06reason\x18\x03 \x01(\tR\x06reason\"\x0e\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x14\n" +
+	"\x05leave\x18\x04 \x01(\bR\x05leave\"\x0e\n" +
 	"\fStopResponse\"\xc2\x04\n" +
 	"\n" +
 	"Assignment\x12\x0e\n" +
