@@ -115,14 +115,19 @@ func renditionStatus(j job.Job, r ladders.Rendition, leases []fleet.Lease) *gala
 	if len(j.Placements) > 0 {
 		s.Assignment = j.Placements[0].Assignment
 	}
+	t := j.Totals[r.Name]
+	s.Frames, s.Segments, s.LateSegments, s.Bitrate = t.Frames, t.Segments, t.Late, t.Bitrate
 	for _, l := range leases {
 		for _, pr := range l.Status.Renditions {
 			if pr.Name != r.Name {
 				continue
 			}
-			s.Frames, s.Fps, s.Speed, s.Bitrate = pr.Frames, pr.FPS, pr.Speed, pr.Bitrate
+			if l.Outcome != nil {
+				continue // counted in the totals
+			}
+			s.Frames, s.Fps, s.Speed, s.Bitrate = s.Frames+pr.Frames, pr.FPS, pr.Speed, pr.Bitrate
 			s.LastSegment = max(s.LastSegment, pr.LastSegment)
-			s.LastSegmentAt, s.Segments, s.LateSegments = timeProto(pr.LastSegmentAt), pr.Segments, pr.LateSegments
+			s.LastSegmentAt, s.Segments, s.LateSegments = timeProto(pr.LastSegmentAt), s.Segments+pr.Segments, s.LateSegments+pr.LateSegments
 		}
 	}
 	return s

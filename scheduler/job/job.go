@@ -2,6 +2,7 @@ package job
 
 import (
 	"encoding/json"
+	"maps"
 	"time"
 
 	"github.com/galafarm/gala/ladders"
@@ -49,6 +50,18 @@ type Job struct {
 	Published   map[string]int64 `json:"published,omitempty"`
 	PublishedAt time.Time        `json:"published_at,omitzero"`
 	Retry       Retry            `json:"retry,omitzero"`
+	// Totals is what attempts that ended have made of each rendition.
+	Totals map[string]Total `json:"totals,omitempty"`
+}
+
+// Total counts what one rendition's ended workers made. Bitrate is the last
+// one's, in bit/s.
+type Total struct {
+	Frames   int64 `json:"frames"`
+	Segments int64 `json:"segments"`
+	Late     int64 `json:"late,omitempty"`
+	Bytes    int64 `json:"bytes"`
+	Bitrate  int64 `json:"bitrate"`
 }
 
 // Source is what the probe found. Info is the probe's whole answer, which the
@@ -119,6 +132,7 @@ func (j Job) Clone() Job {
 	for k, v := range j.Published {
 		c.Published[k] = v
 	}
+	c.Totals = maps.Clone(j.Totals)
 	return c
 }
 

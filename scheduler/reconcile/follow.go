@@ -158,6 +158,7 @@ func (p *pass) endStopped(note string) {
 // outcome: the worker has ended.
 func (p *pass) outcome(pl job.Placement, l *fleet.Lease) {
 	p.keep(l.Status)
+	p.total(l.Status)
 	o := l.Outcome
 	p.send(Send{Agent: pl.Agent, Forget: &fleet.Forget{Agent: pl.Agent, Assignment: pl.Assignment, Epoch: pl.Epoch}})
 	switch {

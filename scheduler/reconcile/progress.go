@@ -107,6 +107,19 @@ func (p *pass) keep(s fleet.Status) {
 	p.changed()
 }
 
+// total adds up what a worker that ended has made.
+func (p *pass) total(s fleet.Status) {
+	if p.job.Totals == nil {
+		p.job.Totals = map[string]job.Total{}
+	}
+	for _, r := range s.Renditions {
+		t := p.job.Totals[r.Name]
+		t.Frames, t.Segments, t.Late, t.Bytes = t.Frames+r.Frames, t.Segments+r.Segments, t.Late+r.LateSegments, t.Bytes+r.Bytes
+		t.Bitrate = r.Bitrate
+		p.job.Totals[r.Name] = t
+	}
+}
+
 func segments(s fleet.Status) map[string]int64 {
 	newest := map[string]int64{}
 	for _, r := range s.Renditions {
