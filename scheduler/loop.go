@@ -35,8 +35,9 @@ type loop struct {
 	blocked  map[string]struct{}
 	wakes    map[string]time.Time
 	show     map[string]time.Time // jobs to put on the board, not before
-	fleetNew bool
-	reading  map[string]struct{} // seen since the last Reset, nil when synced
+	fleetNew bool                 // the fleet looks different since
+	fleetAt  time.Time            // it was put on the board
+	reading  map[string]struct{}  // seen since the last Reset, nil when synced
 	synced   bool
 	settleAt time.Time
 	writes   writes

@@ -39,8 +39,8 @@ func (l *loop) present(now time.Time) {
 			l.board.PutJob(api.Present(e.job, l.leases(e.job)))
 		}
 	}
-	if l.fleetNew {
-		l.fleetNew = false
+	if l.fleetNew && now.Sub(l.fleetAt) >= showEvery {
+		l.fleetNew, l.fleetAt = false, now
 		agents := make([]*galav1.AgentView, 0, 8)
 		for _, a := range l.view.Agents() {
 			agents = append(agents, api.PresentAgent(a, l.used))

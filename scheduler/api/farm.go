@@ -67,7 +67,7 @@ func (f *Farm) submit(ctx context.Context, asked *galav1.JobSpec, kind job.Kind)
 
 func (f *Farm) existing(have job.Job, spec job.Spec) (*galav1.Job, bool, error) {
 	fields := have.Spec.Diff(spec)
-	if len(fields) == 0 {
+	if len(fields) == 0 || have.Recovered && have.Spec.Kind == spec.Kind && have.Spec.Input == spec.Input {
 		return f.Board.Show(have), true, nil
 	}
 	named := strings.Join(fields, ", ")

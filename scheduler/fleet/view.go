@@ -11,7 +11,7 @@ import (
 type Timing struct {
 	// Beat is how often agents beat, Lease how long a beat lasts.
 	Beat, Lease time.Duration
-	// Forget is after how long a lost agent without leases leaves the view.
+	// Forget is after how long a lost agent leaves the view.
 	Forget time.Duration
 }
 
@@ -350,9 +350,10 @@ func (e Tick) apply(v *View, now time.Time) []Effect {
 			a.Lost, a.LostAt = true, now
 			effects = append(effects, Changed{a.Name, "lost"})
 			effects = append(effects, a.touchAll()...)
-		case a.Lost && len(a.Leases) == 0 && now.Sub(a.LostAt) > v.timing.Forget:
+		case a.Lost && !a.Connected && now.Sub(a.LostAt) > v.timing.Forget:
 			delete(v.agents, a.Name)
 			effects = append(effects, Changed{a.Name, "forgotten"})
+			effects = append(effects, a.touchAll()...)
 		}
 	}
 	return effects

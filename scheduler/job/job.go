@@ -39,6 +39,9 @@ type Job struct {
 	Notes      []string            `json:"notes,omitempty"`
 	Attempts   uint32              `json:"attempts,omitempty"`
 
+	// Recovered: made again from what an agent ran. The ladder and where the
+	// client wanted the output by name are not known.
+	Recovered bool `json:"recovered,omitempty"`
 	// Stop is the client's wish that the job ends.
 	Stop *Stop `json:"stop,omitempty"`
 	// Epoch is the highest ever granted.
@@ -108,6 +111,10 @@ type Retry struct {
 	NotBefore time.Time `json:"not_before,omitzero"`
 	// Avoid is where it failed last, "agent/device".
 	Avoid string `json:"avoid,omitempty"`
+	// Left is the instance of an agent that handed the job over because it
+	// ends; it gets it not again before LeftUntil.
+	Left      string    `json:"left,omitempty"`
+	LeftUntil time.Time `json:"left_until,omitzero"`
 	// Lost: the last agent went away and may still be publishing.
 	Lost bool `json:"lost,omitempty"`
 }

@@ -82,7 +82,7 @@ func (f *farm) attach(name string, pixels int64, anew bool) {
 	}
 	f.session++
 	h.session, h.connected, h.beating = f.session, true, true
-	hello := fleet.Attached{Session: h.session, Name: name, Instance: fmt.Sprint(h.instance), Devices: []fleet.Device{
+	hello := fleet.Attached{Session: h.session, Name: name, Instance: fmt.Sprintf("%s#%d", name, h.instance), Devices: []fleet.Device{
 		{ID: "cpu", Role: "encode", Encoders: []string{"libx264"}, PixelsPerSecond: h.pixels}}}
 	for _, id := range slices.Sorted(maps.Keys(h.workers)) {
 		w := h.workers[id]

@@ -166,6 +166,8 @@ func (p *pass) outcome(pl job.Placement, l *fleet.Lease) {
 		p.endStopped("")
 	case o.Code == media.Finished, o.Code == media.SourceEnded && !o.Retryable:
 		p.done(o)
+	case o.Code == media.HandedOver:
+		p.handedOver(pl, o)
 	case retryable(o):
 		p.retry(pl, o)
 	default:
@@ -184,12 +186,22 @@ func (p *pass) done(o *media.Error) {
 	p.enter(job.Done, cause)
 }
 
+// handedOver: the agent ends and has left the playlists open. That is nobody's
+// failure; the job goes on elsewhere at once, or where the agent comes back.
+func (p *pass) handedOver(pl job.Placement, o *media.Error) {
+	p.job.Placements = nil
+	p.job.Retry.Left, p.job.Retry.LeftUntil = pl.Instance, p.Now.Add(p.Settings.LeaveGrace)
+	p.record("handed_over", "agent "+pl.Agent+" ends its work", o.Message)
+	p.trace("handed over by %s", pl.Agent)
+	p.enter(p.without(), "agent "+pl.Agent+" handed it over")
+}
+
 // retryable: what says nothing about the source or the ladder may go better
 // elsewhere or later, whatever its reporter thought.
 func retryable(o *media.Error) bool {
 	switch o.Code {
 	case media.Crashed, media.Stalled, media.StartTimeout, media.DeviceLost, media.SessionLimit,
-		media.OutOfMemory, media.Superseded, media.Stopped, media.HandedOver:
+		media.OutOfMemory, media.Superseded, media.Stopped:
 		return true
 	}
 	return o.Retryable

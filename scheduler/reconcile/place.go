@@ -19,6 +19,9 @@ func (p *pass) place() {
 	d := p.decide()
 	if d.Chosen == nil {
 		p.plan.Blocked = true
+		if p.Now.Before(p.job.Retry.LeftUntil) {
+			p.wake(p.job.Retry.LeftUntil)
+		}
 		p.restate(p.without(), d.Why())
 		return
 	}
@@ -58,7 +61,22 @@ func (p *pass) decide() placement.Decision {
 	return placement.Place(placement.Request{
 		Kind: p.job.Spec.Kind, CPU: p.job.Spec.Effective().CPU,
 		Renditions: p.job.Renditions, Rate: p.job.Grid.Rate, Avoid: p.job.Retry.Avoid,
-	}, p.shared.devices)
+	}, p.notTheLeaver(p.shared.devices))
+}
+
+// notTheLeaver closes the agent that has just handed this job over: it ends,
+// and says so only by ending.
+func (p *pass) notTheLeaver(devices []placement.Device) []placement.Device {
+	if p.job.Retry.Left == "" || !p.Now.Before(p.job.Retry.LeftUntil) {
+		return devices
+	}
+	devices = slices.Clone(devices)
+	for i, d := range devices {
+		if d.Closed == "" && p.instance(d.Agent) == p.job.Retry.Left {
+			devices[i].Closed = "has just handed it over"
+		}
+	}
+	return devices
 }
 
 // Devices is the fleet as placement sees it.

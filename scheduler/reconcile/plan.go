@@ -82,6 +82,8 @@ type Settings struct {
 	// FinishPatience is how long a live job may take to finish its segment
 	// before it is told to drop it, and again before it counts as ended.
 	FinishPatience time.Duration
+	// LeaveGrace is how long an agent that hands its work over may take to end.
+	LeaveGrace time.Duration
 	// MaxFailures without a new segment, then the job fails.
 	MaxFailures int
 	// FirstBackoff and LastBackoff bound the pause between such failures.
@@ -95,8 +97,8 @@ func DefaultSettings() Settings {
 	return Settings{
 		MissingGrace: 800 * time.Millisecond,
 		ProbeTimeout: 45 * time.Second, ProbeTries: 3, ProbesPerAgent: 4,
-		FinishPatience: 20 * time.Second,
-		MaxFailures:    5, FirstBackoff: 500 * time.Millisecond, LastBackoff: 15 * time.Second,
+		FinishPatience: 20 * time.Second, LeaveGrace: 10 * time.Second,
+		MaxFailures: 5, FirstBackoff: 500 * time.Millisecond, LastBackoff: 15 * time.Second,
 		PublishEvery: 5 * time.Second,
 	}
 }

@@ -24,6 +24,8 @@ func (p *pass) strays() {
 		case p.wanted(h):
 		case h.Outcome != nil:
 			p.send(Send{Agent: h.Agent.Name, Forget: &fleet.Forget{Agent: h.Agent.Name, Assignment: h.Assignment, Epoch: h.Epoch}})
+		case !h.Missing.IsZero() && p.Now.Sub(h.Missing) > p.Settings.MissingGrace:
+			p.send(Send{Agent: h.Agent.Name, Forget: &fleet.Forget{Agent: h.Agent.Name, Assignment: h.Assignment, Epoch: h.Epoch}})
 		case p.job.State.Ended():
 			p.stop(h, max(p.job.Epoch, h.Epoch), fleet.Now, "the job has ended: "+string(p.job.State))
 		case h.Epoch > p.job.Epoch:

@@ -138,7 +138,7 @@ func (c *chaos) anyWorker() (*host, string) {
 
 func (c *chaos) crash() {
 	if h, id := c.anyWorker(); h != nil {
-		code := rapid.SampledFrom([]media.Code{media.Crashed, media.Stalled, media.DeviceLost, media.SinkError}).Draw(c.rt, "code")
+		code := rapid.SampledFrom([]media.Code{media.Crashed, media.Stalled, media.DeviceLost, media.SinkError, media.HandedOver}).Draw(c.rt, "code")
 		c.end(h.name, id, media.Error{Code: code, Retryable: true})
 	}
 }
