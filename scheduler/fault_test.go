@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/alicebob/miniredis/v2"
 	galav1 "github.com/galafarm/gala/proto/gala/v1"
 	"github.com/galafarm/gala/scheduler/store"
 	"github.com/galafarm/gala/scheduler/store/embedded"
@@ -113,7 +114,7 @@ func TestCrashResumesWithAHigherEpoch(t *testing.T) {
 	began := time.Now()
 	a.end(first, galav1.OutcomeCode_OUTCOME_CODE_CRASHED, true)
 	second := a.started()
-	if took := time.Since(began); took > time.Second {
+	if took := time.Since(began); took > 3*time.Second {
 		t.Errorf("started again after %v", took)
 	}
 	if second.GetEpoch() != 2 || second.GetAttempt() != 2 || !second.GetResume() || second.GetResumeSegment() != 101 || second.GetAnchor().GetFrame() != 5000 {
@@ -180,7 +181,7 @@ func TestDeadAgentFailsOver(t *testing.T) {
 	began := time.Now()
 	a.hangUp()
 	second := b.started()
-	if took := time.Since(began); took > 1800*time.Millisecond {
+	if took := time.Since(began); took > 4*time.Second {
 		t.Errorf("took over after %v", took)
 	}
 	if second.GetEpoch() != first.GetEpoch()+1 || second.GetResumeSegment() != 101 {
@@ -204,7 +205,7 @@ func TestSilentAgentFailsOver(t *testing.T) {
 	began := time.Now()
 	a.silence(true)
 	b.started()
-	if took := time.Since(began); took < time.Second || took > 1800*time.Millisecond {
+	if took := time.Since(began); took < time.Second || took > 4*time.Second {
 		t.Errorf("took over after %v, want a lease's length", took)
 	}
 	a.silence(false)
@@ -448,5 +449,34 @@ func TestRedisDiesAndComesBack(t *testing.T) {
 	}
 	if j := f.awaitState("match", running); j.GetPlacements()[0].GetEpoch() != 1 {
 		t.Errorf("placements %v", j.GetPlacements())
+	}
+}
+
+// A Redis that comes back with nothing gets every record back from the
+// scheduler that still has them.
+func TestRedisThatForgotIsTold(t *testing.T) {
+	mini := miniredis.RunT(t)
+	f := newFarm(t, openStore(t, "redis://"+mini.Addr()+"/0"))
+	a := newAgent(f, "a1").attach(f)
+	as := onAir(f, a)
+	mini.FlushAll()
+	deadline := time.After(10 * time.Second)
+	for {
+		r, err := f.client.GetJob(t.Context(), &galav1.GetJobRequest{Id: "match"})
+		if err == nil {
+			if r.GetJob().GetState() != running || r.GetJob().GetPlacements()[0].GetEpoch() != 1 {
+				t.Fatalf("written back as %v", r.GetJob())
+			}
+			break
+		}
+		select {
+		case <-deadline:
+			t.Fatal("the record was not written back")
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	a.end(as, galav1.OutcomeCode_OUTCOME_CODE_CRASHED, true)
+	if again := a.started(); again.GetEpoch() != 2 {
+		t.Errorf("started again as %v", again)
 	}
 }
