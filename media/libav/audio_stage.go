@@ -110,20 +110,16 @@ func (s *audioStage) config() media.CodecConfig {
 
 func (s *audioStage) run(ctx context.Context) error {
 	defer s.close()
-	tell := sync.OnceFunc(func() { s.p.ends.at(ticksOf(s.end, s.grid, s.p.o.Spec.Grid)) })
+	tell := sync.OnceFunc(func() { s.p.ends.at(ticksOf(s.wholeFrames(s.end), s.grid, s.p.o.Spec.Grid)) })
 	defer tell()
 	if err := s.p.o.Output.Init(s.name, s.config()); err != nil {
-		return err
+		return s.drainInput(err)
 	}
 	for f := range s.in {
 		err := s.take(ctx, f)
 		f.Free()
-		if err == errFinished { //nolint:errorlint // a sentinel of this package, never wrapped
-			return s.drainInput(ctx)
-		}
 		if err != nil {
-			_ = s.drainInput(ctx)
-			return err
+			return s.drainInput(err)
 		}
 	}
 	if ctx.Err() != nil {
@@ -167,6 +163,15 @@ func (s *audioStage) silence(ctx context.Context) error {
 	return nil
 }
 
+// wholeFrames is the end of the frame that holds the sample before at.
+func (s *audioStage) wholeFrames(at int64) int64 {
+	size := s.grid.FrameSize
+	if r := at % size; r > 0 {
+		return at - r + size
+	}
+	return at
+}
+
 // quiet puts n samples of silence into the queue.
 func (s *audioStage) quiet(n int) error {
 	f := s.newFrame(n)
@@ -181,12 +186,16 @@ func (s *audioStage) quiet(n int) error {
 	return err
 }
 
-func (s *audioStage) drainInput(ctx context.Context) error {
+// drainInput frees what is still coming after the stop or a failure.
+func (s *audioStage) drainInput(err error) error {
 	s.finish()
+	if err = ignoreFinished(err); err != nil {
+		_ = s.p.failed(err)
+	}
 	for f := range s.in {
 		f.Free()
 	}
-	return ctx.Err()
+	return err
 }
 
 func (s *audioStage) finish() {

@@ -26,6 +26,7 @@ type videoStage struct {
 	branches []*branch
 	last     *astiav.Frame // the picture shown at next-1, or before first
 	next     int64         // the grid frame to fill next
+	until    int64         // when the source's last picture ends, in base
 
 	doubled, dropped, position atomic.Int64
 }
@@ -70,15 +71,13 @@ func (s *videoStage) run(ctx context.Context) error {
 	tell := sync.OnceFunc(func() { s.p.ends.at(s.grid.Ticks(s.next)) })
 	defer tell()
 	for f := range s.in {
+		if d := frameDuration(f); d > 0 && timeline.Rescale(d, s.base, microseconds) < maxJump {
+			s.until = max(s.until, f.Pts()+d)
+		}
 		err := s.pre.push(f, s.base, func(f *astiav.Frame) error { return s.place(ctx, f) })
 		f.Free()
-		if err == errFinished { //nolint:errorlint // a sentinel of this package, never wrapped
-			s.drainInput()
-			return nil
-		}
 		if err != nil {
-			s.drainInput()
-			return err
+			return s.drainInput(err)
 		}
 	}
 	if ctx.Err() != nil {
@@ -87,11 +86,22 @@ func (s *videoStage) run(ctx context.Context) error {
 	if err := s.pre.push(nil, s.base, func(f *astiav.Frame) error { return s.place(ctx, f) }); err != nil {
 		return ignoreFinished(err)
 	}
+	if err := s.stay(ctx); err != nil {
+		return ignoreFinished(err)
+	}
 	tell()
 	if s.p.o.Spec.Live || s.last == nil {
 		return nil
 	}
 	return ignoreFinished(s.hold(ctx))
+}
+
+// stay shows the last picture for as long as the source does.
+func (s *videoStage) stay(ctx context.Context) error {
+	if s.last == nil {
+		return nil
+	}
+	return s.fill(ctx, s.p.anchor.Nearest(s.until, s.grid.Rate))
 }
 
 // hold shows the last picture until the longest track ends. Less than a frame
@@ -111,13 +121,17 @@ func (s *videoStage) hold(ctx context.Context) error {
 	return s.fill(ctx, (end+s.grid.FrameTicks()/2)/s.grid.FrameTicks())
 }
 
-// drainInput frees what is still coming, so that the source is not held up
-// while audio goes on to the boundary.
-func (s *videoStage) drainInput() {
+// drainInput frees what is still coming after the stop or a failure, so that
+// the source is not held up while audio goes on to the boundary.
+func (s *videoStage) drainInput(err error) error {
 	s.finish()
+	if err = ignoreFinished(err); err != nil {
+		_ = s.p.failed(err)
+	}
 	for f := range s.in {
 		f.Free()
 	}
+	return err
 }
 
 func (s *videoStage) finish() {

@@ -61,8 +61,8 @@ func outputRules() []Rule {
 		{"card", "test card", Should, "the card's frame number goes up by the same step in every frame", "frames were doubled or dropped before the encoder: see shed load in the worker's status"},
 		{"against-names", "design §3", Must, "both trees have the same renditions, segments and init segments", "one of the two ran another ladder, encoder or driver; they are not replicas"},
 		{"against-grid", "design §3", Must, "both trees agree on tfdt, frame counts and IDR positions", "the two did not share an anchor"},
-		{"source-video", "design §9", Must, "the video lasts as long as what decodes of the source, to a frame", "compare the frame count of the source with the job's progress"},
-		{"source-audio", "design §9", Must, "the audio lasts as long as what decodes of the source, to 20 ms and a frame", "compare the sample count of the source with the job's progress"},
+		{"source-video", "design §9", Must, "the video lasts as long as what decodes of the source, to a frame of each track", "compare the frame count of the source with the job's progress"},
+		{"source-audio", "design §9", Must, "the audio lasts as long as what decodes of the source, to a frame of each track", "compare the sample count of the source with the job's progress"},
 	}
 }
 

@@ -71,33 +71,39 @@ func (e extent) lasts() int64 {
 	return e.last - e.first + e.gap
 }
 
-// syncSlack is the A/V tolerance of the product, 20 ms.
-const syncSlack = 20_000
-
+// judgeSource: every track of a ladder covers the time from the first thing
+// that decodes to the last; a shorter track is filled.
 func (t *tree) judgeSource(b *book, video, audio extent) {
-	if videos := t.videos(); len(videos) > 0 && video.frames > 0 {
-		from, to, frame := videos[0].span()
-		want := video.lasts()
-		if audio.frames > 0 {
-			// The first picture stands while sound runs ahead of it.
-			want += max(0, video.first-audio.first)
+	from, to := union(video, audio)
+	// A frame of each kind: tracks never end on the same tick.
+	slack := int64(0)
+	for _, rs := range [][]*rendition{t.videos(), t.audios()} {
+		if len(rs) > 0 {
+			_, _, frame := rs[0].span()
+			slack += frame
 		}
-		b.holds("source-video", distance(to-from, want) <= max(frame, video.gap), at(videos[0].path),
-			"%d µs, the source's lasts %d µs", to-from, want)
-	} else {
-		b.skip("no video on one side", "source-video")
 	}
-	for _, r := range t.audios() {
-		from, to, frame := r.span()
-		if audio.frames == 0 {
-			break
+	judge := func(rule string, rs []*rendition, source extent) {
+		if len(rs) == 0 || source.frames == 0 {
+			b.skip("no such track on one side", rule)
+			return
 		}
-		// The longer of the two tracks of a source sets the length of both here.
-		want := max(audio.lasts(), video.lasts())
-		b.holds("source-audio", distance(to-from, want) <= frame+syncSlack || distance(to-from, audio.lasts()) <= frame+syncSlack, at(r.path),
-			"%d µs, the source's lasts %d µs", to-from, audio.lasts())
+		for _, r := range rs[:1] {
+			start, end, _ := r.span()
+			b.holds(rule, distance(end-start, to-from) <= slack, at(r.path), "%d µs, what decodes of the source lasts %d µs", end-start, to-from)
+		}
 	}
-	if len(t.audios()) == 0 || audio.frames == 0 {
-		b.skip("no audio on one side", "source-audio")
+	judge("source-video", t.videos(), video)
+	judge("source-audio", t.audios(), audio)
+}
+
+// union is the time that two tracks cover together, in microseconds.
+func union(video, audio extent) (from, to int64) {
+	switch {
+	case video.frames == 0:
+		return audio.first, audio.first + audio.lasts()
+	case audio.frames == 0:
+		return video.first, video.first + video.lasts()
 	}
+	return min(video.first, audio.first), max(video.first+video.lasts(), audio.first+audio.lasts())
 }

@@ -394,7 +394,12 @@ func applePlaylistBreakages() []breakage {
 }
 
 func appleMasterBreakages() []breakage {
-	one := func() *fixture { f := vod(); f.videos = f.videos[:1]; f.videos[0].width, f.videos[0].height = 640, 360; return f }
+	one := func() *fixture {
+		f := vod()
+		f.videos = f.videos[:1]
+		f.videos[0].width, f.videos[0].height = 640, 360
+		return f
+	}
 	hd := func() *fixture { f := vod(); f.videos[0].width, f.videos[0].height = 1280, 720; return f }
 	return []breakage{
 		{rule: "apple-9.1", change: text("master.m3u8", ",mp4a.40.2", "")},
