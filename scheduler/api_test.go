@@ -262,7 +262,8 @@ func TestAHundredReplays(t *testing.T) {
 	for range n {
 		as := a.started()
 		if seen[as.GetJob()] {
-			t.Fatalf("%s was started twice", as.GetJob())
+			r, err := f.client.GetJob(t.Context(), &galav1.GetJobRequest{Id: as.GetJob()})
+			t.Fatalf("%s was started twice: %v %s", as.GetJob(), err, events(r.GetJob()))
 		}
 		seen[as.GetJob()] = true
 		a.end(as, galav1.OutcomeCode_OUTCOME_CODE_FINISHED, false)

@@ -348,8 +348,12 @@ func (a *agent) report(as *galav1.Assignment, last int64) {
 
 // end tells an outcome and lets go of the lease.
 func (a *agent) end(as *galav1.Assignment, code galav1.OutcomeCode, retryable bool) {
-	a.drop(as.GetId())
 	a.send <- &galav1.AttachRequest{Message: &galav1.AttachRequest_Report{Report: &galav1.AssignmentReport{
 		Assignment: as.GetId(), Job: as.GetJob(), Epoch: as.GetEpoch(),
 		Outcome: &galav1.Outcome{Code: code, Message: "the test said so", Advice: "read the test", Retryable: retryable}}}}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.held[as.GetId()] == as { // it may have been started again already
+		delete(a.held, as.GetId())
+	}
 }

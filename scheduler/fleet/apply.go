@@ -106,7 +106,7 @@ func (e Beat) apply(v *View, now time.Time) []Effect {
 		case named && (!l.Held || !l.Missing.IsZero()):
 			l.Held, l.Missing = true, time.Time{}
 			effects = append(effects, Touch{l.Job})
-		case !named && l.Missing.IsZero() && l.Outcome == nil && (l.Held || now.Sub(l.Granted) > 2*v.timing.Beat):
+		case !named && l.Missing.IsZero() && l.Outcome == nil && (l.Held || now.Sub(l.Granted) > v.timing.Unheard):
 			l.Missing = now
 			effects = append(effects, Touch{l.Job})
 		}

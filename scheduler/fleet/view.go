@@ -9,13 +9,16 @@ import (
 type Timing struct {
 	// Beat is how often agents beat, Lease how long a beat lasts.
 	Beat, Lease time.Duration
+	// Unheard is how long an agent may take to name what it was told to start.
+	// A standing stream loses nothing, so this is for an agent that misbehaves.
+	Unheard time.Duration
 	// Forget is after how long a lost agent leaves the view.
 	Forget time.Duration
 }
 
 // DefaultTiming beats every 400 ms for a lease of 1.2 s.
 func DefaultTiming() Timing {
-	return Timing{Beat: 400 * time.Millisecond, Lease: 1200 * time.Millisecond, Forget: 10 * time.Minute}
+	return Timing{Beat: 400 * time.Millisecond, Lease: 1200 * time.Millisecond, Unheard: 5 * time.Second, Forget: 10 * time.Minute}
 }
 
 // View is the fleet. It is not safe for concurrent use.
