@@ -110,7 +110,7 @@ func (s *audioStage) config() media.CodecConfig {
 
 func (s *audioStage) run(ctx context.Context) error {
 	defer s.close()
-	tell := sync.OnceFunc(func() { s.p.ends.at(ticksOf(s.wholeFrames(s.end), s.grid, s.p.o.Spec.Grid)) })
+	tell := sync.OnceFunc(func() { s.p.ends.at(samplesUS(s.wholeFrames(s.end), s.grid)) })
 	defer tell()
 	if err := s.p.o.Output.Init(s.name, s.config()); err != nil {
 		return s.drainInput(err)
@@ -146,8 +146,7 @@ func (s *audioStage) silence(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	g := s.p.o.Spec.Grid
-	until := s.grid.SampleAt(end, g.Timescale)
+	until := timeline.Rescale(end, microseconds, timeline.Timebase{Num: 1, Den: s.grid.SampleRate})
 	if until-s.end <= s.grid.FrameSize {
 		return nil
 	}

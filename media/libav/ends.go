@@ -14,7 +14,7 @@ type ends struct {
 	waiting *sync.WaitGroup
 	all     chan struct{}
 	mu      *sync.Mutex
-	latest  *int64 // of all, in ticks of the grid's timescale
+	latest  *int64 // of all, in µs since the start of the grid
 }
 
 func newEnds(p *Pipeline) ends {
@@ -29,9 +29,9 @@ func newEnds(p *Pipeline) ends {
 
 // at tells where one stage's source ended; each stage calls it once, however
 // it ends.
-func (e ends) at(ticks int64) {
+func (e ends) at(us int64) {
 	e.mu.Lock()
-	*e.latest = max(*e.latest, ticks)
+	*e.latest = max(*e.latest, us)
 	e.mu.Unlock()
 	e.waiting.Done()
 }
@@ -48,7 +48,17 @@ func (e ends) wait(ctx context.Context) (int64, error) {
 	}
 }
 
-// ticksOf is the first grid tick at or after a sample.
-func ticksOf(sample int64, a timeline.AudioGrid, g timeline.Grid) int64 {
-	return timeline.Rescale(sample, timeline.Timebase{Num: 1, Den: a.SampleRate}, timeline.Timebase{Num: 1, Den: g.Timescale})
+// samplesUS is the length of n samples in µs.
+func samplesUS(n int64, a timeline.AudioGrid) int64 {
+	return timeline.Rescale(n, timeline.Timebase{Num: 1, Den: a.SampleRate}, microseconds)
+}
+
+// framesUS is the length of n grid frames in µs.
+func framesUS(n int64, g timeline.Grid) int64 {
+	return timeline.Rescale(n, frameBase(g.Rate), microseconds)
+}
+
+// frameBase is one frame of a rate.
+func frameBase(r timeline.Rate) timeline.Timebase {
+	return timeline.Timebase{Num: r.Den, Den: r.Num}
 }

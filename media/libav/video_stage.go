@@ -68,7 +68,7 @@ func newVideoStage(p *Pipeline) (*videoStage, error) {
 
 func (s *videoStage) run(ctx context.Context) error {
 	defer s.close()
-	tell := sync.OnceFunc(func() { s.p.ends.at(s.grid.Ticks(s.next)) })
+	tell := sync.OnceFunc(func() { s.p.ends.at(framesUS(s.next, s.grid)) })
 	defer tell()
 	for f := range s.in {
 		if d := frameDuration(f); d > 0 && timeline.Rescale(d, s.base, microseconds) < maxJump {
@@ -111,14 +111,14 @@ func (s *videoStage) hold(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	slack := s.grid.FrameTicks()
+	slack := framesUS(1, s.grid)
 	for _, a := range s.p.audio {
-		slack = max(slack, s.grid.FrameTicks()+ticksOf(a.grid.FrameSize, a.grid, s.grid))
+		slack = max(slack, framesUS(1, s.grid)+samplesUS(a.grid.FrameSize, a.grid))
 	}
-	if end-s.grid.Ticks(s.next) <= slack {
+	if end-framesUS(s.next, s.grid) <= slack {
 		return nil
 	}
-	return s.fill(ctx, (end+s.grid.FrameTicks()/2)/s.grid.FrameTicks())
+	return s.fill(ctx, timeline.Rescale(end, microseconds, frameBase(s.grid.Rate)))
 }
 
 // drainInput frees what is still coming after the stop or a failure, so that
