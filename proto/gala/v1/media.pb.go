@@ -941,9 +941,11 @@ type AudioRendition struct {
 	Bitrate    int64                  `protobuf:"varint,4,opt,name=bitrate,proto3" json:"bitrate,omitempty"`
 	Language   string                 `protobuf:"bytes,5,opt,name=language,proto3" json:"language,omitempty"`
 	// Which of SourceInfo.audio it is made from.
-	Track         int32  `protobuf:"varint,6,opt,name=track,proto3" json:"track,omitempty"`
-	Label         string `protobuf:"bytes,7,opt,name=label,proto3" json:"label,omitempty"`
-	Default       bool   `protobuf:"varint,8,opt,name=default,proto3" json:"default,omitempty"`
+	Track   int32  `protobuf:"varint,6,opt,name=track,proto3" json:"track,omitempty"`
+	Label   string `protobuf:"bytes,7,opt,name=label,proto3" json:"label,omitempty"`
+	Default bool   `protobuf:"varint,8,opt,name=default,proto3" json:"default,omitempty"`
+	// The audio rung it was made from: renditions of one group are its languages.
+	Group         string `protobuf:"bytes,9,opt,name=group,proto3" json:"group,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1034,6 +1036,13 @@ func (x *AudioRendition) GetDefault() bool {
 	return false
 }
 
+func (x *AudioRendition) GetGroup() string {
+	if x != nil {
+		return x.Group
+	}
+	return ""
+}
+
 var File_gala_v1_media_proto protoreflect.FileDescriptor
 
 const file_gala_v1_media_proto_rawDesc = "" +
@@ -1119,7 +1128,7 @@ const file_gala_v1_media_proto_rawDesc = "" +
 	"\abufsize\x18\t \x01(\x03R\abufsize\x12\x16\n" +
 	"\x06preset\x18\n" +
 	" \x01(\tR\x06preset\x12\x18\n" +
-	"\aencoder\x18\v \x01(\tR\aencoder\"\xdf\x01\n" +
+	"\aencoder\x18\v \x01(\tR\aencoder\"\xf5\x01\n" +
 	"\x0eAudioRendition\x12\x14\n" +
 	"\x05codec\x18\x01 \x01(\tR\x05codec\x12\x1a\n" +
 	"\bchannels\x18\x02 \x01(\x05R\bchannels\x12\x1f\n" +
@@ -1129,7 +1138,8 @@ const file_gala_v1_media_proto_rawDesc = "" +
 	"\blanguage\x18\x05 \x01(\tR\blanguage\x12\x14\n" +
 	"\x05track\x18\x06 \x01(\x05R\x05track\x12\x14\n" +
 	"\x05label\x18\a \x01(\tR\x05label\x12\x18\n" +
-	"\adefault\x18\b \x01(\bR\adefault*H\n" +
+	"\adefault\x18\b \x01(\bR\adefault\x12\x14\n" +
+	"\x05group\x18\t \x01(\tR\x05group*H\n" +
 	"\aJobKind\x12\x18\n" +
 	"\x14JOB_KIND_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rJOB_KIND_LIVE\x10\x01\x12\x10\n" +
