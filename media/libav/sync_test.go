@@ -1,0 +1,394 @@
+package libav
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/asticode/go-astiav"
+
+	"github.com/galafarm/gala/ladders"
+	"github.com/galafarm/gala/media"
+	"github.com/galafarm/gala/media/input"
+	"github.com/galafarm/gala/timeline"
+)
+
+// maxLag is how far sound may be from where the source's timestamps put it,
+// against the picture.
+const maxLag = 20 * time.Millisecond
+
+
+type soundRun struct {
+	at      float64
+	samples []float64
+}
+
+// recorder is a source that keeps what it hands out: its first picture's time
+// and the sound of its first track.
+type recorder struct {
+	source
+	mu     sync.Mutex
+	video  int64 // time of the first picture
+	seen   bool
+	frames int
+	sound  []timedSound
+}
+
+type timedSound struct {
+	pts, rate int64
+	samples   []float64
+}
+
+func (r *recorder) run(ctx context.Context, out sinks) error {
+	to := sinks{audio: append([]func(*astiav.Frame) error(nil), out.audio...)}
+	if out.video != nil {
+		to.video = func(f *astiav.Frame) error {
+			if !r.seen {
+				r.video, r.seen = f.Pts(), true
+			}
+			r.frames++
+			return out.video(f)
+		}
+	}
+	if len(to.audio) > 0 && to.audio[0] != nil {
+		to.audio[0] = func(f *astiav.Frame) error {
+			s, err := monoOf(f)
+			if err != nil {
+				return err
+			}
+			r.sound = append(r.sound, timedSound{pts: f.Pts(), rate: int64(f.SampleRate()), samples: s})
+			return out.audio[0](f)
+		}
+	}
+	return r.source.run(ctx, to)
+}
+
+// monoOf mixes a frame of any format.
+func monoOf(f *astiav.Frame) ([]float64, error) {
+	b, err := frameBytes(f)
+	if err != nil {
+		return nil, err
+	}
+	n, ch := f.NbSamples(), f.ChannelLayout().Channels()
+	out := make([]float64, n)
+	for i := range n * ch {
+		at := i / ch
+		if f.SampleFormat().IsPlanar() {
+			at = i % n
+		}
+		switch f.SampleFormat() {
+		case astiav.SampleFormatFlt, astiav.SampleFormatFltp:
+			out[at] += float64(math.Float32frombits(binary.NativeEndian.Uint32(b[4*i:])))
+		case astiav.SampleFormatDbl, astiav.SampleFormatDblp:
+			out[at] += math.Float64frombits(binary.NativeEndian.Uint64(b[8*i:]))
+		case astiav.SampleFormatS16, astiav.SampleFormatS16P:
+			out[at] += float64(int16(binary.NativeEndian.Uint16(b[2*i:]))) / (1 << 15)
+		case astiav.SampleFormatS32, astiav.SampleFormatS32P:
+			out[at] += float64(int32(binary.NativeEndian.Uint32(b[4*i:]))) / (1 << 31)
+		default:
+			return nil, fmt.Errorf("samples of %s", f.SampleFormat())
+		}
+	}
+	for i := range out {
+		out[i] /= float64(ch)
+	}
+	return out, nil
+}
+
+// source's sound on the clock of the ladder: second 0 is the grid's, where the
+// first picture is frame anchor.Frame.
+func (r *recorder) heard(p *Pipeline) []timedRun {
+	origin := seconds(r.video, p.facts.BestVideo().Base) - float64(p.anchor.Frame)/rateOf(p.o.Spec.Grid.Rate)
+	base := p.facts.Audio[0].Base
+	var runs []timedRun
+	for _, s := range r.sound {
+		runs = append(runs, timedRun{at: seconds(s.pts, base) - origin, rate: float64(s.rate), samples: s.samples})
+	}
+	return runs
+}
+
+type timedRun struct {
+	at, rate float64
+	samples  []float64
+}
+
+func seconds(t int64, b timeline.Timebase) float64 { return float64(t) * float64(b.Num) / float64(b.Den) }
+
+func rateOf(r timeline.Rate) float64 { return float64(r.Num) / float64(r.Den) }
+
+// correlationRate is what both sides are brought to: a lag is found to an
+// eighth of a millisecond.
+const correlationRate = 8000
+
+// window gives contiguous source sound from frame i on, at correlationRate,
+// and when it begins. Frames whose times do not follow on end it.
+func window(runs []timedRun, i int, length float64) (at float64, x []float64) {
+	var joined []float64
+	first, rate, sum := runs[i].at, runs[i].rate, 0.0
+	n := 0
+	for ; i < len(runs) && float64(len(joined)) < length*rate && runs[i].rate == rate; i++ {
+		off := runs[i].at - (first + float64(len(joined))/rate)
+		if math.Abs(off) > 0.0015 {
+			break
+		}
+		sum, n = sum+off, n+1
+		joined = append(joined, runs[i].samples...)
+	}
+	return first + sum/float64(n), resample(joined, rate, 0, int(float64(len(joined))/rate*correlationRate))
+}
+
+// resample averages over each period of correlationRate.
+func resample(x []float64, rate, from float64, n int) []float64 {
+	out := make([]float64, n)
+	step := rate / correlationRate
+	for j := range out {
+		a := from*rate + float64(j)*step
+		lo, hi := int(math.Round(a)), int(math.Round(a+step))
+		if hi <= lo {
+			hi = lo + 1
+		}
+		for i := max(lo, 0); i < min(hi, len(x)); i++ {
+			out[j] += x[i] / float64(hi-lo)
+		}
+	}
+	return out
+}
+
+// searched is how far from its place a window is looked for.
+const searched = 0.25
+
+// lagOf finds x in y around second at (both at correlationRate, y from second
+// 0). ok is false where the sound is too quiet, absent or too regular to tell.
+func lagOf(x, y []float64, at float64) (lag, match float64, ok bool) {
+	ex := energy(x)
+	if len(x) < correlationRate/12 || ex/float64(len(x)) < 1e-7 {
+		return 0, 0, false
+	}
+	centre := at * correlationRate
+	reach := int(searched * correlationRate)
+	scores := make([]float64, 2*reach+1)
+	best := 0
+	for d := -reach; d <= reach; d++ {
+		o := int(math.Round(centre)) + d
+		if o < 0 || o+len(x) > len(y) {
+			continue
+		}
+		part := y[o : o+len(x)]
+		dot, ey := 0.0, 0.0
+		for i, v := range x {
+			dot += v * part[i]
+			ey += part[i] * part[i]
+		}
+		scores[d+reach] = dot / math.Sqrt(ex*ey+1e-12)
+		if scores[d+reach] > scores[best] {
+			best = d + reach
+		}
+	}
+	rival := 0.0
+	for i, s := range scores {
+		if max(i-best, best-i) > correlationRate/200 {
+			rival = max(rival, s)
+		}
+	}
+	match = scores[best]
+	lag = (math.Round(centre) + float64(best-reach) - centre) / correlationRate
+	return lag, match, match > 0.6 && rival < 0.93*match
+}
+
+func energy(x []float64) (e float64) {
+	for _, v := range x {
+		e += v * v
+	}
+	return e
+}
+
+// lagAt is one measured point of a clip.
+type lagAt struct{ at, lag, match float64 }
+
+// measureLags looks at the whole clip every step seconds.
+func measureLags(runs []timedRun, out []float64, step float64) []lagAt {
+	y := resample(out, 48000, 0, len(out)/(48000/correlationRate))
+	var lags []lagAt
+	next := math.Inf(-1)
+	for i := range runs {
+		if runs[i].at < next || runs[i].at < 0 {
+			continue
+		}
+		at, x := window(runs, i, 0.25)
+		if lag, match, ok := lagOf(x, y, at); ok {
+			lags = append(lags, lagAt{at, lag, match})
+			next = runs[i].at + step
+		}
+	}
+	return lags
+}
+
+// decodeAAC is the sound of packets, sample 0 being the grid's; what is
+// missing is silent.
+func decodeAAC(t *testing.T, cfg media.CodecConfig, packets []media.Packet, from int64) []float64 {
+	t.Helper()
+	codec := astiav.FindDecoder(astiav.CodecIDAac)
+	cc := astiav.AllocCodecContext(codec)
+	defer cc.Free()
+	if err := cc.SetExtraData(cfg.Extradata); err != nil {
+		t.Fatal(err)
+	}
+	if err := cc.Open(codec, nil); err != nil {
+		t.Fatal(err)
+	}
+	pkt, f := astiav.AllocPacket(), astiav.AllocFrame()
+	defer pkt.Free()
+	defer f.Free()
+	var out []float64
+	for _, p := range packets {
+		if err := pkt.FromData(p.Data); err != nil {
+			t.Fatal(err)
+		}
+		if err := cc.SendPacket(pkt); err != nil {
+			t.Fatal(err)
+		}
+		pkt.Unref()
+		if err := cc.ReceiveFrame(f); err != nil {
+			t.Fatalf("packet %d: %v", p.Index, err)
+		}
+		s, err := monoOf(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.Unref()
+		if at := int(1024 * (p.Index - from)); at != len(out) {
+			t.Fatalf("packet %d comes after sample %d", p.Index, len(out))
+		}
+		out = append(out, s...)
+	}
+	return out
+}
+
+// syncSpec is the smallest ladder with picture and sound.
+func syncSpec(t *testing.T, name string, facts Info) media.Spec {
+	t.Helper()
+	spec := media.Spec{Job: "sync", Input: name, Renditions: []ladders.Rendition{
+		{Name: "v", Video: &ladders.Video{Width: 128, Height: 72, Divisor: 1, Codec: "h264", Profile: "main", Bitrate: 100_000, Maxrate: 150_000, Bufsize: 300_000, Preset: "fastest"}},
+		{Name: "a", Audio: &ladders.Audio{Codec: "aac", Channels: min(2, facts.Audio[0].Channels), SampleRate: 48000, Bitrate: 128_000}},
+	}}
+	var err error
+	if spec.Grid, err = timeline.NewGrid(facts.BestVideo().Rate, 2*time.Second, 3); err != nil {
+		t.Fatal(err)
+	}
+	return spec
+}
+
+// played runs a source through a pipeline and returns both sides' sound.
+func played(t *testing.T, p *Pipeline, out *syncOutput) (source []timedRun, made []float64) {
+	t.Helper()
+	r := &recorder{source: p.src}
+	p.src = r
+	if err := p.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	from := int64(0)
+	if len(out.packets) > 0 {
+		from = out.packets[0].Index
+	}
+	return r.heard(p), decodeAAC(t, out.config, out.packets, from)
+}
+
+// syncOutput keeps the sound.
+type syncOutput struct {
+	config  media.CodecConfig
+	packets []media.Packet
+}
+
+func (o *syncOutput) Init(r string, cfg media.CodecConfig) error {
+	if r == "a" {
+		o.config = cfg
+	}
+	return nil
+}
+
+func (o *syncOutput) Write(_ context.Context, r string, p media.Packet) error {
+	if r == "a" {
+		o.packets = append(o.packets, p)
+	}
+	return nil
+}
+
+// syncMedia are the real files, or a loud skip.
+func syncMedia(t *testing.T) []string {
+	t.Helper()
+	dir := os.Getenv("GALA_MEDIA")
+	if dir == "" {
+		dir = "../../../shared/media/open"
+	}
+	if _, err := os.Stat(filepath.Join(dir, "MANIFEST.tsv")); err != nil {
+		t.Skip("SKIPPED LOUDLY: no real media; set GALA_MEDIA to the folder with MANIFEST.tsv")
+	}
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var files []string
+	for _, e := range entries {
+		if !e.IsDir() && filepath.Ext(e.Name()) != ".tsv" {
+			files = append(files, filepath.Join(dir, e.Name()))
+		}
+	}
+	return files
+}
+
+// Every real file with picture and sound: the ladder's sound is where the
+// source's timestamps put it.
+func TestSoundStaysWithThePicture(t *testing.T) {
+	astiav.SetLogLevel(astiav.LogLevelQuiet)
+	rules := input.Rules{Patterns: input.Local}
+	for _, file := range syncMedia(t) {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			facts, err := Probe(t.Context(), file, rules)
+			if err != nil || facts.BestVideo() == nil || len(facts.Audio) == 0 {
+				t.Skip("no pair of picture and sound")
+			}
+			out := &syncOutput{}
+			p, err := Open(t.Context(), Options{Spec: syncSpec(t, file, facts), Rules: rules, Output: out})
+			if err != nil {
+				t.Fatal(err)
+			}
+			source, made := played(t, p, out)
+			report(t, measureLags(source, made, 0.25))
+		})
+	}
+}
+
+// report says the lag at the start, in the middle and at the end, and fails on
+// any point past the bound.
+func report(t *testing.T, lags []lagAt) {
+	t.Helper()
+	if len(lags) == 0 {
+		t.Log("silent, or nothing that could be told apart")
+		return
+	}
+	worst := lags[0]
+	for _, l := range lags {
+		if math.Abs(l.lag) > math.Abs(worst.lag) {
+			worst = l
+		}
+		if os.Getenv("LAGS") != "" {
+			t.Logf("   %.3f s: %+.2f ms (%.2f)", l.at, l.lag*1e3, l.match)
+		}
+	}
+	first, middle, last := lags[0], lags[len(lags)/2], lags[len(lags)-1]
+	t.Logf("%-40s %3d points: %+6.2f ms at %4.1f s, %+6.2f ms at %4.1f s, %+6.2f ms at %4.1f s; worst %+6.2f ms at %4.1f s", filepath.Base(t.Name()), len(lags),
+		first.lag*1e3, first.at, middle.lag*1e3, middle.at, last.lag*1e3, last.at, worst.lag*1e3, worst.at)
+	if math.Abs(worst.lag) > maxLag.Seconds() {
+		t.Errorf("sound is off by %+.1f ms at %.2f s", worst.lag*1e3, worst.at)
+	}
+}
