@@ -65,7 +65,7 @@ func (b *branch) scaleLoop(ctx context.Context) (err error) {
 		err = b.scaled(f, func(out *astiav.Frame) error { return b.fan(ctx, out, f.Pts()) })
 		f.Free()
 		if err != nil {
-			return err
+			return b.stage.p.failed(err)
 		}
 	}
 	return nil
@@ -176,7 +176,7 @@ func (b *branch) encodeLoop(ctx context.Context, e *encoderFeed) (err error) {
 		}
 		f.Free()
 		if err != nil {
-			return err
+			return b.stage.p.failed(err)
 		}
 	}
 	if ctx.Err() != nil || e.enc.cc == nil {

@@ -2,6 +2,7 @@ package libav
 
 import (
 	"context"
+	"fmt"
 	"image"
 	"sync/atomic"
 	"time"
@@ -54,12 +55,10 @@ func (c *cardSource) video(ctx context.Context, emit func(*astiav.Frame) error) 
 		if err := c.pace.wait(ctx, s, c.spec.base()); err != nil {
 			return err
 		}
-		t := time.UnixMicro(timeline.Rescale(s, c.spec.base(), microseconds))
-		f, err := yuvFrame(painter.Frame(s, t))
+		f, err := c.paint(painter, s)
 		if err != nil {
 			return err
 		}
-		f.SetPts(s)
 		c.painted.Add(1)
 		err = emit(f)
 		f.Free()
@@ -70,31 +69,34 @@ func (c *cardSource) video(ctx context.Context, emit func(*astiav.Frame) error) 
 	return nil
 }
 
-// yuvFrame is a BT.709 limited-range picture as a libav frame.
-func yuvFrame(img *image.YCbCr) (*astiav.Frame, error) {
+// paint makes frame s of the card, a BT.709 limited-range picture.
+func (c *cardSource) paint(painter *card.Card, s int64) (*astiav.Frame, error) {
 	f := astiav.AllocFrame()
-	f.SetWidth(img.Rect.Dx())
-	f.SetHeight(img.Rect.Dy())
+	f.SetWidth(painter.Width)
+	f.SetHeight(painter.Height)
 	f.SetPixelFormat(astiav.PixelFormatYuv420P)
 	f.SetSampleAspectRatio(astiav.NewRational(1, 1))
 	f.SetColorRange(astiav.ColorRangeMpeg)
 	f.SetColorSpace(astiav.ColorSpaceBt709)
 	setColorDesc(f, 1, 1)
-	err := f.AllocBuffer(0)
-	if err == nil {
-		err = f.Data().SetBytes(packed(img), 1)
-	}
-	if err != nil {
+	f.SetPts(s)
+	if err := f.AllocBuffer(0); err != nil {
 		f.Free()
-		return nil, err
+		return nil, fmt.Errorf("card picture: %w", err)
 	}
+	t := time.UnixMicro(timeline.Rescale(s, c.spec.base(), microseconds))
+	painter.Paint(yuv(f), s, t)
 	return f, nil
 }
 
-// packed is the three planes one after the other without padding.
-func packed(img *image.YCbCr) []byte {
-	out := make([]byte, 0, len(img.Y)+len(img.Cb)+len(img.Cr))
-	return append(append(append(out, img.Y...), img.Cb...), img.Cr...)
+// yuv is a frame's own 4:2:0 planes as a picture.
+func yuv(f *astiav.Frame) *image.YCbCr {
+	ys, cs := f.Linesize()[0], f.Linesize()[1]
+	half := (f.Height() + 1) / 2
+	return &image.YCbCr{
+		Y: plane(f, 0, ys*f.Height()), Cb: plane(f, 1, cs*half), Cr: plane(f, 2, cs*half),
+		YStride: ys, CStride: cs, SubsampleRatio: image.YCbCrSubsampleRatio420, Rect: image.Rect(0, 0, f.Width(), f.Height()),
+	}
 }
 
 // cardAudioFrame is how many samples one audio frame of the card holds.

@@ -53,7 +53,7 @@ func parseCard(name string) (cardSpec, error) {
 }
 
 func badCard(name, why string) error {
-	return &media.Error{Code: media.SourceError, Message: "test card " + strconv.Quote(name) + ": " + why, Advice: "write it like testcard:?size=1280x720&fps=25"}
+	return &media.Error{Code: media.SourceError, Message: "test card " + strconv.Quote(name) + ": " + why, Advice: "write it like testcard:?size=1280x720&fps=25&duration=10s"}
 }
 
 // base is one frame of the card: its source timestamps are frame numbers.

@@ -2,6 +2,7 @@ package libav
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/asticode/go-astiav"
 
@@ -13,14 +14,17 @@ import (
 type clock struct {
 	wraps   bool
 	unwrap  timeline.Unwrap33
-	streams map[int]*streamClock
+	streams map[int]*trackClock
 	offset  int64 // µs, added to every stream
 	notes   notes
 }
 
-type streamClock struct {
+// trackClock is where one track's packets are expected. A track may move to
+// another stream in mid-source.
+type trackClock struct {
 	base timeline.Timebase
 	next int64 // expected decode time, in ticks, offset included
+	end  int64 // when the last packet so far has been presented, likewise
 	have bool
 }
 
@@ -32,23 +36,41 @@ const maxJump = 10_000_000 // µs
 var microseconds = timeline.Timebase{Num: 1, Den: 1_000_000}
 
 func newClock(fc *astiav.FormatContext) *clock {
-	c := &clock{streams: map[int]*streamClock{}}
+	c := &clock{streams: map[int]*trackClock{}}
 	if f := fc.InputFormat(); f != nil && f.Name() == "mpegts" {
 		c.wraps = true
 	}
 	return c
 }
 
-func (c *clock) stream(s *astiav.Stream) {
-	c.streams[s.Index()] = &streamClock{base: timebase(s.TimeBase())}
+// stream begins to keep the time of a stream.
+func (c *clock) stream(s *astiav.Stream) *trackClock {
+	t := &trackClock{base: timebase(s.TimeBase())}
+	c.streams[s.Index()] = t
+	return t
+}
+
+// move lets a track go on in stream to, where its next packet follows the last.
+func (c *clock) move(t *trackClock, to *astiav.Stream) {
+	for i, have := range c.streams {
+		if have == t {
+			delete(c.streams, i)
+		}
+	}
+	base := timebase(to.TimeBase())
+	t.next, t.end, t.base = timeline.Rescale(t.next, t.base, base), timeline.Rescale(t.end, t.base, base), base
+	c.streams[to.Index()] = t
 }
 
 func timebase(r astiav.Rational) timeline.Timebase {
 	return timeline.Timebase{Num: int64(r.Num()), Den: int64(r.Den())}
 }
 
-func (c *clock) reset() {
+// reset forgets what came before a seek. expected is roughly the timestamp to
+// come, so that a 33-bit clock is unwrapped as it was before.
+func (c *clock) reset(expected time.Duration) {
 	c.unwrap, c.offset = timeline.Unwrap33{}, 0
+	c.unwrap.Seed(timeline.Rescale(expected.Microseconds(), microseconds, timeline.Timebase{Num: 1, Den: 90000}))
 	for _, s := range c.streams {
 		s.have = false
 	}
@@ -74,21 +96,36 @@ func (c *clock) fix(p *astiav.Packet) {
 		return
 	}
 	shift := timeline.Rescale(c.offset, microseconds, s.base)
-	if s.have {
-		gap := timeline.Rescale(ref+shift-s.next, s.base, microseconds)
-		if gap > maxJump || gap < -maxJump {
-			c.offset -= gap
-			c.notes.add(fmt.Sprintf("timestamps jump by %.3f s: joined without a gap", float64(gap)/1e6))
-			shift = timeline.Rescale(c.offset, microseconds, s.base)
-		}
+	if gap := timeline.Rescale(ref+shift-s.next, s.base, microseconds); s.have && (gap > maxJump || gap < -maxJump) {
+		c.offset += c.end(s) - timeline.Rescale(max(ref, pts)+shift, s.base, microseconds)
+		c.notes.add(fmt.Sprintf("timestamps jump by %.0f s: joined without a gap", float64(gap)/1e6))
+		shift = timeline.Rescale(c.offset, microseconds, s.base)
+		s.end = ref + shift
 	}
-	s.next, s.have = ref+shift+p.Duration(), true
+	s.next = ref + shift + p.Duration()
+	if end := max(ref, pts) + shift + p.Duration(); !s.have || end > s.end {
+		s.end = end
+	}
+	s.have = true
 	if pts != noPTS {
 		p.SetPts(pts + shift)
 	}
 	if dts != noPTS {
 		p.SetDts(dts + shift)
 	}
+}
+
+// end is when the last of the tracks that run beside s ends, in µs: after a
+// splice nothing may fall on what was there before.
+func (c *clock) end(s *trackClock) int64 {
+	own := timeline.Rescale(s.end, s.base, microseconds)
+	latest := own
+	for _, t := range c.streams {
+		if at := timeline.Rescale(t.end, t.base, microseconds); t.have && at-own < maxJump {
+			latest = max(latest, at)
+		}
+	}
+	return latest
 }
 
 // unwrapped puts a packet's pair next to the one before it in the file; all

@@ -12,37 +12,51 @@ import (
 
 // decoder turns packets of one stream into frames whose Pts is in base.
 type decoder struct {
-	cc     *astiav.CodecContext
-	base   timeline.Timebase
-	step   int64 // expected distance of frames in ticks, 0 unknown
-	next   int64
-	have   bool
-	frame  *astiav.Frame
-	errors int64
-	// stats: frames whose timestamp had to be made up.
-	guessed int64
+	cc      *astiav.CodecContext
+	base    timeline.Timebase
+	step    int64 // expected distance of frames in ticks, 0 unknown
+	next    int64
+	have    bool
+	frame   *astiav.Frame
+	errors  int64 // packets and pictures that are damaged
+	guessed int64 // frames whose timestamp had to be made up
 }
 
 const maxDrainErrors = 1000
 
+// openDecoder opens a decoder for a stream as its container describes it.
 func openDecoder(s *astiav.Stream, threads int) (*decoder, error) {
-	cp := s.CodecParameters()
-	codec := astiav.FindDecoder(cp.CodecID())
+	return newDecoder(s, threads, func(cc *astiav.CodecContext) error {
+		if err := s.CodecParameters().ToCodecContext(cc); err != nil {
+			return fmt.Errorf("decoder parameters: %w", err)
+		}
+		if encryptedStream(cc) {
+			return errEncrypted
+		}
+		return nil
+	})
+}
+
+// openBareDecoder opens a decoder that learns everything from the packets: what
+// is known about a stream that changed may be about what it was before.
+func openBareDecoder(s *astiav.Stream, threads int) (*decoder, error) {
+	return newDecoder(s, threads, func(*astiav.CodecContext) error { return nil })
+}
+
+func newDecoder(s *astiav.Stream, threads int, describe func(*astiav.CodecContext) error) (*decoder, error) {
+	id := s.CodecParameters().CodecID()
+	codec := astiav.FindDecoder(id)
 	if codec == nil {
-		return nil, &media.Error{Code: media.SourceError, Message: fmt.Sprintf("no decoder for %s", cp.CodecID()), Advice: "convert the source to a common codec (H.264, HEVC, AV1, MPEG-2, ProRes; AAC, AC-3, Opus, PCM)"}
+		return nil, &media.Error{Code: media.SourceError, Message: fmt.Sprintf("no decoder for %s", id), Advice: "convert the source to a common codec (H.264, HEVC, AV1, MPEG-2, ProRes; AAC, AC-3, Opus, PCM)"}
 	}
 	cc := astiav.AllocCodecContext(codec)
 	if cc == nil {
 		return nil, errors.New("allocate decoder")
 	}
 	d := &decoder{cc: cc, base: timebase(s.TimeBase()), frame: astiav.AllocFrame()}
-	if err := cp.ToCodecContext(cc); err != nil {
+	if err := describe(cc); err != nil {
 		d.Close()
-		return nil, fmt.Errorf("decoder parameters: %w", err)
-	}
-	if encryptedStream(cc) {
-		d.Close()
-		return nil, errEncrypted
+		return nil, err
 	}
 	setPacketTimebase(cc, s.TimeBase())
 	cc.SetThreadCount(threads)
@@ -106,6 +120,11 @@ func (d *decoder) stamp() {
 	}
 	d.next, d.have = t+step, true
 	d.frame.SetPts(t)
+}
+
+// follow expects the first frame where another decoder's next one would be.
+func (d *decoder) follow(o *decoder) {
+	d.next, d.have = timeline.Rescale(o.next, o.base, d.base), o.have
 }
 
 func (d *decoder) flush() { flushDecoder(d.cc); d.have = false }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/asticode/go-astiav"
 
@@ -47,7 +48,7 @@ func (d *demuxer) open(ctx context.Context) error {
 		return errors.New("allocate format context")
 	}
 	var err error
-	if d.io, err = astiav.AllocIOContext(ioBuffer, false, d.read(ctx), d.seek(), nil); err != nil {
+	if d.io, err = astiav.AllocIOContext(ioBuffer, false, d.readBytes(ctx), d.seek(), nil); err != nil {
 		return fmt.Errorf("allocate reader: %w", err)
 	}
 	d.fc.SetPb(d.io)
@@ -82,7 +83,7 @@ func denyNested(url string, _ astiav.IOContextFlags, _ *astiav.Dictionary) (*ast
 	return nil, astiav.ErrProtocolNotFound
 }
 
-func (d *demuxer) read(ctx context.Context) astiav.IOContextReadFunc {
+func (d *demuxer) readBytes(ctx context.Context) astiav.IOContextReadFunc {
 	return func(b []byte) (int, error) {
 		if ctx.Err() != nil {
 			return 0, astiav.ErrExit
@@ -129,14 +130,22 @@ func (d *demuxer) unreadable(op string, err error) error {
 	return &media.Error{Code: media.SourceError, Message: message, Advice: advice, Err: err}
 }
 
-// next reads the next packet with its timestamps made continuous. io.EOF ends
-// the source; a cut-off file ends like a whole one.
+// next reads the next packet with its timestamps made continuous.
 func (d *demuxer) next(p *astiav.Packet) error {
+	err := d.read(p)
+	if err == nil {
+		d.clock.fix(p)
+	}
+	return err
+}
+
+// read reads the next packet as it is. io.EOF ends the source; a cut-off file
+// ends like a whole one.
+func (d *demuxer) read(p *astiav.Packet) error {
 	for {
 		err := d.fc.ReadFrame(p)
 		switch {
 		case err == nil:
-			d.clock.fix(p)
 			return nil
 		case errors.Is(err, astiav.ErrEof):
 			return io.EOF
@@ -151,13 +160,30 @@ func (d *demuxer) next(p *astiav.Packet) error {
 	}
 }
 
-// rewind goes back to the start; the clock continues at offset (in µs).
+// seekTo goes to the key frame at or before a timestamp of the container, in µs.
 func (d *demuxer) seekTo(us int64) error {
 	if err := d.fc.SeekFrame(-1, us, astiav.NewSeekFlags(astiav.SeekFlagBackward)); err != nil {
-		return &media.Error{Code: media.SourceError, Message: "seek in source " + d.name, Err: err, Advice: "give a source that can be read from any point"}
+		return d.noSeek(err)
 	}
-	d.clock.reset()
+	d.clock.reset(time.Duration(us) * time.Microsecond)
 	return nil
+}
+
+// rewind goes back to the very start.
+func (d *demuxer) rewind() error {
+	if !d.clock.wraps {
+		return d.seekTo(d.fc.StartTime())
+	}
+	// A transport stream's timestamps may come twice: by byte.
+	if err := d.fc.SeekFrame(-1, 0, astiav.NewSeekFlags(astiav.SeekFlagByte)); err != nil {
+		return d.noSeek(err)
+	}
+	d.clock.reset(time.Duration(d.fc.StartTime()) * time.Microsecond)
+	return nil
+}
+
+func (d *demuxer) noSeek(err error) error {
+	return &media.Error{Code: media.SourceError, Message: "seek in source " + d.name, Err: err, Advice: "give a source that can be read from any point"}
 }
 
 // Close frees everything. Safe on a half-opened demuxer.

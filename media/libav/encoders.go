@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"runtime"
 	"strconv"
+	"strings"
 
 	"github.com/galafarm/gala/ladders"
 	"github.com/galafarm/gala/media"
@@ -95,6 +96,10 @@ func x264Params(c encodeContext) string {
 func x265Options(c encodeContext) []Option {
 	gop := strconv.FormatInt(c.gop, 10)
 	params := "keyint=" + gop + ":min-keyint=" + gop + ":scenecut=0:open-gop=0:repeat-headers=0:log-level=error"
+	if c.Level != "" {
+		// Declared in CODECS: level and tier must be what the stream says.
+		params += ":level-idc=" + c.Level + ":high-tier=0"
+	}
 	if c.live {
 		params += ":rc-lookahead=" + strconv.FormatInt(min(10, c.gop/2), 10)
 	}
@@ -107,14 +112,18 @@ func x265Options(c encodeContext) []Option {
 }
 
 func svtav1Options(c encodeContext) []Option {
+	params := fmt.Sprintf("keyint=%d:scd=0:irefresh-type=2:rc=1", c.gop)
+	if c.Level != "" {
+		params += ":level=" + strings.ReplaceAll(c.Level, ".", "")
+	}
 	return []Option{
 		{"preset", preset(c.Preset, "12", "10", "8", "5"), "speed against quality, from the ladder"},
-		{"svtav1-params", fmt.Sprintf("keyint=%d:scd=0:irefresh-type=2:rc=1", c.gop), "a key frame cannot be forced per frame: a fixed period, closed GOPs, output checked against the grid"},
+		{"svtav1-params", params, "a key frame cannot be forced per frame: a fixed period, closed GOPs, output checked against the grid"},
 	}
 }
 
 func nvencOptions(c encodeContext) []Option {
-	return []Option{
+	o := []Option{
 		{"preset", preset(c.Preset, "p1", "p3", "p5", "p7"), "speed against quality, from the ladder"},
 		{"tune", "hq", "segments of seconds gain nothing from the latency tunes"},
 		{"forced-idr", "1", "without it NVENC writes an I slice that is not an IDR"},
@@ -123,7 +132,12 @@ func nvencOptions(c encodeContext) []Option {
 		{"rc", "vbr", "bitrate and maxrate as the ladder says"},
 		{"spatial-aq", "1", "bits where the eye looks"},
 		{"b_ref_mode", "middle", "better B frames where the card can"},
+		{"level", c.Level, "declared in CODECS, so it must be what the stream says"},
 	}
+	if c.Codec == "av1" { // its encoder has neither option: 8 bits are profile main
+		return o
+	}
+	return append(o, Option{"profile", c.Profile, "from the ladder"})
 }
 
 // threads for one encoder. Many narrow encoders beat few wide ones, and frame

@@ -26,6 +26,8 @@ type loop struct {
 	count  int64
 	// wanted is the wall time to begin at, in ticks of base; start or later.
 	wanted int64
+	// broken: timestamps jump or wrap within a pass, so it is read from its start.
+	broken bool
 }
 
 // frameBase is one frame of the loop's rate.
@@ -55,50 +57,61 @@ func (s *fileSource) start(ctx context.Context) error {
 		return ctx.Err()
 	}
 	us := s.loop.seek(s.loop.wanted)
-	if err := s.d.seekTo(us); err != nil {
+	if s.loop.broken {
+		return ctx.Err()
+	}
+	// A little earlier, so that the audio encoder has its run-up.
+	if err := s.d.seekTo(max(us-runUp, s.d.fc.StartTime())); err != nil {
 		return err
 	}
 	return ctx.Err()
 }
 
+// runUp is how far before the join a resumed source begins, in µs.
+const runUp = 500_000
+
 // measure reads the whole file once, without decoding, to find how long one
 // pass is.
-func measure(ctx context.Context, d *demuxer, facts Info) (timeline.Rate, int64, error) {
-	rate, index, base := timeline.Rate{Num: 48000, Den: 1024}, -1, timeline.Timebase{}
-	var first int64
+func measure(ctx context.Context, d *demuxer, facts Info) (*loop, error) {
+	l := &loop{rate: timeline.Rate{Num: 48000, Den: 1024}}
+	index := -1
 	if v := facts.BestVideo(); v != nil {
-		rate, index, base, first = v.Rate, v.Index, v.Base, v.First
+		l.rate, index, l.base, l.first = v.Rate, v.Index, v.Base, v.First
 	} else if len(facts.Audio) > 0 {
-		index, base, first = facts.Audio[0].Index, facts.Audio[0].Base, facts.Audio[0].First
+		index, l.base, l.first = facts.Audio[0].Index, facts.Audio[0].Base, facts.Audio[0].First
 	}
 	for _, s := range d.fc.Streams() {
 		if s.Index() == index {
 			d.clock.stream(s)
 		}
 	}
-	last := first
+	last, err := lastTime(ctx, d, index, l.first)
+	if err != nil {
+		return nil, err
+	}
+	l.broken = len(d.clock.notes.list) > 0 || d.clock.wraps && last >= 1<<33
+	if l.frames = timeline.Rescale(last-l.first, l.base, l.frameBase()) + 1; l.frames < 2 {
+		return nil, &media.Error{Code: media.SourceError, Message: "source " + d.name + " is too short to loop", Advice: "give a source of at least a second"}
+	}
+	return l, nil
+}
+
+// lastTime reads on to the end and returns the latest timestamp of a stream.
+func lastTime(ctx context.Context, d *demuxer, index int, last int64) (int64, error) {
 	pkt := astiav.AllocPacket()
 	defer pkt.Free()
-	for {
-		if ctx.Err() != nil {
-			return rate, 0, ctx.Err()
-		}
+	for ctx.Err() == nil {
 		err := d.next(pkt)
 		if errors.Is(err, io.EOF) {
-			break
+			return last, ctx.Err()
 		}
 		if err != nil {
-			return rate, 0, err
+			return 0, err
 		}
 		if pkt.StreamIndex() == index && pkt.Pts() != noPTS {
 			last = max(last, pkt.Pts())
 		}
 		pkt.Unref()
 	}
-	one := timeline.Timebase{Num: rate.Den, Den: rate.Num}
-	frames := timeline.Rescale(last-first, base, one) + 1
-	if frames < 1 {
-		return rate, 0, &media.Error{Code: media.SourceError, Message: "source " + d.name + " is too short to loop", Advice: "give a source of at least a second"}
-	}
-	return rate, frames, nil
+	return 0, ctx.Err()
 }

@@ -26,8 +26,8 @@ func newNALConverter(codec string, extradata []byte) (*nalConverter, error) {
 		c.config, err = avcConfig(extradata)
 	case "hevc":
 		c.config, err = hevcConfig(extradata)
-	default:
-		c.config = bytes.Clone(extradata)
+	case "av1":
+		c.config, err = av1Config(extradata)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s parameter sets: %w", codec, err)

@@ -7,7 +7,7 @@ import (
 	"log/slog"
 	"math"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"github.com/asticode/go-astiav"
@@ -48,9 +48,11 @@ type Pipeline struct {
 
 	ends ends
 
-	stop atomic.Int64 // the first segment not to make
-	// edge is the highest segment that any stage has begun.
-	edge atomic.Int64
+	cancel context.CancelCauseFunc // of a run
+
+	mu   sync.Mutex
+	stop int64 // the first segment not to make
+	edge int64 // the highest segment that any stage has begun
 }
 
 // Status is how far a pipeline has come.
@@ -72,9 +74,7 @@ func Open(ctx context.Context, o Options) (*Pipeline, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	p := &Pipeline{o: o}
-	p.stop.Store(math.MaxInt64)
-	p.edge.Store(math.MinInt64)
+	p := &Pipeline{o: o, stop: math.MaxInt64, edge: math.MinInt64}
 	var err error
 	if p.facts, err = Probe(ctx, o.Spec.Input, o.Rules); err != nil {
 		return nil, err
@@ -107,6 +107,9 @@ func (p *Pipeline) openSource(ctx context.Context) error {
 		c := &cardSource{spec: spec, pace: pace}
 		p.src = c
 		if !p.o.Spec.Live {
+			if spec.frames == 0 {
+				return badCard(p.o.Spec.Input, "a clip needs a duration")
+			}
 			p.anchor = timeline.Anchor{Generation: 1, Base: spec.base(), Frame: 0}
 			return nil
 		}
@@ -115,7 +118,9 @@ func (p *Pipeline) openSource(ctx context.Context) error {
 		if err := p.fix(ctx, now, spec.base()); err != nil {
 			return err
 		}
-		c.spec.frames, c.first = 0, max(p.wanted(), p.anchor.Source)
+		// A little before the join, so that the audio encoder has its run-up.
+		early := timeline.Rescale(runUp, microseconds, spec.base())
+		c.spec.frames, c.first = 0, max(p.wanted()-early, p.anchor.Source)
 		return nil
 	}
 	s, err := openFileSource(ctx, p.o.Spec.Input, p.o.Rules, p.facts, pace)
@@ -137,15 +142,9 @@ func (p *Pipeline) openLoop(ctx context.Context, s *fileSource) error {
 		return err
 	}
 	defer d.Close()
-	rate, frames, err := measure(ctx, d, p.facts)
+	l, err := measure(ctx, d, p.facts)
 	if err != nil {
 		return err
-	}
-	l := &loop{rate: rate, frames: frames}
-	if v := p.facts.BestVideo(); v != nil {
-		l.base, l.first = v.Base, v.First
-	} else {
-		l.base, l.first = p.facts.Audio[0].Base, p.facts.Audio[0].First
 	}
 	if err := p.fix(ctx, timeline.Rescale(p.o.Now().UnixMicro(), microseconds, l.base), l.base); err != nil {
 		return err
@@ -209,20 +208,32 @@ func vodAnchor(facts Info, g timeline.Grid) timeline.Anchor {
 // maxLead bounds how long the first picture is held: longer leads are damage.
 func maxLead(g timeline.Grid) int64 { return g.FrameAt(30 * time.Second) }
 
-// Stop ends the pipeline at the next segment boundary.
+// Stop ends the pipeline at the next segment boundary that no stage has passed,
+// so that all renditions end with the same segment. The first call counts.
 func (p *Pipeline) Stop() {
-	p.stop.Store(max(p.edge.Load()+1, p.o.Spec.Grid.Segment(p.firstFrame())+1))
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.stop == math.MaxInt64 {
+		p.stop = max(p.edge, p.o.Spec.Grid.Segment(p.firstFrame())) + 1
+	}
 }
 
 // at notes that a stage begins segment n, and tells whether it may.
 func (p *Pipeline) at(n int64) bool {
-	for {
-		e := p.edge.Load()
-		if n <= e || p.edge.CompareAndSwap(e, n) {
-			break
-		}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if n >= p.stop {
+		return false
 	}
-	return n < p.stop.Load()
+	p.edge = max(p.edge, n)
+	return true
+}
+
+// failed ends the run because of err, at once: who calls it may still have to
+// take what others hand over before it can return.
+func (p *Pipeline) failed(err error) error {
+	p.cancel(err)
+	return err
 }
 
 // Run decodes, encodes and hands over everything until the source ends, Stop
@@ -232,6 +243,9 @@ func (p *Pipeline) Run(ctx context.Context) error {
 	if err := p.build(); err != nil {
 		return err
 	}
+	outer := ctx
+	ctx, p.cancel = context.WithCancelCause(ctx)
+	defer p.cancel(nil)
 	g, ctx := errgroup.WithContext(ctx)
 	srcCtx, stopSource := context.WithCancel(ctx)
 	defer stopSource()
@@ -262,16 +276,21 @@ func (p *Pipeline) Run(ctx context.Context) error {
 		}
 		return err
 	})
-	p.watchStages(srcCtx, stopSource)
+	g.Go(func() error { p.watchStages(srcCtx); stopSource(); return nil })
 	err := g.Wait()
-	if err != nil && !errors.Is(err, context.Canceled) {
-		return fmt.Errorf("pipeline: %w", err)
+	switch cause := context.Cause(ctx); {
+	case err == nil:
+		return nil
+	case outer.Err() != nil:
+		return outer.Err()
+	case cause != nil && !errors.Is(cause, context.Canceled):
+		err = cause // the first failure, not what followed from it
 	}
-	return err
+	return fmt.Errorf("pipeline: %w", err)
 }
 
-// watchStages ends the source once every stage has reached the stop.
-func (p *Pipeline) watchStages(ctx context.Context, stopSource func()) {
+// watchStages returns once every stage has ended or reached the stop.
+func (p *Pipeline) watchStages(ctx context.Context) {
 	var done []<-chan struct{}
 	if p.video != nil {
 		done = append(done, p.video.done)
@@ -279,16 +298,13 @@ func (p *Pipeline) watchStages(ctx context.Context, stopSource func()) {
 	for _, a := range p.audio {
 		done = append(done, a.done)
 	}
-	go func() {
-		for _, d := range done {
-			select {
-			case <-d:
-			case <-ctx.Done():
-				return
-			}
+	for _, d := range done {
+		select {
+		case <-d:
+		case <-ctx.Done():
+			return
 		}
-		stopSource()
-	}()
+	}
 }
 
 func tee(a, b func(*astiav.Frame) error) func(*astiav.Frame) error {
@@ -346,7 +362,11 @@ func (p *Pipeline) build() error {
 func (p *Pipeline) Status() Status {
 	st := p.src.stats()
 	s := Status{Decoded: st.decoded, Damaged: st.errors, Renditions: map[string]RenditionStatus{}}
-	s.Notes = append(append([]string(nil), p.facts.Notes...), st.notes...)
+	said := notes{}
+	for _, n := range append(append([]string(nil), p.facts.Notes...), st.notes...) {
+		said.add(n)
+	}
+	s.Notes = said.list
 	if p.video != nil {
 		p.video.status(&s)
 	}

@@ -12,9 +12,16 @@ import (
 // preFilter does once what every rendition needs: deinterlacing, rotation, and
 // tone mapping of HDR pictures. Pictures that need none of it pass by reference.
 type preFilter struct {
-	facts VideoInfo
-	g     *graph
-	built string
+	facts  VideoInfo
+	fields bool // every field becomes a picture
+	g      *graph
+	built  string
+}
+
+// wantsFields: the grid is at the pace of an interlaced source's fields, which
+// show motion at twice the frame rate.
+func wantsFields(v VideoInfo, grid timeline.Rate) bool {
+	return v.Interlaced && (timeline.Rate{Num: v.Rate.Num * 3, Den: v.Rate.Den * 2}).Cmp(grid) < 0
 }
 
 func (p *preFilter) push(f *astiav.Frame, base timeline.Timebase, emit func(*astiav.Frame) error) error {
@@ -36,9 +43,10 @@ func (p *preFilter) push(f *astiav.Frame, base timeline.Timebase, emit func(*ast
 	return p.g.push(f, p.retimed(base, emit))
 }
 
-// retimed puts times back into base: some filters (bwdif) count finer.
+// retimed puts times into the base that is wanted: some filters count finer.
 func (p *preFilter) retimed(base timeline.Timebase, emit func(*astiav.Frame) error) func(*astiav.Frame) error {
 	out := timebase(p.g.snk.TimeBase())
+	base = p.base(base)
 	return func(f *astiav.Frame) error {
 		f.SetPts(timeline.Rescale(f.Pts(), out, base))
 		return emit(f)
@@ -60,11 +68,24 @@ func (p *preFilter) rebuild(f *astiav.Frame, base timeline.Timebase, chain strin
 	return nil
 }
 
+// base is the time base of what comes out of pictures timed in base: a second
+// field lies between two ticks of it.
+func (p *preFilter) base(base timeline.Timebase) timeline.Timebase {
+	if p.fields {
+		base.Den *= 2
+	}
+	return base
+}
+
 func (p *preFilter) chain() string {
 	var steps []string
 	if p.facts.Interlaced {
-		// One picture per frame; pictures that are not flagged pass untouched.
-		steps = append(steps, "bwdif=mode=send_frame:parity=auto:deint=interlaced")
+		mode := "send_frame"
+		if p.fields {
+			mode = "send_field"
+		}
+		// Pictures that are not flagged pass untouched.
+		steps = append(steps, "bwdif=mode="+mode+":parity=auto:deint=interlaced")
 	}
 	switch p.facts.Rotation {
 	case 90:

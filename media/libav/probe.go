@@ -59,8 +59,8 @@ type probeTrack struct {
 	err   error
 	seen  bool
 	pts   []int64
-	// packets counts what the demuxer delivered, timestamped or not.
-	packets int
+	// packets counts what the demuxer delivered, missing those without a timestamp.
+	packets, missing int
 }
 
 func newProber(d *demuxer) *prober {
@@ -118,6 +118,13 @@ func (p *prober) packet(pkt *astiav.Packet) {
 		return
 	}
 	t.packets++
+	if t.dec != nil && !t.seen && encryptedPacket(pkt) {
+		t.dec.Close()
+		t.dec, t.err = nil, errEncrypted
+	}
+	if pkt.Pts() == noPTS {
+		t.missing++
+	}
 	if t.video != nil && pkt.Pts() != noPTS && len(t.pts) < probeTimestamps {
 		t.pts = append(t.pts, pkt.Pts())
 	}
@@ -193,10 +200,28 @@ func (p *prober) info() (Info, error) {
 	}
 	info.Chosen = choose(info.Video)
 	if len(info.Video) == 0 && len(info.Audio) == 0 {
-		return info, &media.Error{Code: media.SourceError, Message: "nothing in source " + p.d.name + " decodes: " + strings.Join(why, "; "), Advice: "check that the file is whole and not encrypted; give another copy"}
+		return info, p.nothing(why)
 	}
 	p.remark(&info, why)
 	return info, nil
+}
+
+// nothing is the error for a source without a track that decodes.
+func (p *prober) nothing(why []string) error {
+	message, advice := "nothing in source "+p.d.name+" decodes", "check that the file is whole: play it, or give another copy"
+	if p.encrypted() {
+		message, advice = "source "+p.d.name+" is encrypted", "give a copy without encryption (DRM)"
+	}
+	return &media.Error{Code: media.SourceError, Message: message + ": " + strings.Join(why, "; "), Advice: advice}
+}
+
+func (p *prober) encrypted() bool {
+	for _, t := range p.tracks {
+		if errors.Is(t.err, errEncrypted) {
+			return true
+		}
+	}
+	return false
 }
 
 // remark says in words what is odd and what will be done about it.
@@ -216,6 +241,9 @@ func (p *prober) remark(info *Info, why []string) {
 		}
 		if v.Variable {
 			p.notes.add(fmt.Sprintf("variable frame rate: put on a grid of %s frames per second", v.Rate))
+		}
+		if p.tracks[v.Index].untimed() {
+			p.notes.add(fmt.Sprintf("most timestamps are missing: pictures are timed at %s frames per second between those that are there", v.Rate))
 		}
 		if v.HDR() {
 			p.notes.add("HDR pictures are tone-mapped to SDR for SDR rungs")
@@ -273,11 +301,17 @@ func (t *probeTrack) rate() {
 	if v.Rate, v.Variable = timeline.NominalRate(avg, r, v.Base, t.pts); !v.Rate.Valid() {
 		v.Rate = timeline.Rate{Num: 25, Den: 1}
 	}
+	if t.untimed() {
+		v.Variable = false // it only looks so
+	}
 	// Field pictures come as two packets; the grid counts frames.
 	if half := v.Rate.Div(2); v.Interlaced && avg.Valid() && timeline.Standard(avg) == half {
 		v.Rate = half
 	}
 }
+
+// untimed: most packets carry no timestamp. (Second fields have none of their own.)
+func (t *probeTrack) untimed() bool { return t.missing*5 > t.packets*3 }
 
 func videoInfo(s *astiav.Stream) *VideoInfo {
 	cp := s.CodecParameters()

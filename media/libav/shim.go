@@ -13,6 +13,7 @@ package libav
 static int64_t gala_best_effort(const AVFrame *f) { return f->best_effort_timestamp; }
 static int64_t gala_frame_duration(const AVFrame *f) { return f->duration; }
 static int gala_decode_errors(const AVFrame *f) { return f->decode_error_flags; }
+static uint8_t *gala_plane(const AVFrame *f, int i) { return f->data[i]; }
 static int gala_color_primaries(const AVFrame *f) { return f->color_primaries; }
 static int gala_color_transfer(const AVFrame *f) { return f->color_trc; }
 static void gala_set_color_desc(AVFrame *f, int primaries, int transfer) { f->color_primaries = primaries; f->color_trc = transfer; }
@@ -25,6 +26,7 @@ static const char *gala_primaries_name(int v) { return av_color_primaries_name(v
 static const char *gala_transfer_name(int v) { return av_color_transfer_name(v); }
 static int gala_bit_depth(int fmt) { const AVPixFmtDescriptor *d = av_pix_fmt_desc_get(fmt); return d ? d->comp[0].depth : 0; }
 static int gala_encrypted(const AVCodecContext *c) { return av_packet_side_data_get(c->coded_side_data, c->nb_coded_side_data, AV_PKT_DATA_ENCRYPTION_INIT_INFO) != NULL; }
+static int gala_encrypted_packet(const AVPacket *p) { return av_packet_get_side_data(p, AV_PKT_DATA_ENCRYPTION_INFO, NULL) != NULL; }
 static const char *gala_configuration(void) { return avcodec_configuration(); }
 static const char *gala_license(void) { return avcodec_license(); }
 static const char *gala_version(void) { return av_version_info(); }
@@ -50,6 +52,11 @@ func frameDuration(f *astiav.Frame) int64 { return int64(C.gala_frame_duration(c
 
 // damaged tells whether the decoder concealed or lost parts of the frame.
 func damaged(f *astiav.Frame) bool { return C.gala_decode_errors(cFrame(f)) != 0 }
+
+// plane is n bytes of a frame's i-th plane, in place.
+func plane(f *astiav.Frame, i, n int) []byte {
+	return unsafe.Slice((*byte)(C.gala_plane(cFrame(f), C.int(i))), n)
+}
 
 // colorDesc is the frame's colour primaries and transfer, as ISO/IEC 23091-2 code points.
 func colorDesc(f *astiav.Frame) (primaries, transfer int) {
@@ -90,6 +97,12 @@ func bitDepth(f astiav.PixelFormat) int { return int(C.gala_bit_depth(C.int(f)))
 
 // encryptedStream tells whether the container says that a key is needed.
 func encryptedStream(c *astiav.CodecContext) bool { return C.gala_encrypted(cCodec(c)) != 0 }
+
+// encryptedPacket tells whether the packet's samples are encrypted.
+func encryptedPacket(p *astiav.Packet) bool {
+	// A Packet is a struct around the one pointer.
+	return C.gala_encrypted_packet(*(**C.AVPacket)(unsafe.Pointer(p))) != 0
+}
 
 // Build describes the FFmpeg that is linked in.
 type Build struct {

@@ -14,17 +14,16 @@ import (
 // videoEncoder encodes one rendition. It is opened by its first frame, whose
 // colour description it carries on.
 type videoEncoder struct {
-	name    string
-	v       ladders.Video
-	grid    timeline.Grid
-	live    bool
-	row     Row
-	cc      *astiav.CodecContext
-	pkt     *astiav.Packet
-	base    int64 // grid frame of encoder time 0
-	nal     *nalConverter
-	config  media.CodecConfig
-	emitted int64
+	name   string
+	v      ladders.Video
+	grid   timeline.Grid
+	live   bool
+	row    Row
+	cc     *astiav.CodecContext
+	pkt    *astiav.Packet
+	base   int64 // grid frame of encoder time 0
+	nal    *nalConverter
+	config media.CodecConfig
 }
 
 func newVideoEncoder(name string, v ladders.Video, grid timeline.Grid, live bool) (*videoEncoder, error) {
@@ -118,7 +117,9 @@ func (e *videoEncoder) encode(f *astiav.Frame, n int64, emit func(media.Packet) 
 			Key:   e.pkt.Flags().Has(astiav.PacketFlagKey),
 		}
 		e.pkt.Unref()
-		e.emitted++
+		if p.Key != e.grid.IDR(p.Index) {
+			return e.fail(fmt.Sprintf("put a key frame off the grid or left one out, at frame %d", p.Index), nil)
+		}
 		if err := emit(p); err != nil {
 			return err
 		}

@@ -19,7 +19,8 @@ type videoStage struct {
 	p        *Pipeline
 	in       chan *astiav.Frame
 	done     chan struct{}
-	base     timeline.Timebase
+	base     timeline.Timebase // of what comes in
+	anchor   timeline.Anchor   // in the base of what is placed
 	grid     timeline.Grid
 	placer   timeline.Placer
 	pre      *preFilter
@@ -61,8 +62,11 @@ func newVideoStage(p *Pipeline) (*videoStage, error) {
 		return nil, nil
 	}
 	s.base = v.Base
-	s.pre = &preFilter{facts: *v}
-	s.placer = timeline.Placer{Anchor: p.anchor, Rate: spec.Grid.Rate}
+	s.pre = &preFilter{facts: *v, fields: wantsFields(*v, spec.Grid.Rate)}
+	s.anchor = p.anchor
+	s.anchor.Base = s.pre.base(s.base)
+	s.anchor.Source = timeline.Rescale(p.anchor.Source, p.anchor.Base, s.anchor.Base)
+	s.placer = timeline.Placer{Anchor: s.anchor, Rate: spec.Grid.Rate}
 	return s, nil
 }
 
@@ -224,7 +228,7 @@ func (s *videoStage) close() {
 
 func (s *videoStage) status(st *Status) {
 	st.Doubled, st.Dropped = s.doubled.Load(), s.dropped.Load()
-	st.SourceUS = timeline.Rescale(s.position.Load()-s.p.anchor.Source, s.base, microseconds)
+	st.SourceUS = timeline.Rescale(s.position.Load()-s.anchor.Source, s.anchor.Base, microseconds)
 	for _, b := range s.branches {
 		for _, e := range b.encoders {
 			st.Renditions[e.enc.name] = RenditionStatus{Frames: e.frames.Load()}
