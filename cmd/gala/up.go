@@ -60,7 +60,7 @@ func (c *upCmd) assemble(sh *shell, log *slog.Logger, agent string, ports ports,
 	keeping, stopKeeping := context.WithCancel(context.WithoutCancel(ctx))
 	defer func() { stopAgent(); stopServing(); stopKeeping() }()
 
-	jobs, err := openJobs(keeping, all, c.Redis, filepath.Join(c.Data, "redis"), log)
+	jobs, err := openJobs(keeping, all, c.Redis, c.Data, log)
 	if err != nil {
 		stopKeeping()
 		return firstError(all.Wait(), err)

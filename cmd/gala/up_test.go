@@ -159,30 +159,6 @@ func TestUpKeepsJobsOverARestart(t *testing.T) {
 	}
 }
 
-// A redis-server that outlived its farm must end before another writes its file.
-func TestAStaleRedisIsEnded(t *testing.T) {
-	program, err := exec.LookPath("redis-server")
-	if err != nil {
-		t.Fatalf("this test needs redis-server: %v: apt install redis-server", err)
-	}
-	dir := t.TempDir()
-	socket := filepath.Join(dir, "sock")
-	stale := exec.Command(program, redisArgs(dir, socket)...)
-	if err := stale.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer stale.Process.Kill()
-	if err := waitRedis(t.Context(), socket); err != nil {
-		t.Fatal(err)
-	}
-	if err := endStale(t.Context(), socket); err != nil {
-		t.Error(err)
-	}
-	if err := stale.Wait(); err != nil {
-		t.Errorf("it ended with %v", err)
-	}
-}
-
 func TestUpSaysWhatIsInItsWay(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -53,7 +54,7 @@ func startChild(ctx context.Context, program, dir string, log *slog.Logger) (*Se
 		return nil, errors.Join(err, g.Wait())
 	}
 	return &Server{
-		URL: "unix://" + socket + "?db=0", Durable: true, About: "redis-server child with an append-only file in " + dir,
+		URL: (&url.URL{Scheme: "unix", Path: socket, RawQuery: "db=0"}).String(), Durable: true, About: "redis-server child with an append-only file in " + dir,
 		group: g, end: end,
 	}, nil
 }
