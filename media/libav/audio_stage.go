@@ -15,8 +15,10 @@ import (
 )
 
 // audioStage resamples one track onto the audio frame grid and encodes it. The
-// sample position is set once at the join and then counted; deviations past
-// 20 ms are resampled away, past 100 ms filled with silence or cut.
+// sample position is exact at the join and then counted. What the source's
+// timestamps say otherwise (steady) is resampled away, inaudibly slowly, or past
+// 15 ms filled with silence or cut: 20 ms are never passed for longer than it
+// takes to be sure.
 type audioStage struct {
 	p     *Pipeline
 	name  string
@@ -31,8 +33,11 @@ type audioStage struct {
 	pkt     *astiav.Packet
 	frame   *astiav.Frame // one encoder frame
 	fifo    *astiav.AudioFifo
+	line    steady
 	g       *graph
 	built   string
+	began   int64 // the encoder's sample at which the resampler's first frame lies
+	skip    int // samples of the resampler that lie before the encoder's next one
 	start   int64 // sample at which the encoder starts: a few frames early
 	first   int64 // first frame that is handed out
 	lead    int64 // samples of encoder delay beyond whole frames
@@ -80,6 +85,7 @@ func (s *audioStage) open() error {
 	s.first = s.grid.FrameAtOrAfter(g.Ticks(s.p.firstFrame()), g.Timescale)
 	s.start = s.grid.Sample(s.first - preRoll)
 	s.lead = initialPadding(s.cc) % size
+	s.line.rate = s.grid.SampleRate
 	s.frame = s.newFrame(int(size))
 	s.fifo = astiav.AllocAudioFifo(s.cc.SampleFormat(), s.a.Channels, int(size)*2)
 	return s.frame.AllocBuffer(0)
@@ -125,6 +131,9 @@ func (s *audioStage) run(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
+	if err := s.feed(ctx, s.line.drain()); err != nil {
+		return ignoreFinished(err)
+	}
 	if s.g != nil {
 		if err := s.g.push(nil, func(out *astiav.Frame) error { return s.resampled(ctx, out) }); err != nil {
 			return ignoreFinished(err)
@@ -151,15 +160,7 @@ func (s *audioStage) silence(ctx context.Context) error {
 		return nil
 	}
 	s.end = until
-	for s.start+s.fed+int64(s.fifo.Size())-s.lead < until {
-		if err := s.quiet(int(s.grid.FrameSize) - s.fifo.Size()); err != nil {
-			return err
-		}
-		if err := s.encodeNext(ctx); err != nil {
-			return err
-		}
-	}
-	return nil
+	return s.quietUntil(ctx, until-s.start+s.lead)
 }
 
 // wholeFrames is the end of the frame that holds the sample before at.
@@ -213,51 +214,130 @@ func (s *audioStage) position(t int64) int64 {
 }
 
 func (s *audioStage) take(ctx context.Context, f *astiav.Frame) error {
-	at := s.position(f.Pts())
-	length := timeline.Rescale(int64(f.NbSamples()), timeline.Timebase{Num: 1, Den: int64(f.SampleRate())}, timeline.Timebase{Num: 1, Den: s.grid.SampleRate})
-	if at+length <= s.start {
+	c := f.Clone()
+	if c == nil {
+		return errors.New("allocate frame")
+	}
+	return s.feed(ctx, s.line.put(c, s.position(f.Pts())-s.start))
+}
+
+// feed gives the resampler frames at their places, and frees them.
+func (s *audioStage) feed(ctx context.Context, frames []steadyFrame) (err error) {
+	for _, x := range frames {
+		if err == nil {
+			err = s.place(ctx, x)
+		}
+		x.f.Free()
+	}
+	return err
+}
+
+func (s *audioStage) place(ctx context.Context, x steadyFrame) error {
+	at, end := x.at>>steadyBits, (x.at+x.length)>>steadyBits
+	if end <= 0 {
 		return nil
 	}
-	s.end = max(s.end, at+length)
-	if key := audioKey(f); s.built != key {
-		if err := s.rebuild(ctx, f, key); err != nil {
+	s.end = max(s.end, s.start+end)
+	if key := audioKey(x.f); s.built != key {
+		if err := s.rebuild(ctx, x.f, key, at+s.lead); err != nil {
 			return err
 		}
 	}
-	f.SetPts(at + s.lead - s.start)
-	return s.g.push(f, func(out *astiav.Frame) error { return s.resampled(ctx, out) })
+	x.f.SetPts(at + s.lead - s.began)
+	return s.g.push(x.f, func(out *astiav.Frame) error { return s.resampled(ctx, out) })
 }
 
 func audioKey(f *astiav.Frame) string {
 	return fmt.Sprintf("%d %s %s", f.SampleRate(), f.SampleFormat(), f.ChannelLayout())
 }
 
-// rebuild makes the resampler for frames like f. It goes on where the last one
-// ended; the first starts exactly at the join, with silence before the source.
-func (s *audioStage) rebuild(ctx context.Context, f *astiav.Frame, key string) error {
-	next := s.fed + int64(s.fifo.Size())
+// rebuild makes the resampler for frames like f, the first of which begins at
+// sample at of the encoder, exactly: silence before it, or a cut.
+func (s *audioStage) rebuild(ctx context.Context, f *astiav.Frame, key string, at int64) error {
 	if s.g != nil {
 		if err := s.g.push(nil, func(out *astiav.Frame) error { return s.resampled(ctx, out) }); err != nil {
 			return err
 		}
-		next = s.fed + int64(s.fifo.Size())
 		s.g.Close()
+		s.g = nil
 	}
-	chain := fmt.Sprintf("aresample=%d:async=2000:min_comp=0.02:min_hard_comp=0.1:comp_duration=0.5:first_pts=%d,aformat=sample_fmts=%s:channel_layouts=%s",
-		s.a.SampleRate, next, s.cc.SampleFormat(), s.cc.ChannelLayout())
+	gap := at - s.queued()
+	s.skip = int(max(-gap, 0))
+	if err := s.quietUntil(ctx, at); err != nil {
+		return err
+	}
 	var err error
-	s.g, err = newAudioGraph(f, timeline.Timebase{Num: 1, Den: s.grid.SampleRate}, chain)
+	s.g, err = newAudioGraph(f, timeline.Timebase{Num: 1, Den: s.grid.SampleRate}, s.chain())
 	if err != nil {
 		return s.fail("resampler", err)
 	}
-	s.built = key
+	s.built, s.began = key, at
+	return nil
+}
+
+// chain resamples. A distance between timestamps and samples of 4 ms is closed
+// at 0.5 % (9 cents, nobody hears it), one of 15 ms at once. The first sample is
+// at 0, said so because the resampler otherwise forgets it when it starts to
+// stretch.
+func (s *audioStage) chain() string {
+	return fmt.Sprintf("aresample=%d:async=%d:min_comp=0.004:min_hard_comp=0.015:comp_duration=0.5:first_pts=0,aformat=sample_fmts=%s:channel_layouts=%s",
+		s.a.SampleRate, s.a.SampleRate/200, s.cc.SampleFormat(), s.cc.ChannelLayout())
+}
+
+// queued is how many samples the encoder has or will have.
+func (s *audioStage) queued() int64 { return s.fed + int64(s.fifo.Size()) }
+
+// quietUntil gives the encoder silence up to its sample at.
+func (s *audioStage) quietUntil(ctx context.Context, at int64) error {
+	for n := at - s.queued(); n > 0; n = at - s.queued() {
+		if err := s.quiet(int(min(n, s.grid.FrameSize))); err != nil {
+			return err
+		}
+		if err := s.encodeQueued(ctx); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
 func (s *audioStage) resampled(ctx context.Context, f *astiav.Frame) error {
+	if s.skip > 0 {
+		return s.skipped(ctx, f)
+	}
 	if _, err := s.fifo.Write(f); err != nil {
 		return fmt.Errorf("audio queue: %w", err)
 	}
+	return s.encodeQueued(ctx)
+}
+
+// skipped lets go of the samples at the start of f that lie before the
+// encoder's next one.
+func (s *audioStage) skipped(ctx context.Context, f *astiav.Frame) error {
+	n := f.NbSamples()
+	cut := min(s.skip, n)
+	s.skip -= cut
+	if cut == n {
+		return nil
+	}
+	q := astiav.AllocAudioFifo(s.cc.SampleFormat(), s.a.Channels, n)
+	defer q.Free()
+	if _, err := q.Write(f); err != nil {
+		return fmt.Errorf("audio queue: %w", err)
+	}
+	for _, size := range []int{cut, n - cut} {
+		if err := f.MakeWritable(); err != nil {
+			return fmt.Errorf("audio frame: %w", err)
+		}
+		f.SetNbSamples(size)
+		if _, err := q.Read(f); err != nil {
+			return fmt.Errorf("audio queue: %w", err)
+		}
+	}
+	return s.resampled(ctx, f)
+}
+
+// encodeQueued encodes whole frames from the queue.
+func (s *audioStage) encodeQueued(ctx context.Context) error {
 	for int64(s.fifo.Size()) >= s.grid.FrameSize {
 		if err := s.encodeNext(ctx); err != nil {
 			return err
@@ -359,6 +439,7 @@ func (s *audioStage) fail(what string, err error) error {
 
 func (s *audioStage) close() {
 	s.finish()
+	s.line.free()
 	if s.g != nil {
 		s.g.Close()
 	}
