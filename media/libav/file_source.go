@@ -330,16 +330,18 @@ func (s *fileSource) sumUp(out sinks) {
 			kind = "video"
 		}
 		if n := t.errors + t.dec.errors; n > 0 {
-			s.note(fmt.Sprintf("%s: %d packets or pictures are damaged; what decodes is shown", kind, n))
+			s.note(fmt.Sprintf("damaged packets or pictures in the %s: %d; what decodes is shown", kind, n))
 		}
-		if n := t.guessed + t.dec.guessed; n > 0 {
-			s.note(fmt.Sprintf("%s: %d frames have no timestamp; they follow the one before", kind, n))
+		// Audio frames without one are the rule: several share a packet.
+		if n := t.guessed + t.dec.guessed; n > 0 && t.video {
+			s.note(fmt.Sprintf("pictures without a timestamp: %d; each follows the one before", n))
 		}
 		if t.shown {
 			first, end = min(first, timeline.Rescale(t.first, t.base, microseconds)), max(end, timeline.Rescale(t.end, t.base, microseconds))
 		}
 	}
-	whole := out.video != nil || s.facts.BestVideo() == nil
+	spliced := len(s.d.clock.notes.list) > 0 // then the promise means nothing
+	whole := !spliced && (out.video != nil || s.facts.BestVideo() == nil)
 	if short := s.facts.DurationUS - (end - first); end > first && whole && short > max(shortfall, s.facts.DurationUS/20) {
 		s.note(fmt.Sprintf("the container promises %.2f s, %.2f s decode", float64(s.facts.DurationUS)/1e6, float64(end-first)/1e6))
 	}
