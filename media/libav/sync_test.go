@@ -129,9 +129,9 @@ func rateOf(r timeline.Rate) float64 { return float64(r.Num) / float64(r.Den) }
 const correlationRate = 8000
 
 // window gives contiguous source sound from frame i on, at correlationRate,
-// and when it begins: where most of its frames say. A frame further than stray
-// seconds from where the one before ends it.
-func window(runs []timedRun, i int, length, stray float64) (at float64, x []float64) {
+// and between which times its frames say that it begins. A frame further than
+// stray seconds from where the one before ends it.
+func window(runs []timedRun, i int, length, stray float64) (from, to float64, x []float64) {
 	var joined, offs []float64
 	first, rate := runs[i].at, runs[i].rate
 	for ; i < len(runs) && float64(len(joined)) < length*rate && runs[i].rate == rate; i++ {
@@ -142,8 +142,7 @@ func window(runs []timedRun, i int, length, stray float64) (at float64, x []floa
 		offs = append(offs, off)
 		joined = append(joined, runs[i].samples...)
 	}
-	slices.Sort(offs)
-	return first + offs[len(offs)/2], resample(joined, rate, 0, int(float64(len(joined))/rate*correlationRate))
+	return first + slices.Min(offs), first + slices.Max(offs), resample(joined, rate, 0, int(float64(len(joined))/rate*correlationRate))
 }
 
 // resample averages over each period of correlationRate.
@@ -226,16 +225,25 @@ func measureLags(runs []timedRun, out []float64, step float64) []lagAt {
 		if runs[i].at < next || runs[i].at < 0 {
 			continue
 		}
-		at, x := window(runs, i, 0.25, 0.0015)
-		if len(x) < shortest { // no two timestamps that agree: the middle of them
-			at, x = window(runs, i, 0.25, 0.025)
+		from, to, x := window(runs, i, 0.25, 0.0015)
+		if len(x) < shortest { // frames share their times: a muxer's mistake
+			from, to, x = window(runs, i, 0.25, 0.025)
 		}
+		at := (from + to) / 2
 		if lag, match, ok := lagOf(x, y, at); ok {
-			lags = append(lags, lagAt{at, lag, match})
+			lags = append(lags, lagAt{at, outside(lag, (to-from)/2), match})
 			next = runs[i].at + step
 		}
 	}
 	return lags
+}
+
+// outside is how far lag is beyond ±slack.
+func outside(lag, slack float64) float64 {
+	if math.Abs(lag) <= slack {
+		return 0
+	}
+	return lag - math.Copysign(slack, lag)
 }
 
 // decodeAAC is the sound of packets, sample 0 being the grid's; what is
