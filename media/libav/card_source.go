@@ -1,7 +1,9 @@
 package libav
 
 import (
+	"maps"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,7 +18,8 @@ import (
 type cardSpec struct {
 	width, height int
 	rate          timeline.Rate
-	frames        int64 // 0: endless
+	duration      time.Duration
+	frames        int64 // in duration; 0: endless
 }
 
 func parseCard(name string) (cardSpec, error) {
@@ -26,30 +29,36 @@ func parseCard(name string) (cardSpec, error) {
 	if err != nil {
 		return c, badCard(name, "its query cannot be read")
 	}
-	for key, v := range q {
-		switch key {
-		case "size":
-			w, h, ok := strings.Cut(v[0], "x")
-			c.width, _ = strconv.Atoi(w)
-			c.height, _ = strconv.Atoi(h)
-			if !ok || c.width < 160 || c.height < 90 || c.width > 4096 || c.height > 4096 {
-				return c, badCard(name, "size wants WIDTHxHEIGHT from 160x90 to 4096x4096")
-			}
-		case "fps":
-			if c.rate, err = timeline.ParseRate(v[0]); err != nil || c.rate.Cmp(timeline.Rate{Num: 120, Den: 1}) > 0 {
-				return c, badCard(name, "fps wants a rate up to 120, such as 25, 29.97 or 60000/1001")
-			}
-		case "duration":
-			d, err := time.ParseDuration(v[0])
-			if err != nil || d <= 0 {
-				return c, badCard(name, "duration wants a time such as 10s")
-			}
-			c.frames = timeline.Rescale(int64(d), timeline.Timebase{Num: 1, Den: int64(time.Second)}, c.base())
-		default:
-			return c, badCard(name, "it knows size, fps and duration, not "+key)
+	for _, key := range slices.Sorted(maps.Keys(q)) {
+		if err := c.set(name, key, q.Get(key)); err != nil {
+			return c, err
 		}
 	}
+	c.frames = timeline.Rescale(int64(c.duration), timeline.Timebase{Num: 1, Den: int64(time.Second)}, c.base())
 	return c, nil
+}
+
+func (c *cardSpec) set(name, key, value string) (err error) {
+	switch key {
+	case "size":
+		w, h, ok := strings.Cut(value, "x")
+		c.width, _ = strconv.Atoi(w)
+		c.height, _ = strconv.Atoi(h)
+		if !ok || c.width < 160 || c.height < 90 || c.width > 4096 || c.height > 4096 {
+			return badCard(name, "size wants WIDTHxHEIGHT from 160x90 to 4096x4096")
+		}
+	case "fps":
+		if c.rate, err = timeline.ParseRate(value); err != nil || c.rate.Cmp(timeline.Rate{Num: 120, Den: 1}) > 0 {
+			return badCard(name, "fps wants a rate up to 120, such as 25, 29.97 or 60000/1001")
+		}
+	case "duration":
+		if c.duration, err = time.ParseDuration(value); err != nil || c.duration <= 0 {
+			return badCard(name, "duration wants a time such as 10s")
+		}
+	default:
+		return badCard(name, "it knows size, fps and duration, not "+key)
+	}
+	return nil
 }
 
 func badCard(name, why string) error {
