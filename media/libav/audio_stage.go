@@ -37,7 +37,7 @@ type audioStage struct {
 	g       *graph
 	built   string
 	began   int64 // the encoder's sample at which the resampler's first frame lies
-	skip    int // samples of the resampler that lie before the encoder's next one
+	skip    int   // samples of the resampler that lie before the encoder's next one
 	start   int64 // sample at which the encoder starts: a few frames early
 	first   int64 // first frame that is handed out
 	lead    int64 // samples of encoder delay beyond whole frames
