@@ -42,6 +42,7 @@ type loop struct {
 	settleAt time.Time
 	writes   writes
 
+	moved     bool // outputs are at the origin of this run; watchStore's own
 	storeDown atomic.Pointer[error]
 }
 

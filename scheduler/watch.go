@@ -16,11 +16,14 @@ import (
 func (l *loop) watchStore(ctx context.Context) error {
 	pause := &backoff.ExponentialBackOff{InitialInterval: 100 * time.Millisecond, Multiplier: 2, RandomizationFactor: 0.2, MaxInterval: 2 * time.Second}
 	for {
-		err := l.cfg.Store.Watch(ctx, func(b store.Batch) error {
-			pause.Reset()
-			l.storeDown.Store(nil)
-			return l.post(ctx, stored{b})
-		})
+		err := l.moveOutputs(ctx) // before the loop knows a job, so that none is started with its old ones
+		if err == nil {
+			err = l.cfg.Store.Watch(ctx, func(b store.Batch) error {
+				pause.Reset()
+				l.storeDown.Store(nil)
+				return l.post(ctx, stored{b})
+			})
+		}
 		if ctx.Err() != nil || errors.Is(err, errEnded) {
 			return ctx.Err()
 		}

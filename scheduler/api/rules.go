@@ -47,7 +47,7 @@ func (r Rules) outputs(s job.Spec) ([]job.Output, error) {
 		if r.OriginURL == "" {
 			return nil, invalid("NO_ORIGIN", "name a destination, or start the scheduler with an origin", "job %s names no destination and this farm has no origin of its own", s.ID)
 		}
-		return []job.Output{{URL: strings.TrimSuffix(r.OriginURL, "/") + "/origin/" + s.ID}}, nil
+		return []job.Output{OwnOutput(r.OriginURL, s.ID)}, nil
 	}
 	var all []job.Output
 	for _, d := range s.Destinations {
@@ -61,6 +61,11 @@ func (r Rules) outputs(s job.Spec) ([]job.Output, error) {
 		all = append(all, job.Output{URL: tree})
 	}
 	return all, nil
+}
+
+// OwnOutput is a job's tree at the farm's own origin.
+func OwnOutput(originURL, id string) job.Output {
+	return job.Output{URL: strings.TrimSuffix(originURL, "/") + "/origin/" + id}
 }
 
 // treeURL is the job's tree below a destination.
