@@ -260,7 +260,7 @@ func TestHTTPRedirects(t *testing.T) {
 		words    string // of the refusal; "" followed
 	}{
 		{target.URL + "/clip.ts", Local, ""},
-		{"http://169.254.169.254/latest/meta-data/", Local, "not on this farm's list"},
+		{"http://169.254.169.254/latest/meta-data/", Local, "never a source"},
 		{"http://169.254.169.254/latest/meta-data/", []string{"*"}, "never a source"},
 		{"http://[fe80::1]/x", []string{"*"}, "never a source"},
 		{"http://0.0.0.0:1/x", []string{"*"}, "never a source"},

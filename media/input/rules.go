@@ -42,6 +42,11 @@ func (r Rules) Check(input string) error {
 	if err != nil {
 		return err
 	}
+	if addr, err := netip.ParseAddr(u.Hostname()); err == nil {
+		if err := checkAddr(u.Hostname(), addr); err != nil {
+			return err
+		}
+	}
 	if r.match(address(u)) {
 		return nil
 	}
@@ -156,9 +161,13 @@ func match(pattern, s string) bool {
 // there behind the rules' back.
 func checkAddr(host string, addr netip.Addr) error {
 	addr = addr.Unmap()
+	says := fmt.Sprintf("source host %s resolves to %s, which", host, addr)
+	if host == addr.String() {
+		says = "source host " + host
+	}
 	switch {
 	case addr.IsLinkLocalUnicast(), addr.IsMulticast(), addr.IsUnspecified(), slices.Contains(metadata, addr.String()):
-		return refused(fmt.Sprintf("source host %s resolves to %s, which is never a source", host, addr),
+		return refused(says+" is never a source",
 			"give the source's own address; link-local and metadata addresses are always refused")
 	case addr.IsLoopback() && !saysLoopback(host):
 		return refused(fmt.Sprintf("source host %s resolves to this machine (%s)", host, addr),
