@@ -14,6 +14,9 @@ export function rate(n) {
   return Number.isInteger(n) ? `${n}` : n.toFixed(2).replace(/0$/, "");
 }
 
+// length is that of a segment: 2.002 s is not 2 s.
+export const length = (s) => (s > 0 ? `${Number(s.toFixed(3))} s` : dash);
+
 export const fps = (n) => (n > 0 ? `${n.toFixed(1)} fps` : dash);
 export const speed = (n) => (n > 0 ? `${n.toFixed(2)}×` : dash);
 export const count = (n) => (n || 0).toLocaleString("en");

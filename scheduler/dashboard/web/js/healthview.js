@@ -19,7 +19,7 @@ function tiles(player, now) {
   const level = s.levels[s.level];
   const stalled = s.stalls > 0;
   return [
-    ["Level", level ? level.name : "–", level ? `${level.height ? `${level.width}×${level.height}, ` : ""}${f.bits(level.bitrate)}, ${s.auto ? "auto" : "fixed"}` : null],
+    ["Level", level ? level.name : "–", level ? `${level.height ? `${level.width}×${level.height}, ` : ""}peaks of ${f.bits(level.bitrate)}, ${s.auto ? "auto" : "fixed"}` : null],
     ["Buffer", f.seconds(s.buffer), null, s.buffer < 0.5 && s.status === "stalled" ? "bad" : ""],
     position(player, s, now),
     ["Bandwidth", f.bits(player.bandwidth), "estimate"],

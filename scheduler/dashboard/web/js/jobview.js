@@ -4,7 +4,7 @@
 import { copyable, h } from "./dom.js";
 import * as f from "./format.js";
 import { rungs } from "./ladder.js";
-import { masterOf } from "./model.js";
+import { containerName, masterOf } from "./model.js";
 import { facts, pill, progress } from "./overview.js";
 
 export function head(id, job, now) {
@@ -91,9 +91,9 @@ function sourcePanel(job) {
     h("h2", null, "Source"),
     h("dl", null,
       h("dt", null, "Input"), h("dd", null, copyable(job.input, "input")),
-      job.source?.container ? [h("dt", null, "Container"), h("dd", null, job.source.container)] : null,
+      job.source?.container ? [h("dt", null, "Container"), h("dd", null, containerName(job.source.container))] : null,
       h("dt", null, "Ladder"), h("dd", null, job.ladder),
-      job.grid ? [h("dt", null, "Grid"), h("dd", null, `${f.rate(job.grid.fps)} fps, segments of ${f.rate(job.grid.segmentSeconds)} s`)] : null),
+      job.grid ? [h("dt", null, "Grid"), h("dd", null, `${f.rate(job.grid.fps)} fps, segments of ${f.length(job.grid.segmentSeconds)}`)] : null),
     notes.length ? h("ul", { class: "notes" }, notes.map((n) => h("li", null, n))) : null);
 }
 

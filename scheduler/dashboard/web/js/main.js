@@ -28,11 +28,12 @@ function render() {
 function renderFrame(now) {
   const jobs = activeJobs();
   const running = jobs.filter((j) => !j.ended);
+  const agents = feed.agents.filter((a) => a.connected).length;
   const known = feed.connections > 0;
   draw(at("summary"), known ? [
     stat("on air", running.filter((j) => j.kind === "live").length),
     stat("on demand", running.filter((j) => j.kind === "vod").length),
-    stat("agents", feed.agents.filter((a) => a.connected).length),
+    stat(agents === 1 ? "agent" : "agents", agents),
   ] : []);
   draw(at("link"), linkWords(now));
   const troubled = jobs.filter((j) => j.state === "degraded" || j.state === "waiting").length;

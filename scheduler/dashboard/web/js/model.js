@@ -132,15 +132,14 @@ export function size(r) {
 const codecNames = { h264: "H.264", hevc: "HEVC", av1: "AV1", aac: "AAC", opus: "Opus", "ac-3": "AC-3", "ec-3": "E-AC-3", mpeg2video: "MPEG-2", vp8: "VP8", vp9: "VP9", rawvideo: "raw", testcard: "test card" };
 export const codecName = (c) => codecNames[c] ?? (c ?? "").toUpperCase();
 
-// masterOf is where this page finds a job's master playlist, or null when a
-// browser cannot reach it. An origin on the farm's own machine is named by its
-// loopback address; for the reader it is on the host that the page came from.
-export function masterOf(job) {
-  const own = `${location.origin}/origin/${encodeURIComponent(job.id)}/master.m3u8`;
-  const output = job.outputs.find((o) => /^https?:/.test(o));
-  if (!output) return job.destinations.length === 0 ? own : null;
-  const url = new URL(output);
-  return isLoopback(url.hostname) && url.pathname.startsWith("/origin/") ? own : output;
-}
+// Demuxers name every format that they read.
+const containerNames = { "mov,mp4,m4a,3gp,3g2,mj2": "MP4 or MOV", "matroska,webm": "Matroska or WebM", mpegts: "MPEG-TS", testcard: "test card", flv: "FLV", aac: "ADTS" };
+export const containerName = (c) => containerNames[c] ?? c;
 
-const isLoopback = (host) => host === "localhost" || host === "[::1]" || host.startsWith("127.");
+// masterOf is where this page finds a job's master playlist, or null when a
+// browser cannot reach it. A job that named no destination is at the farm's own
+// origin, which is for the reader where the page came from.
+export function masterOf(job) {
+  if (job.destinations.length === 0) return `${location.origin}/origin/${encodeURIComponent(job.id)}/master.m3u8`;
+  return job.outputs.find((o) => /^https?:/.test(o)) ?? null;
+}
