@@ -62,7 +62,7 @@ func Load(dir string, log *slog.Logger) (*Worker, error) {
 		return nil, fmt.Errorf("read assignment: %w", err)
 	}
 	log = log.With("job", a.GetJob(), "worker", a.GetId(), "lease", a.GetEpoch())
-	return &Worker{dir: dir, log: log, assignment: a, spec: spec, board: newBoard(), anchors: make(chan timeline.Anchor, 1)}, nil
+	return &Worker{dir: dir, log: log, assignment: a, spec: rejoin(spec, time.Now()), board: newBoard(), anchors: make(chan timeline.Anchor, 1)}, nil
 }
 
 // Refuse leaves the outcome of a worker that could not even start.
