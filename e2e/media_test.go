@@ -34,57 +34,57 @@ var expectations = map[string]expectation{
 	"flower_540p2997_h264_aac.mp4":           {frames: 150, audio: 237},
 	"lecture_720p5994.mts":                   {frames: 32, audio: 0, says: "no audio"},        // 61 decode, two missing after the open-GOP start are filled; shown at half the rate
 	"avchd_1080i50_sony_a7m3.mts":            {frames: 13, audio: 26, says: "deinterlaced"},   // 13 frames of two fields
-	"dvb_576i25_mpeg2_news_cut.ts":           {frames: 98, audio: 152, says: "deinterlaced"},  // 71 decode; sound starts 27 frames before the first IDR
-	"dvb_576i25_h264_eac3_losses_cut.ts":     {frames: 136, audio: 216, says: "deinterlaced"}, // 111 at the baseline with damaged ones; losses and the lead are filled
+	"dvb_576i25_mpeg2_news_cut.ts":           {frames: 98, audio: 184, says: "deinterlaced"},  // 71 decode; sound starts 27 frames before the first IDR
+	"dvb_576i25_h264_eac3_losses_cut.ts":     {frames: 136, audio: 255, says: "deinterlaced"}, // 111 at the baseline with damaged ones; losses and the lead are filled
 	"svt_576i25_tff_mpeg2_mp2.ts":            {frames: 125, audio: 235, says: "deinterlaced"},
 	"tos_360p24_pts_rollover.ts":             {frames: 288, audio: 563},
 	"foreman_720p23976_hevc_opengop.mp4":     {frames: 248, says: "no audio"},
 	"hlg_hevc10_360p30.mov":                  {frames: 30, audio: 47, says: "tone-mapped"},
-	"hdr10_av1_portrait_720x1280_2997.mp4":   {frames: 127, audio: 196, says: "tone-mapped"},
-	"svt_720p50_h264_aac.mkv":                {frames: 126, audio: 236}, // 250 and a lead of one frame, at half the rate
-	"svt_testcard_720p50_8mono.mp4":          {frames: 250, audio: 469}, // 500 at half the rate
-	"fire_phone_vfr_rot180_720p.mp4":         {frames: 28, audio: 114, says: "variable frame rate"},
-	"iphone_portrait_rot90.mov":              {frames: 62, audio: 96, says: "rotated"},
+	"hdr10_av1_portrait_720x1280_2997.mp4":   {frames: 127, audio: 199, says: "tone-mapped"},
+	"svt_720p50_h264_aac.mkv":                {frames: 126, audio: 236},                             // 250 and a lead of one frame, at half the rate
+	"svt_testcard_720p50_8mono.mp4":          {frames: 250, audio: 469},                             // 500 at half the rate
+	"fire_phone_vfr_rot180_720p.mp4":         {frames: 29, audio: 114, says: "variable frame rate"}, // 25 at no constant rate, on a grid of 12
+	"iphone_portrait_rot90.mov":              {frames: 62, audio: 97, says: "rotated"},
 	"bbb_540p60_vp9_vorbis51.webm":           {frames: 30, audio: 48}, // 60 at half the rate
 	"game_1080p60_missing_dts.ts":            {frames: 60, says: "no audio"},
-	"bbb_360p25_rtmp.flv":                    {frames: 252, audio: 471}, // 250 and sound that leads by two frames
-	"lego_320p30.mkv":                        {frames: 166, audio: 262},
-	"sintel_cea608_170p24.ts":                {frames: 243, audio: 462}, // 240 and sound that leads by 119 ms
+	"bbb_360p25_rtmp.flv":                    {frames: 252, audio: 473}, // 250 and sound that leads by two frames
+	"lego_320p30.mkv":                        {frames: 168, audio: 262}, // 166, the last held until the sound ends
+	"sintel_cea608_170p24.ts":                {frames: 243, audio: 475}, // 240 and sound that leads by 119 ms
 	"nasa_2video_2audio_2subs.mp4":           {frames: 390, audio: 612, says: "2 video tracks"},
 	"bbb_720p25_aac51.mp4":                   {frames: 132, audio: 249},
 	"bbb_240p24_sar43.mp4":                   {frames: 238, audio: 465},
-	"chaplin_360p25_longgop_mp3.mp4":         {frames: 241, audio: 451},
+	"chaplin_360p25_longgop_mp3.mp4":         {frames: 241, audio: 452},
 	"bottles_360p_longgop_40s_videoonly.mp4": {frames: 1189, says: "no audio"},
-	"train_360p30.ts":                        {frames: 153, audio: 235}, // 152 and a lead of one frame
-	"train_missing_pts_2of3.ts":              {frames: 153, audio: 235},
+	"train_360p30.ts":                        {frames: 153, audio: 240}, // 152 and a lead of one frame; silence to the end of the pictures
+	"train_missing_pts_2of3.ts":              {frames: 153, audio: 240},
 	"train_loss1pct_biterr1pct.ts":           {frames: 151, audio: 235},
-	"live_duplicate_audio_dts_720p30.ts":     {frames: 60, audio: 94}, // 59 decode, one is missing in the middle
+	"live_duplicate_audio_dts_720p30.ts":     {frames: 60, audio: 95}, // 59 decode, one is missing in the middle
 	"live_zero_frame.ts":                     {audio: 79, says: "no packet of it arrives"},
 	"pmt_lists_audio_but_none.ts":            {frames: 134, says: "no packet of it arrives"},
-	"concat_reschange_ptsjump.ts":            {frames: 242, audio: 462, says: "jump"}, // the first of three programmes, as the baseline
-	"friday_late_audio_3s5.ts":               {frames: 185, audio: 286},
-	"lateaudio_1s15.mp4":                     {frames: 72, audio: 146},
+	"concat_reschange_ptsjump.ts":            {frames: 310, audio: 606, says: "jump"}, // three programmes joined, of which the baseline plays the first
+	"friday_late_audio_3s5.ts":               {frames: 185, audio: 290},
+	"lateaudio_1s15.mp4":                     {frames: 93, audio: 146},  // 72, the last held until the sound ends
 	"edit_list_positive_shift_1080p30.mp4":   {frames: 300, audio: 469}, // 270 and the one second that the edit list asks for
 	"audioonly_adts.aac":                     {audio: 469, says: "audio only"},
 	"audioonly_15s.mp4":                      {audio: 704, says: "audio only"},
 	"audioonly_aac.ts":                       {audio: 470, says: "audio only"},
-	"odd_518x488_watch.mp4":                  {frames: 167, audio: 261},
+	"odd_518x488_watch.mp4":                  {frames: 167, audio: 262},
 	"tall_16x4000.ts":                        {frames: 30},
-	"vp9_portrait_opus.webm":                 {frames: 240, audio: 350},
+	"vp9_portrait_opus.webm":                 {frames: 240, audio: 375},
 	"scte35_mpeg2.ts":                        {frames: 3, audio: 5},
 	"fails_audio_near_end.mp4":               {frames: 280, audio: 527},
-	"mdat_too_long.mp4":                      {frames: 30, audio: 52},
+	"mdat_too_long.mp4":                      {frames: 33, audio: 52}, // 30, the last held until the sound ends
 	"truncated_no_moov.mp4":                  {fails: "not a media file"},
-	"truncated_mdat.mp4":                     {frames: 55, audio: 72},
+	"truncated_mdat.mp4":                     {frames: 55, audio: 87},
 	"crash_timescale0.mp4":                   {fails: "decodes"},
-	"crash_1257700_2873x5115.webm":           {frames: 101, audio: 8}, // one picture decodes, at four seconds
+	"crash_1257700_2873x5115.webm":           {frames: 101, audio: 190}, // one picture decodes, at four seconds; the sound breaks off after 0.2 s and is filled with silence
 	"crash_webm_corrupt.webm":                {audio: 1, says: "audio only"},
 	"crash_789075_9841x705.webm":             {frames: 1, says: "no audio"},
 	"encrypted_cenc.mp4":                     {fails: "encrypted"},
 	"zero_length_segment_tables_only.ts":     {fails: "no packet of it arrives"},
 	"mkv_named.mp4":                          {frames: 90, says: "no audio"},
 	"ts_named.mp4":                           {frames: 30, says: "no audio"},
-	"-video-with-dash-.mp4":                  {frames: 5, says: "no audio"},
+	"-video-with-dash-.mp4":                  {frames: 25, says: "no audio"}, // 5 pictures a second apart, at 5 a second: the lowest rate of a ladder
 	"long_1080p30_6min_black_videoonly.mp4":  {frames: 10883, says: "no audio"},
 	"zero_length.mp4":                        {fails: "empty (0 bytes)"},
 	"zeros_64k.mp4":                          {fails: "zero bytes"},

@@ -43,7 +43,7 @@ func compareSource(ctx context.Context, b *book, t *tree, o Options) error {
 }
 
 // extent of a decoded track in microseconds. Samples count audio exactly;
-// video lasts from the first frame to the last and one usual step more.
+// video lasts from the first frame to the last and its smallest step more.
 type extent struct {
 	frames           int
 	first, last, gap int64
@@ -55,7 +55,7 @@ func (e *extent) add(f Frame) {
 	if e.frames == 0 {
 		e.first, e.last = at, at
 	}
-	if step := at - e.last; step > 0 {
+	if step := at - e.last; step > 0 && (e.gap == 0 || step < e.gap) {
 		e.gap = step
 	}
 	e.first, e.last = min(e.first, at), max(e.last, at)
@@ -63,7 +63,8 @@ func (e *extent) add(f Frame) {
 	e.samples += f.Samples
 }
 
-// lasts: the last step stands for the last frame's own length.
+// lasts: the smallest step stands for the last frame's own length; larger ones
+// are losses.
 func (e extent) lasts() int64 {
 	if e.frames == 0 {
 		return 0
