@@ -56,6 +56,8 @@ type fileTrack struct {
 	codec astiav.CodecID
 	clock *trackClock
 	last  int64 // seq of its last packet, -1 when its stream is gone
+	// measured, where set, takes the time of each packet instead of the queue.
+	measured func(pts int64)
 
 	// Of the decoding goroutine.
 	dec        *decoder
@@ -249,6 +251,13 @@ func (s *fileSource) demuxOnce(ctx context.Context) error {
 }
 
 func (t *fileTrack) put(ctx context.Context, q queued) error {
+	if t.measured != nil {
+		if q.pkt != nil && q.pkt.Pts() != noPTS {
+			t.measured(timeline.Rescale(q.pkt.Pts(), t.clock.base, t.base))
+		}
+		q.free()
+		return ctx.Err()
+	}
 	select {
 	case t.queue <- q:
 		return nil

@@ -46,6 +46,7 @@ func (s *fileSource) take(ctx context.Context, p *astiav.Packet) error {
 		return t.put(ctx, queued{pkt: p.Clone()})
 	} else if t != nil { // the stream has become something else
 		delete(s.tracks, i)
+		delete(s.known, i)
 		t.last = -1
 	}
 	if was, known := s.known[i]; known && was == codec {
@@ -113,6 +114,7 @@ func (s *fileSource) continueWith(ctx context.Context, t *fileTrack, stream *ast
 	for i, have := range s.tracks {
 		if have == t {
 			delete(s.tracks, i)
+			delete(s.known, i) // a loop comes back to it
 		}
 	}
 	s.tracks[stream.Index()] = t

@@ -2,8 +2,6 @@ package libav
 
 import (
 	"context"
-	"errors"
-	"io"
 
 	"github.com/asticode/go-astiav"
 
@@ -71,47 +69,29 @@ func (s *fileSource) start(ctx context.Context) error {
 const runUp = 500_000
 
 // measure reads the whole file once, without decoding, to find how long one
-// pass is.
-func measure(ctx context.Context, d *demuxer, facts Info) (*loop, error) {
+// pass is: to the last frame of the picture, or of the first sound.
+func measure(ctx context.Context, s *fileSource) (*loop, error) {
 	l := &loop{rate: timeline.Rate{Num: 48000, Den: 1024}}
-	index := -1
-	if v := facts.BestVideo(); v != nil {
-		l.rate, index, l.base, l.first = v.Rate, v.Index, v.Base, v.First
-	} else if len(facts.Audio) > 0 {
-		index, l.base, l.first = facts.Audio[0].Index, facts.Audio[0].Base, facts.Audio[0].First
+	ignore := func(*astiav.Frame) error { return nil }
+	want := sinks{audio: []func(*astiav.Frame) error{ignore}}
+	if v := s.facts.BestVideo(); v != nil {
+		l.rate, l.base, l.first = v.Rate, v.Base, v.First
+		want = sinks{video: ignore}
+	} else {
+		l.base, l.first = s.facts.Audio[0].Base, s.facts.Audio[0].First
 	}
-	for _, s := range d.fc.Streams() {
-		if s.Index() == index {
-			d.clock.stream(s)
-		}
-	}
-	last, err := lastTime(ctx, d, index, l.first)
-	if err != nil {
+	defer s.closeTracks()
+	if err := s.openTracks(want); err != nil {
 		return nil, err
 	}
-	l.broken = len(d.clock.notes.list) > 0 || d.clock.wraps && last >= 1<<33
+	last := l.first
+	s.all[0].measured = func(pts int64) { last = max(last, pts) }
+	if err := s.demuxOnce(ctx); err != nil {
+		return nil, err
+	}
+	l.broken = len(s.d.clock.notes.list) > 0 || s.d.clock.wraps && last >= 1<<33
 	if l.frames = timeline.Rescale(last-l.first, l.base, l.frameBase()) + 1; l.frames < 2 {
-		return nil, &media.Error{Code: media.SourceError, Message: "source " + d.name + " is too short to loop", Advice: "give a source of at least a second"}
+		return nil, &media.Error{Code: media.SourceError, Message: "source " + s.name + " is too short to loop", Advice: "give a source of at least a second"}
 	}
 	return l, nil
-}
-
-// lastTime reads on to the end and returns the latest timestamp of a stream.
-func lastTime(ctx context.Context, d *demuxer, index int, last int64) (int64, error) {
-	pkt := astiav.AllocPacket()
-	defer pkt.Free()
-	for ctx.Err() == nil {
-		err := d.next(pkt)
-		if errors.Is(err, io.EOF) {
-			return last, ctx.Err()
-		}
-		if err != nil {
-			return 0, err
-		}
-		if pkt.StreamIndex() == index && pkt.Pts() != noPTS {
-			last = max(last, pkt.Pts())
-		}
-		pkt.Unref()
-	}
-	return 0, ctx.Err()
 }

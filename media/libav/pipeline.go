@@ -137,12 +137,12 @@ func (p *Pipeline) openSource(ctx context.Context) error {
 
 // openLoop puts a file on the wall clock.
 func (p *Pipeline) openLoop(ctx context.Context, s *fileSource) error {
-	d, err := openDemuxer(ctx, p.o.Spec.Input, p.o.Rules)
+	once, err := openFileSource(ctx, p.o.Spec.Input, p.o.Rules, p.facts, pacer{})
 	if err != nil {
 		return err
 	}
-	defer d.Close()
-	l, err := measure(ctx, d, p.facts)
+	defer once.close()
+	l, err := measure(ctx, once)
 	if err != nil {
 		return err
 	}
