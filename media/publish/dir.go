@@ -9,7 +9,9 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"sync"
+	"syscall"
 
 	"github.com/galafarm/gala/media"
 )
@@ -33,9 +35,20 @@ type Dir struct {
 // OpenDir makes the tree at root for the writer with this epoch.
 func OpenDir(root string, epoch uint64) (*Dir, error) {
 	if err := os.MkdirAll(root, 0o755); err != nil {
-		return nil, fmt.Errorf("output directory: %w", err)
+		return nil, notMade(root, err)
 	}
 	return &Dir{root: root, epoch: epoch}, nil
+}
+
+// notMade says why there is no tree at root. A path or a right that is wrong
+// stays so; a disk may get room.
+func notMade(root string, err error) error {
+	wrong := []error{syscall.ENOTDIR, syscall.EROFS, syscall.ENAMETOOLONG, fs.ErrPermission, fs.ErrNotExist}
+	return &media.Error{
+		Code: media.SinkError, Message: "output directory " + root, Err: err,
+		Advice:    "give a directory that the agent's user can make and write to, on the agent's host",
+		Retryable: !slices.ContainsFunc(wrong, func(w error) bool { return errors.Is(err, w) }),
+	}
 }
 
 // Put stores body whole or not at all.

@@ -34,7 +34,7 @@ func Open(dest string, epoch uint64) (media.Sink, error) {
 	}
 	u, err := url.Parse(dest)
 	if err != nil {
-		return nil, fmt.Errorf("destination %q: %w", dest, ErrDestination)
+		return nil, noSink(dest)
 	}
 	switch {
 	case u.Scheme == "file" && (u.Host == "" || u.Host == "localhost") && filepath.IsAbs(u.Path):
@@ -42,7 +42,12 @@ func Open(dest string, epoch uint64) (media.Sink, error) {
 	case (u.Scheme == "http" || u.Scheme == "https") && u.Host != "":
 		return NewHTTP(u, epoch, DefaultPatience()), nil
 	}
-	return nil, fmt.Errorf("destination %q: %w", u.Redacted(), ErrDestination)
+	return nil, noSink(u.Redacted())
+}
+
+func noSink(dest string) error {
+	return &media.Error{Code: media.SinkError, Message: fmt.Sprintf("destination %q", dest), Err: ErrDestination,
+		Advice: "submit the job with another destination"}
 }
 
 // ErrKept: another copy of a segment was there first, differs, and stays. Read

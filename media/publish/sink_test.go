@@ -239,3 +239,19 @@ func TestDirectoryLeavesNoTemporaries(t *testing.T) {
 		}
 	}
 }
+
+// What keeps a directory from being made is told as a sink's error, and tried
+// again only where time can help.
+func TestDirectoryThatCannotBeMade(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, dest := range []string{filepath.Join(file, "job"), "/proc/job", "file://" + file + "/job", "ftp://host/job"} {
+		_, err := publish.Open(dest, 1)
+		var told *media.Error
+		if !errors.As(err, &told) || told.Code != media.SinkError || told.Retryable || told.Advice == "" {
+			t.Errorf("%s: %#v, want a sink_error for good, with advice", dest, err)
+		}
+	}
+}
