@@ -184,3 +184,19 @@ func poll(ctx context.Context, what string, look func() (bool, string, error)) e
 		}
 	}
 }
+
+// Throttle bounds what the page may load in bits per second; 0 takes the
+// bound away.
+func (p *Page) Throttle(bitsPerSecond float64) error {
+	rate := bitsPerSecond / 8
+	if rate == 0 {
+		rate = -1
+	}
+	all := &network.Conditions{DownloadThroughput: rate, UploadThroughput: -1}
+	_, err := chromedp.Call(p.ctx, network.EmulateNetworkConditionsByRule,
+		network.EmulateNetworkConditionsByRuleParams{MatchedNetworkConditions: []*network.Conditions{all}})
+	if err != nil {
+		return fmt.Errorf("throttle to %.0f bit/s: %w", bitsPerSecond, err)
+	}
+	return nil
+}

@@ -255,3 +255,25 @@ func (f *Farm) Workers() map[string]int {
 	}
 	return out
 }
+
+// Child is the pid of the program that `gala up` runs beside itself, 0 when
+// none runs.
+func (f *Farm) Child(program string) int {
+	procs, _ := filepath.Glob("/proc/[0-9]*/status")
+	for _, p := range procs {
+		text, err := os.ReadFile(p)
+		if err != nil {
+			continue
+		}
+		name, pid, parent := "", 0, 0
+		for line := range strings.Lines(string(text)) {
+			_, _ = fmt.Sscanf(line, "Name: %s", &name)
+			_, _ = fmt.Sscanf(line, "Pid: %d", &pid)
+			_, _ = fmt.Sscanf(line, "PPid: %d", &parent)
+		}
+		if name == program && parent == f.PID() {
+			return pid
+		}
+	}
+	return 0
+}
