@@ -2,6 +2,7 @@ package libav
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"sync"
@@ -40,7 +41,7 @@ type audioStage struct {
 	skip    int   // samples of the resampler that lie before the encoder's next one
 	start   int64 // sample at which the encoder starts: a few frames early
 	first   int64 // first frame that is handed out
-	lead    int64 // samples of encoder delay beyond whole frames
+	lead    int64 // samples of encoder delay beyond whole frames: the input is that much early
 	fed     int64 // samples given to the encoder
 	end     int64 // sample after the last real one
 	frames  atomic.Int64
@@ -111,7 +112,19 @@ func layout(channels int) astiav.ChannelLayout {
 }
 
 func (s *audioStage) config() media.CodecConfig {
-	return media.CodecConfig{Extradata: append([]byte(nil), s.cc.ExtraData()...), FrameSize: s.grid.FrameSize}
+	c := media.CodecConfig{Extradata: append([]byte(nil), s.cc.ExtraData()...), FrameSize: s.grid.FrameSize}
+	if s.a.Codec == "opus" {
+		c.Extradata = dOps(s.a)
+	}
+	return c
+}
+
+// dOps is the body of the Opus Specific Box (Encapsulation of Opus in ISOBMFF
+// §4.3.2). Nothing is to be skipped: the samples are where their times say.
+func dOps(a ladders.Audio) []byte {
+	b := []byte{0, byte(a.Channels), 0, 0}
+	b = binary.BigEndian.AppendUint32(b, uint32(a.SampleRate))
+	return append(b, 0, 0, 0)
 }
 
 func (s *audioStage) run(ctx context.Context) error {
@@ -160,7 +173,7 @@ func (s *audioStage) silence(ctx context.Context) error {
 		return nil
 	}
 	s.end = until
-	return s.quietUntil(ctx, until-s.start+s.lead)
+	return s.quietUntil(ctx, until-s.start-s.lead)
 }
 
 // wholeFrames is the end of the frame that holds the sample before at.
@@ -239,11 +252,11 @@ func (s *audioStage) place(ctx context.Context, x steadyFrame) error {
 	}
 	s.end = max(s.end, s.start+end)
 	if key := audioKey(x.f); s.built != key {
-		if err := s.rebuild(ctx, x.f, key, at+s.lead); err != nil {
+		if err := s.rebuild(ctx, x.f, key, at-s.lead); err != nil {
 			return err
 		}
 	}
-	x.f.SetPts(at + s.lead - s.began)
+	x.f.SetPts(at - s.lead - s.began)
 	return s.g.push(x.f, func(out *astiav.Frame) error { return s.resampled(ctx, out) })
 }
 
@@ -372,9 +385,10 @@ func (s *audioStage) encode(ctx context.Context, f *astiav.Frame) error {
 		if err != nil {
 			return s.fail("encoder broke off", err)
 		}
-		// Times count from start and begin below 0 by the encoder's delay.
+		// Times count from start and begin below 0 by the encoder's delay, with
+		// the lead a whole number of frames.
 		size := s.grid.FrameSize
-		k := s.first - 2*preRoll + (s.pkt.Pts()-s.lead+preRoll*size+size/2)/size
+		k := s.first - 2*preRoll + (s.pkt.Pts()+s.lead+preRoll*size+size/2)/size
 		data := append([]byte(nil), s.pkt.Data()...)
 		s.pkt.Unref()
 		if err := s.emit(ctx, k, data); err != nil {
