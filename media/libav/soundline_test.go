@@ -13,6 +13,7 @@ import (
 
 	"github.com/galafarm/gala/ladders"
 	"github.com/galafarm/gala/media"
+	"github.com/galafarm/gala/media/card"
 	"github.com/galafarm/gala/timeline"
 )
 
@@ -172,8 +173,8 @@ func TestHardSoundStaysInPlace(t *testing.T) {
 		resume  int64
 		source  script
 	}{
-		{"clock 0.1 % fast", 60, 0, script{rate: 48000, base: 90000, at: clocked(48000, 90000, 1.001)}},
-		{"clock 0.1 % slow, 44.1 kHz", 60, 0, script{rate: 44100, base: 90000, at: clocked(44100, 90000, 0.999)}},
+		{"clock 0.1 % fast", 25, 0, script{rate: 48000, base: 90000, at: clocked(48000, 90000, 1.001)}},
+		{"clock 0.1 % slow, 44.1 kHz", 25, 0, script{rate: 44100, base: 90000, at: clocked(44100, 90000, 0.999)}},
 		{"milliseconds", 20, 0, script{rate: 44100, base: 1000, at: clocked(44100, 1000, 1)}},
 		{"lost frames", 20, 0, script{rate: 48000, base: 90000, at: func(n int64) (int64, bool) {
 			return n * 90 / 48, n/1024%97 > 2
@@ -209,4 +210,49 @@ func TestHardSoundStaysInPlace(t *testing.T) {
 			report(t, lags)
 		})
 	}
+}
+
+// The beep of every second begins on the very sample, in either codec: Opus is
+// fed ahead by its lookahead, AAC's priming is dropped whole.
+func TestBeepsBeginOnTheSample(t *testing.T) {
+	for codec, as := range map[string]struct {
+		id   astiav.CodecID
+		size int
+	}{"aac": {astiav.CodecIDAac, 1024}, "opus": {astiav.CodecIDOpus, 960}} {
+		for _, r := range cardRates {
+			spec := cardSpec5(t, r, sound("a"))
+			spec.Renditions[0].Audio.Codec = codec
+			out, _ := play(t, Options{Spec: spec})
+			cfg := out.configs["a"]
+			if codec == "opus" {
+				if len(cfg.Extradata) != 11 || cfg.Extradata[2] != 0 || cfg.Extradata[3] != 0 {
+					t.Errorf("dOps % x has samples skipped", cfg.Extradata)
+				}
+				cfg.Extradata = nil
+			}
+			pcm := decodeSound(t, as.id, as.size, cfg, out.packets["a"], 0)
+			c, err := card.New(160, 90, r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := make([]float32, len(pcm))
+			c.Audio(0, want)
+			for second := 1; second < 5; second++ { // the first begins at the join, where decoders fade in
+				got, expected := begins(pcm, second), begins(want, second)
+				if off := got - expected; max(off, -off) > 24 {
+					t.Errorf("%s at %s: the beep of second %d begins %d samples off", codec, r, second, off)
+				}
+			}
+		}
+	}
+}
+
+// begins is the first loud sample around a full second.
+func begins[F float32 | float64](pcm []F, second int) int {
+	for i := max(0, second*48000-4800); i < min(len(pcm), second*48000+9600); i++ {
+		if math.Abs(float64(pcm[i])) > 0.08 {
+			return i
+		}
+	}
+	return -1
 }
