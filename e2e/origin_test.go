@@ -68,6 +68,7 @@ func verifyAt(t *testing.T, f *farm.Farm, url string) {
 // The origin of a live job dies for some seconds: what it missed meanwhile
 // waits, and the programme goes on there with no hole.
 func TestLiveWhileItsOriginIsAway(t *testing.T) {
+	t.Parallel()
 	o := startOrigin(t)
 	f := farm.Start(t)
 	c := f.Client()
@@ -89,6 +90,7 @@ func TestLiveWhileItsOriginIsAway(t *testing.T) {
 
 // A file waits for its origin and loses nothing.
 func TestFileWhileItsOriginIsAway(t *testing.T) {
+	t.Parallel()
 	o := startOrigin(t)
 	f := farm.Start(t)
 	c := f.Client()
@@ -113,6 +115,7 @@ func TestFileWhileItsOriginIsAway(t *testing.T) {
 
 // A directory that cannot be written to fails the job in words.
 func TestDestinationThatCannotBeWritten(t *testing.T) {
+	t.Parallel()
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -134,6 +137,7 @@ func TestDestinationThatCannotBeWritten(t *testing.T) {
 
 // What is readable in a destination is readable by whoever serves it.
 func TestDirectoryDestination(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "www")
 	f := farm.Start(t)
 	c := f.Client()

@@ -36,6 +36,7 @@ var rungs = map[string]reading{
 // Readers of other people agree on what was written: libavformat as a player
 // over HTTP, the same as a decoder of everything, MediaInfo on the fragments.
 func TestIndependentReaders(t *testing.T) {
+	t.Parallel()
 	f := farm.Start(t)
 	c := f.Client()
 	f.Must("vod", "queue", "--id", "card", "--ladder", "mini", "testcard:?size=854x480&duration=10s", "--wait")

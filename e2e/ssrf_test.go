@@ -120,6 +120,7 @@ func (c *canaries) listen(t *testing.T, address string, media []byte) {
 // A playlist is no source: it is refused with the reason, and nothing that it
 // reaches for is touched, whether it comes from a file or over HTTP.
 func TestPlaylistsReachNothing(t *testing.T) {
+	t.Parallel()
 	dir := farm.Media(t)
 	planted := plant(t, filepath.Join(dir, "hls_cea608", "sd-hls0000000000.ts"))
 	provesItself(t, planted, dir)
@@ -185,6 +186,7 @@ func everyFileHasItsRefusal(t *testing.T, dir string) {
 
 // What no job may read is refused when it is submitted, with what to do.
 func TestSourcesRefusedAtSubmit(t *testing.T) {
+	t.Parallel()
 	f := farm.Start(t, "--allow-source", "http://169.254.*", "--allow-source", "http://[fe80*")
 	for input, says := range map[string][]string{
 		"http://169.254.169.254/latest/meta-data/": {"169.254.169.254 is never a source", "always refused"},
@@ -216,6 +218,7 @@ func TestSourcesRefusedAtSubmit(t *testing.T) {
 
 // A server that may be read cannot send the farm to one that may not.
 func TestRedirectsAreHeldToTheRules(t *testing.T) {
+	t.Parallel()
 	f := farm.Start(t)
 	c := f.Client()
 	const target = "127.0.0.2" // this machine, and on no list

@@ -12,6 +12,7 @@ import (
 // A job id stands for one wish: the same again is the same job, another is
 // refused with what differs.
 func TestSameJobTwice(t *testing.T) {
+	t.Parallel()
 	f := farm.Start(t)
 	c := f.Client()
 	queue := []string{"vod", "queue", "--id", "card", "--ladder", "mini", "testcard:?size=320x240&duration=4s"}
@@ -42,6 +43,7 @@ func TestSameJobTwice(t *testing.T) {
 // A ladder with a mistake is refused before anything is sent, with the place
 // of every mistake.
 func TestLadderMistakes(t *testing.T) {
+	t.Parallel()
 	f := farm.Start(t)
 	for name, test := range map[string]struct{ text, says string }{
 		"typo.yaml":  {"name: my\nvideo:\n  - {name: a, height: 480, codec: h264, bitrate: 1M, max_rate: 2M}\n", `typo.yaml:3:54: video[0]: unknown key "max_rate", did you mean "maxrate"?`},
