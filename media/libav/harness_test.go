@@ -3,6 +3,7 @@ package libav
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -268,4 +269,16 @@ func wantCards(t *testing.T, pics []picture, number int64) {
 			t.Fatalf("picture %d (grid frame %d) shows card frame %d, want %d", i, p.index, p.card, want)
 		}
 	}
+}
+
+// quiet is a log that nobody reads.
+var quiet = slog.New(slog.DiscardHandler)
+
+func read(t *testing.T, name string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
 }
