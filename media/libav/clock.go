@@ -29,8 +29,8 @@ type trackClock struct {
 }
 
 // maxJump is the largest gap between neighbouring packets that is taken for
-// programme; a larger one is a splice, and the two ends are joined. As
-// ffmpeg's dts_delta_threshold.
+// programme, whatever the other tracks say; a larger one is a splice, and the two
+// ends are joined. As ffmpeg's dts_delta_threshold.
 const maxJump = 10_000_000 // µs
 
 var microseconds = timeline.Timebase{Num: 1, Den: 1_000_000}
@@ -96,7 +96,7 @@ func (c *clock) fix(p *astiav.Packet) {
 		return
 	}
 	shift := timeline.Rescale(c.offset, microseconds, s.base)
-	if gap := timeline.Rescale(ref+shift-s.next, s.base, microseconds); s.have && (gap > maxJump || gap < -maxJump) {
+	if gap := timeline.Rescale(ref+shift-s.next, s.base, microseconds); s.have && (gap > maxJump || gap < -maxJump) && !c.beside(s, ref+shift) {
 		c.offset += c.end(s) - timeline.Rescale(max(ref, pts)+shift, s.base, microseconds)
 		c.notes.add(fmt.Sprintf("timestamps jump by %.0f s: joined without a gap", float64(gap)/1e6))
 		shift = timeline.Rescale(c.offset, microseconds, s.base)
@@ -126,6 +126,22 @@ func (c *clock) end(s *trackClock) int64 {
 		}
 	}
 	return latest
+}
+
+// beside tells whether a packet of s that decodes at ref is where another track
+// is: after a gap of its own (a pause in the sound, a picture that stood for
+// long), which is programme.
+func (c *clock) beside(s *trackClock, ref int64) bool {
+	at := timeline.Rescale(ref, s.base, microseconds)
+	for _, t := range c.streams {
+		if t == s || !t.have {
+			continue
+		}
+		if d := at - timeline.Rescale(t.next, t.base, microseconds); max(d, -d) < maxJump/2 {
+			return true
+		}
+	}
+	return false
 }
 
 // unwrapped puts a packet's pair next to the one before it in the file; all
