@@ -12,7 +12,7 @@ type cause string
 
 const (
 	causeLinger       cause = "linger" // it told its outcome and lives on
-	causeLeave        cause = "leave" // its agent ends; the job goes on
+	causeLeave        cause = "leave"  // its agent ends; the job goes on
 	causeFinish       cause = "finish"
 	causeNow          cause = "now"
 	causeSuperseded   cause = "superseded"

@@ -21,7 +21,6 @@ var (
 	panel = color.RGBA{36, 40, 50, 255}
 	rule  = color.RGBA{96, 103, 118, 255}
 	soft  = color.RGBA{158, 165, 178, 255}
-	white = color.RGBA{255, 255, 255, 255}
 	amber = color.RGBA{247, 178, 46, 255}
 )
 

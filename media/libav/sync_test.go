@@ -22,11 +22,6 @@ import (
 // against the picture.
 const maxLag = 20 * time.Millisecond
 
-type soundRun struct {
-	at      float64
-	samples []float64
-}
-
 // recorder is a source that keeps what it hands out: its first picture's time
 // and the sound of its first track.
 type recorder struct {
