@@ -7,7 +7,9 @@ MAKEFLAGS += --no-print-directory
 
 # gpl links x264 and x265 into the worker; lgpl leaves them out.
 export FFMPEG_LICENSE ?= gpl
-export INPUT LADDER LISTEN GRPC DATA VERSION
+export LADDER LISTEN GRPC DATA VERSION
+# As it was typed: a name may hold a dollar sign.
+export override INPUT := $(value INPUT)
 
 setup := tools/setup
 env := . $(setup)/env.sh &&

@@ -88,5 +88,12 @@ if ended "$id" || ! answer=$(submit "$id" 2>&1); then
     answer=$(submit "$id" 2>&1) || { printf '%s\n' "$answer" >&2; die "the farm did not take the job"; }
 fi
 
+# Live demos of earlier runs came back with the farm: they would take the time that this one needs.
+build/gala live ls --farm "$grpc" | awk -v own="$id" '$1 ~ /^demo(-|$)/ && $1 != own && $2 !~ /^(done|failed|cancelled)$/ {print $1}' |
+    while read -r other; do
+        echo "run: $other of an earlier run ends" >&2
+        build/gala live stop --farm "$grpc" "$other" >/dev/null
+    done
+
 printf '\n    http://%s/?job=%s\n\n    Ctrl-C stops the farm; its log is %s\n\n' "$listen" "$id" "$log"
 wait "$farm" || { tail -n 15 "$log" >&2; die "the farm stopped by itself (all of it: $log)"; }
