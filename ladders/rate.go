@@ -49,7 +49,7 @@ func nominal(r timeline.Rate) timeline.Rate {
 	if r.Num <= maxRateNum {
 		return r
 	}
-	short, err := timeline.NewRate(timeline.Rescale(1000*r.Num, timeline.Timebase{Num: 1, Den: r.Den}, timeline.Timebase{Num: 1, Den: 1}), 1000)
+	short, err := timeline.NewRate(timeline.Rescale(1000, timeline.Timebase(r), timeline.Timebase{Num: 1, Den: 1}), 1000)
 	if err != nil { // below a thousandth of a frame a second
 		return timeline.Rate{Num: 1, Den: 1000}
 	}
