@@ -8,7 +8,7 @@ import (
 )
 
 // LogFile is a log that never grows past twice its bound: when full it becomes
-// "log.1" and starts again.
+// "log.1" and starts again. What cannot be kept within that is dropped.
 type LogFile struct {
 	mu   sync.Mutex
 	dir  string
@@ -34,21 +34,25 @@ func OpenLog(dir string, bound int64) (*LogFile, error) {
 func (l *LogFile) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.size+int64(len(p)) > l.max {
-		l.turn()
+	if l.size+int64(len(p)) > l.max && !l.turn() {
+		return len(p), nil
 	}
-	n, _ := l.f.Write(p)
+	n, _ := l.f.Write(p[:min(int64(len(p)), l.max)])
 	l.size += int64(n)
 	return len(p), nil
 }
 
-func (l *LogFile) turn() {
+// turn starts a new file and tells whether it could.
+func (l *LogFile) turn() bool {
 	name := filepath.Join(l.dir, "log")
-	if os.Rename(name, name+".1") != nil {
-		return
+	if l.size > 0 && os.Rename(name, name+".1") != nil {
+		return false
 	}
-	if f, err := os.OpenFile(name, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644); err == nil {
-		_ = l.f.Close()
-		l.f, l.size = f, 0
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return false
 	}
+	_ = l.f.Close()
+	l.f, l.size = f, 0
+	return true
 }

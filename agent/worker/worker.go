@@ -79,7 +79,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	defer w.cancel(nil)
 	srv, err := listen(w)
 	if err != nil {
-		return err
+		return errors.Join(err, Refuse(w.dir, err))
 	}
 	stopStatus := w.reportStatus(ctx)
 	err = w.work(ctx)
