@@ -29,8 +29,10 @@ type encoderFeed struct {
 	frames atomic.Int64
 }
 
-// Pictures waiting before a scaler and before an encoder.
-const scaleQueue, encodeQueue = 4, 4
+// Pictures waiting before a scaler and before an encoder: as few as keep both
+// busy. Every one more is memory, and a picture that has left the cache when
+// its turn comes.
+const scaleQueue, encodeQueue = 1, 2
 
 func newBranch(s *videoStage, width, height int, divisor int64) *branch {
 	return &branch{stage: s, width: width, height: height, divisor: divisor, in: make(chan *astiav.Frame, scaleQueue)}

@@ -32,8 +32,8 @@ type videoStage struct {
 	doubled, dropped, position atomic.Int64
 }
 
-// videoFrames is how many decoded pictures may wait.
-const videoFrames = 8
+// videoFrames is how many decoded pictures may wait; few, as in a branch.
+const videoFrames = 1
 
 func newVideoStage(p *Pipeline) (*videoStage, error) {
 	v := p.facts.BestVideo()
