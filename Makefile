@@ -7,6 +7,7 @@ MAKEFLAGS += --no-print-directory
 
 # gpl links x264 and x265 into the worker; lgpl leaves them out.
 export FFMPEG_LICENSE ?= gpl
+COUNT ?= 5
 export LADDER LISTEN GRPC DATA VERSION
 # As it was typed: a name may hold a dollar sign.
 export override INPUT := $(value INPUT)
@@ -49,9 +50,9 @@ test: ## everything that can be proved on this machine
 bench: build ## the benchmarks; ARGS= is passed on
 	$(env) build/gala bench $(ARGS)
 
-gauntlet: build ## kill workers, agents, hosts, schedulers and Redis, and look at the playlists
+gauntlet: build ## the end-to-end tests COUNT times (5): workers, agents, farms and Redis are killed, playlists looked at
 	@$(setup)/deps.sh test
-	$(env) go test -count=1 -timeout 60m -tags gauntlet -run Gauntlet ./e2e/...
+	$(env) for run in $$(seq $(COUNT)); do echo "gauntlet: $$run of $(COUNT)"; go test -count=1 -timeout 60m $(ARGS) ./e2e/...; done
 
 dist: build ## an archive with the three binaries
 	$(setup)/dist.sh

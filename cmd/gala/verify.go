@@ -18,6 +18,9 @@ func (c *verifyCmd) Run(sh *shell) error {
 		options.Decoder = child
 	}
 	report, err := verify.Run(sh.ctx, options)
+	if sh.ctx.Err() != nil {
+		return sh.ctx.Err()
+	}
 	if err != nil {
 		return &failure{code: verify.ExitCode(report, err), message: err.Error(),
 			advice: "give the folder or URL that holds a job's master.m3u8, such as DIR/ID or http://127.0.0.1:8080/origin/ID"}

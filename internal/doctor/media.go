@@ -47,19 +47,16 @@ func (f ffmpeg) build() Finding {
 	return Finding{"FFmpeg", OK, found, ""}
 }
 
-// codec: encoders are those that the CPU runs and those of NVENC, which are in
-// every build and need a GPU as well.
+// codec: that NVENC is in the build says nothing about this machine.
 func (f ffmpeg) codec(name, do, cpu, gpu string) Finding {
-	var have []string
-	for _, e := range []string{cpu, gpu} {
-		if slices.Contains(f.Encoders, e) {
-			have = append(have, e)
-		}
+	nvenc := ""
+	if slices.Contains(f.Encoders, gpu) {
+		nvenc = "; " + gpu + " for an NVIDIA GPU that has it"
 	}
-	if slices.Contains(have, cpu) {
-		return Finding{name, OK, strings.Join(have, ", "), ""}
+	if slices.Contains(f.Encoders, cpu) {
+		return Finding{name, OK, cpu + nvenc, ""}
 	}
-	return Finding{name, Warn, "not on the CPU", do}
+	return Finding{name, Warn, "not on the CPU" + nvenc, do}
 }
 
 // devices asks gala-agent for what it would offer.
