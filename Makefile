@@ -16,7 +16,7 @@ setup := tools/setup
 env := . $(setup)/env.sh &&
 tool := go tool -modfile=tools/go.mod
 # Without the race detector: C code, which it does not see, and tests that wait for real media.
-slow := /(media/libav|e2e|benchmarks|cmd)(/|$$)
+slow := /(agent/worker|media/libav|e2e|benchmarks|cmd)(/|$$)
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 18
