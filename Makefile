@@ -47,8 +47,8 @@ test: ## everything that can be proved on this machine
 	$(env) go test -race $$(go list ./... | grep -vE '$(slow)')
 	$(env) go test -timeout 40m $$(go list ./... | grep -E '$(slow)')
 
-bench: build ## the benchmarks; ARGS= is passed on
-	$(env) build/gala bench $(ARGS)
+bench: build ## two minutes of benchmarks; ARGS='vod --pairs 11', ARGS='start --runs 200': the whole ones
+	$(env) go run ./benchmarks $(ARGS)
 
 gauntlet: build ## the end-to-end tests COUNT times (5): workers, agents, farms and Redis are killed, playlists looked at
 	@$(setup)/deps.sh test

@@ -11,10 +11,12 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/alecthomas/kong"
 
 	"github.com/galafarm/gala/benchmarks/harness"
+	"github.com/galafarm/gala/benchmarks/start"
 	"github.com/galafarm/gala/benchmarks/vod"
 )
 
@@ -23,6 +25,8 @@ type cli struct {
 	Results string `help:"Where records and reports go." default:"benchmarks/results" type:"path"`
 
 	Vod    vodCmd    `cmd:"" help:"One worker against one ffmpeg process."`
+	Start  startCmd  `cmd:"" help:"Submit to first segment, live."`
+	Short  shortCmd  `cmd:"" default:"1" help:"A short form of all, beside the committed records (the default)."`
 	Report reportCmd `cmd:"" help:"Make every report from its record again."`
 }
 
@@ -31,20 +35,18 @@ func main() {
 	defer stop()
 	var c cli
 	call := kong.Parse(&c, kong.Name("benchmarks"), kong.Description("Measures Gala."), kong.UsageOnError(),
-		kong.Vars{"clip": clip}, kong.Bind(&c), kong.BindTo(ctx, (*context.Context)(nil)))
+		kong.Bind(&c), kong.BindTo(ctx, (*context.Context)(nil)))
 	if err := call.Run(); err != nil {
 		fmt.Fprintln(os.Stderr, "benchmarks:", err)
 		os.Exit(1)
 	}
 }
 
-// clip is the set's long clip, where the set is at hand.
-const clip = "../shared/media/open/long_mix_720p25_h264_aac.mp4"
-
 type vodCmd struct {
-	Clip   string   `help:"What to encode." default:"${clip}" type:"path"`
+	Clip   string   `help:"What to encode; default: 30 s of 720p25 from the media set, or made." type:"path"`
 	Ladder []string `help:"Ladders, one record each." default:"mini,hd"`
 	Pairs  int      `help:"Runs of each side." default:"11"`
+	Farm   int      `help:"Runs of the whole farm and its peer." default:"5"`
 }
 
 func (v *vodCmd) Run(ctx context.Context, c *cli) error {
@@ -66,13 +68,50 @@ func (v *vodCmd) one(ctx context.Context, c *cli, bin harness.Binaries, ladder s
 		return err
 	}
 	defer os.RemoveAll(dir)
+	clip, err := findClip(ctx, v.Clip, bin.FFmpeg, dir)
+	if err != nil {
+		return err
+	}
 	r, err := vod.Run(ctx, vod.Options{
-		Clip: v.Clip, Ladder: ladder, Pairs: v.Pairs, Binaries: bin, Dir: dir, Log: os.Stderr, Command: again(),
+		Clip: clip, Ladder: ladder, Pairs: v.Pairs, FarmPairs: v.Farm, Binaries: bin, Dir: dir, Log: os.Stderr, Command: again(),
 	})
 	if err != nil {
 		return err
 	}
 	return c.keep(r)
+}
+
+type startCmd struct {
+	Ladder string        `help:"Ladder of the jobs." default:"mini"`
+	Runs   int           `help:"Jobs, those of an interrupted call among them." default:"200"`
+	Steady time.Duration `help:"How long one job is left alone." default:"60s"`
+	Ledger string        `help:"Where finished runs are kept until the record is written; default BUILD/start-LADDER.runs." type:"path"`
+}
+
+func (s *startCmd) Run(ctx context.Context, c *cli) error {
+	bin, err := harness.FindBinaries(c.Build)
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "gala-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	ledger := s.Ledger
+	if ledger == "" {
+		ledger = filepath.Join(c.Build, "start-"+s.Ladder+".runs")
+	}
+	r, err := start.Measure(ctx, start.Options{
+		Ladder: s.Ladder, Runs: s.Runs, Steady: s.Steady, Binaries: bin, Dir: dir, Ledger: ledger, Log: os.Stderr, Command: again(),
+	})
+	if err != nil {
+		return err
+	}
+	if err := c.keep(r); err != nil {
+		return err
+	}
+	return os.Remove(ledger)
 }
 
 func (c *cli) keep(r harness.Record) error {

@@ -16,6 +16,9 @@ type Usage struct {
 	System float64 `json:"system_s"`
 	// Peak is the largest resident set of any one process of the tree.
 	Peak int64 `json:"peak_rss_bytes"`
+	// Private is the largest anonymous resident set of the program itself,
+	// sampled: what it adds to a machine that runs another one like it.
+	Private int64 `json:"peak_anonymous_bytes"`
 	// Switches are voluntary context switches: how often a thread waited.
 	Switches int64 `json:"voluntary_switches"`
 }
@@ -43,8 +46,12 @@ func Measure(ctx context.Context, c Command) (Usage, error) {
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	began := time.Now()
-	err := cmd.Run()
-	wall := time.Since(began)
+	if err := cmd.Start(); err != nil {
+		return Usage{}, err
+	}
+	private := sample(cmd.Process.Pid)
+	err := cmd.Wait()
+	wall, own := time.Since(began), private()
 	if err != nil {
 		return Usage{}, fmt.Errorf("%s: %w: %s", c.Path, err, last(out.Bytes()))
 	}
@@ -54,8 +61,31 @@ func Measure(ctx context.Context, c Command) (Usage, error) {
 	}
 	return Usage{
 		Wall: wall.Seconds(), User: seconds(r.Utime), System: seconds(r.Stime),
-		Peak: r.Maxrss << 10, Switches: r.Nvcsw,
+		Peak: r.Maxrss << 10, Private: own, Switches: r.Nvcsw,
 	}, nil
+}
+
+// sampleEvery is how often a program's memory is looked at.
+const sampleEvery = 20 * time.Millisecond
+
+// sample follows a process's anonymous memory until the returned function is
+// called, which gives the most that was seen.
+func sample(pid int) func() int64 {
+	done, most := make(chan struct{}), make(chan int64)
+	go func() {
+		tick := time.NewTicker(sampleEvery)
+		defer tick.Stop()
+		for seen := int64(0); ; {
+			select {
+			case <-tick.C:
+				seen = max(seen, anonymous(pid))
+			case <-done:
+				most <- seen
+				return
+			}
+		}
+	}()
+	return func() int64 { close(done); return <-most }
 }
 
 func last(b []byte) []byte {

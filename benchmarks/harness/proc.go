@@ -32,10 +32,17 @@ func Look(pid int) (Process, error) {
 	}
 	p := Process{PID: pid, Name: string(text[open+1 : shut]), CPU: ticks(f[11]) + ticks(f[12]), Waited: ticks(f[13]) + ticks(f[14])}
 	p.Parent, _ = strconv.Atoi(f[1])
-	kib, _ := strconv.ParseInt(strings.TrimSuffix(table(fmt.Sprintf("/proc/%d/status", pid), ":")["VmHWM"], " kB"), 10, 64)
-	p.Peak = kib << 10
+	p.Peak = status(pid, "VmHWM")
 	return p, nil
 }
+
+// status is one amount of memory in a process's status, in bytes.
+func status(pid int, key string) int64 {
+	kib, _ := strconv.ParseInt(strings.TrimSuffix(table(fmt.Sprintf("/proc/%d/status", pid), ":")[key], " kB"), 10, 64)
+	return kib << 10
+}
+
+func anonymous(pid int) int64 { return status(pid, "RssAnon") }
 
 // Children are the running processes that pid started.
 func Children(pid int) []Process {

@@ -18,7 +18,8 @@ func (b *bench) record() harness.Record {
 			"Ratios are worker / ffmpeg of runs that followed each other; below 1 the worker is cheaper.",
 		How: []string{
 			fmt.Sprintf("%d pairs in one run, the order turned from pair to pair.", len(b.raw.Worker)),
-			"Wall time from start to exit. CPU is user and system time of the whole process tree, memory the largest resident set, both as the kernel reports them at wait4.",
+			"Wall time from start to exit. CPU is user and system time of the whole process tree, memory the largest resident set, both as the kernel reports them at wait4. Memory of its own leaves out the pages of the program file, which all processes of one program share; it is sampled 50 times a second.",
+			"The whole farm is `gala vod queue CLIP --wait` against a running `gala up` with output at its own origin over HTTP: its CPU is that of the command, scheduler, origin, agent, Redis, probe and worker.",
 			"Pictures of the last pair are decoded and compared with the source scaled by the same scaler (XPSNR of luma), and hashed.",
 		},
 		Command: b.Command, Host: harness.ThisHost(), Around: *b.around, Versions: b.versions, Settings: b.settings(),
@@ -35,12 +36,16 @@ func (b *bench) record() harness.Record {
 
 func (b *bench) costs() []harness.Figure {
 	pairs := b.raw.Worker
-	ratio := func(name string, of func(harness.Usage) float64) harness.Figure {
-		return harness.Figure{Group: "worker / ffmpeg", Name: name, Unit: "x", Dist: harness.Describe(harness.Ratios(pairs, of))}.Bound("p50", 1)
+	ratio := func(group string, pairs []harness.Pair, name string, of func(harness.Usage) float64) harness.Figure {
+		return harness.Figure{Group: group + " / ffmpeg", Name: name, Unit: "x", Dist: harness.Describe(harness.Ratios(pairs, of))}
 	}
-	wall := func(u harness.Usage) float64 { return u.Wall }
-	peak := func(u harness.Usage) float64 { return float64(u.Peak) / 1e6 }
-	figures := []harness.Figure{ratio("wall", wall), ratio("CPU", harness.Usage.CPU), ratio("peak memory", peak)}
+	figures := []harness.Figure{
+		ratio("worker", pairs, "wall", wall).Bound("p50", 1), ratio("worker", pairs, "CPU", harness.Usage.CPU).Bound("p50", 1),
+		ratio("worker", pairs, "peak memory", peak).Bound("p50", 1), ratio("worker", pairs, "peak memory of its own (anonymous)", private),
+	}
+	if farm := b.raw.Farm; len(farm) > 0 {
+		figures = append(figures, ratio("whole farm", farm, "wall, from `gala vod queue --wait` to its end", wall), ratio("whole farm", farm, "CPU of all its processes", harness.Usage.CPU))
+	}
 	for _, side := range []struct {
 		group string
 		of    func(harness.Pair) harness.Usage
@@ -53,11 +58,15 @@ func (b *bench) costs() []harness.Figure {
 			return harness.Figure{Group: side.group, Name: name, Unit: unit, Dist: harness.Describe(sample)}
 		}
 		figures = append(figures, one("wall", "s", wall), one("user", "s", func(u harness.Usage) float64 { return u.User }),
-			one("system", "s", func(u harness.Usage) float64 { return u.System }), one("peak memory", "MB", peak),
+			one("system", "s", func(u harness.Usage) float64 { return u.System }), one("peak memory", "MB", peak), one("peak memory of its own (anonymous)", "MB", private),
 			one("voluntary switches", "", func(u harness.Usage) float64 { return float64(u.Switches) }))
 	}
 	return figures
 }
+
+func wall(u harness.Usage) float64    { return u.Wall }
+func peak(u harness.Usage) float64    { return float64(u.Peak) / 1e6 }
+func private(u harness.Usage) float64 { return float64(u.Private) / 1e6 }
 
 func (b *bench) pictures() []harness.Figure {
 	var figures []harness.Figure

@@ -16,7 +16,9 @@ import (
 type Options struct {
 	Clip, Ladder string
 	Pairs        int
-	Binaries     harness.Binaries
+	// FarmPairs are runs through the whole farm; 0 leaves them out.
+	FarmPairs int
+	Binaries  harness.Binaries
 	// Dir is for what is encoded; everything in it may go.
 	Dir string
 	// Command is how to repeat it.
@@ -30,22 +32,28 @@ const equal = 0.05 // dB of XPSNR
 // raw is what the figures are made from.
 type raw struct {
 	Worker []harness.Pair `json:"worker"`
+	Farm   []harness.Pair `json:"farm,omitempty"`
 	Ours   []Picture      `json:"pictures_worker"`
 	Peer   []Picture      `json:"pictures_ffmpeg"`
 }
 
-// Run measures the worker alone against its peer.
+// Run measures the worker, and the farm around it, against their peer.
 func Run(ctx context.Context, o Options) (harness.Record, error) {
 	b := &bench{Options: o, around: harness.Begin()}
 	if err := b.prepare(ctx); err != nil {
 		return harness.Record{}, err
 	}
 	var err error
-	if b.raw.Worker, err = harness.Interleave(ctx, o.Pairs, b.worker, b.peer, b.tell); err != nil {
+	if b.raw.Worker, err = harness.Interleave(ctx, o.Pairs, b.worker, b.peer, func(i int, p harness.Pair) { b.tell("worker", o.Pairs, i, p) }); err != nil {
 		return harness.Record{}, err
 	}
 	if err := b.compare(ctx); err != nil {
 		return harness.Record{}, err
+	}
+	if o.FarmPairs > 0 {
+		if err := b.farmRuns(ctx); err != nil {
+			return harness.Record{}, err
+		}
 	}
 	return b.record(), nil
 }
@@ -73,8 +81,8 @@ func (b *bench) prepare(ctx context.Context) (err error) {
 	return err
 }
 
-func (b *bench) tell(i int, p harness.Pair) {
-	fmt.Fprintf(b.Log, "vod %s: pair %d of %d: wall %.2f s / %.2f s, CPU %.2f s / %.2f s\n", b.Ladder, i+1, b.Pairs, p.A.Wall, p.B.Wall, p.A.CPU(), p.B.CPU())
+func (b *bench) tell(what string, of, i int, p harness.Pair) {
+	fmt.Fprintf(b.Log, "vod %s: %s, pair %d of %d: wall %.2f s / %.2f s, CPU %.2f s / %.2f s\n", b.Ladder, what, i+1, of, p.A.Wall, p.B.Wall, p.A.CPU(), p.B.CPU())
 }
 
 // fresh is an empty folder: both sides write into one.

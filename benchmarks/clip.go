@@ -1,0 +1,42 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+)
+
+// clipName is the long clip of the media set: half a minute of 720p25.
+const clipName = "long_mix_720p25_h264_aac.mp4"
+
+// findClip is the clip that was asked for, or the set's where the set is at
+// hand (GALA_MEDIA, or shared/media/open beside the checkout), or one that
+// ffmpeg makes: figures of two clips are not to be compared, and the record
+// names the clip by its hash.
+func findClip(ctx context.Context, asked, ffmpeg, dir string) (string, error) {
+	if asked != "" {
+		return asked, nil
+	}
+	for _, set := range []string{os.Getenv("GALA_MEDIA"), "../shared/media/open"} {
+		if name := filepath.Join(set, clipName); set != "" && exists(name) {
+			return name, nil
+		}
+	}
+	name := filepath.Join(dir, "made_720p25.mp4")
+	out, err := exec.CommandContext(ctx, ffmpeg, "-hide_banner", "-nostdin", "-loglevel", "error", "-y",
+		"-f", "lavfi", "-i", "testsrc2=size=1280x720:rate=25:duration=30", "-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000:duration=30",
+		"-c:v", "libx264", "-preset", "veryfast", "-crf", "24", "-c:a", "aac", "-ac", "2", name).CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("make a clip: %w: %s", err, out)
+	}
+	return name, nil
+}
+
+func exists(name string) bool {
+	_, err := os.Stat(name)
+	return !errors.Is(err, fs.ErrNotExist)
+}
