@@ -9,6 +9,7 @@ const historySeconds = 120;
 const sampleEvery = 500;
 const networkBackoff = [1000, 2000, 4000, 8000];
 const mediaRecoveries = 3;
+const catchUpRate = 1.1; // few notice, and browsers keep the pitch
 
 export class Player extends EventTarget {
   // idle, waiting, loading, playing, paused, stalled, caught-up, ended, failed
@@ -26,6 +27,8 @@ export class Player extends EventTarget {
   #Hls = null;
   #abort = null;
   #started = false;
+  #follows = true; // stays at the live edge: the viewer has not paused or moved back
+  #position = 0;
   #networkFailures = 0;
   #mediaFailures = 0;
   #timer = 0;
@@ -33,7 +36,7 @@ export class Player extends EventTarget {
   constructor(video) {
     super();
     this.video = video;
-    for (const name of ["waiting", "playing", "pause", "ended", "error"]) {
+    for (const name of ["waiting", "playing", "pause", "seeking", "ended", "error"]) {
       video.addEventListener(name, () => this.#onVideo(name));
     }
     setInterval(() => this.#sample(), sampleEvery);
@@ -45,6 +48,9 @@ export class Player extends EventTarget {
     this.close();
     Object.assign(this, { url, live, stalls: 0, edgeWaits: 0, notice: "", errors: [], switches: [], history: [] });
     this.#started = false;
+    this.#follows = true;
+    this.#position = 0;
+    this.video.playbackRate = 1;
     this.#networkFailures = this.#mediaFailures = 0;
     const abort = (this.#abort = new AbortController());
     this.video.controls = false;
@@ -167,7 +173,11 @@ export class Player extends EventTarget {
       case "playing":
         this.#started = true;
         return this.#set("playing", "");
+      case "seeking":
+        if (this.#started && this.video.currentTime < this.#position - 1) this.#follows = false;
+        return;
       case "pause":
+        this.#follows = false;
         return this.video.ended ? null : this.#set("paused", "");
       case "ended":
         return this.#set("ended", "");
@@ -202,6 +212,8 @@ export class Player extends EventTarget {
   }
 
   #onError(data) {
+    // The player gave up a load itself, for a level that it has left.
+    if (data.details === this.#Hls.ErrorDetails.INTERNAL_ABORTED) return;
     this.#note(data, "");
     if (!data.fatal) return;
     const { ErrorTypes } = this.#Hls;
@@ -232,10 +244,23 @@ export class Player extends EventTarget {
 
   #sample() {
     if (!this.#hls) return;
+    this.#position = this.video.currentTime;
+    this.#keepUp();
     this.history.push({ t: Date.now(), buffer: this.buffer, level: this.level });
     const old = Date.now() - historySeconds * 1000;
     while (this.history[0]?.t < old) this.history.shift();
     this.#changed();
+  }
+
+  // keepUp gains back, a little at a time, what a viewer lost on a busy machine
+  // or in a stall. A speed that the viewer chose stays.
+  #keepUp() {
+    const { video } = this;
+    if (!this.live || !this.#started || video.paused || ![1, catchUpRate].includes(video.playbackRate)) return;
+    const behind = this.latency - (this.#hls.targetLatency ?? Infinity);
+    if (behind < 1) this.#follows = true;
+    const enough = video.playbackRate === 1 ? 2 : 0.5;
+    video.playbackRate = this.#follows && behind > enough && this.buffer > 3 ? catchUpRate : 1;
   }
 
   #set(status, detail) {
