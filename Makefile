@@ -15,7 +15,8 @@ export override INPUT := $(value INPUT)
 setup := tools/setup
 env := . $(setup)/env.sh &&
 tool := go tool -modfile=tools/go.mod
-# Without the race detector: C code, which it does not see, and tests that wait for real media.
+# Without the race detector: C code, which it does not see, and tests that wait for real media; one after the other, because
+# they watch the clock.
 slow := /(agent/worker|media/libav|e2e|benchmarks|cmd)(/|$$)
 
 help: ## what can be made
@@ -45,7 +46,7 @@ test: ## everything that can be proved on this machine
 	@$(MAKE) build
 	$(env) go vet ./...
 	$(env) go test -race $$(go list ./... | grep -vE '$(slow)')
-	$(env) go test -timeout 40m $$(go list ./... | grep -E '$(slow)')
+	$(env) go test -p 1 -timeout 40m $$(go list ./... | grep -E '$(slow)')
 
 bench: build ## two minutes of benchmarks; ARGS='vod --pairs 11', ARGS='start --runs 200': the whole ones
 	$(env) go run ./benchmarks $(ARGS)
