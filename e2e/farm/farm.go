@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -99,13 +100,31 @@ func StartIn(t testing.TB, data string, flags ...string) *Farm {
 	args := append([]string{"up", "--data", data, "--listen", "127.0.0.1:0", "--grpc", "127.0.0.1:0", "--ready-file", ready}, flags...)
 	f.cmd = exec.Command(Binary(t, "gala"), args...)
 	f.cmd.Stdout, f.cmd.Stderr = out, out
-	if err := f.cmd.Start(); err != nil {
+	if err := f.start(); err != nil {
 		t.Fatal(err)
 	}
-	go func() { _ = f.cmd.Wait(); _ = out.Close(); close(f.ended) }()
 	t.Cleanup(f.Stop)
 	f.await(ready)
 	return f
+}
+
+// start runs the farm on a thread of its own, whose end tells the farm to stop:
+// a test that runs out of time leaves nothing behind.
+func (f *Farm) start() error {
+	f.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
+	started := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := f.cmd.Start()
+		started <- err
+		if err == nil {
+			_ = f.cmd.Wait()
+		}
+		_ = f.cmd.Stdout.(*os.File).Close()
+		close(f.ended)
+	}()
+	return <-started
 }
 
 func (f *Farm) await(ready string) {
