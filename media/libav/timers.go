@@ -2,9 +2,8 @@ package libav
 
 // Go's monitor thread looks every 20 µs for processors that C code keeps, and
 // with long calls into encoders it never backs off: it wakes some thousand times
-// a second, preempts an encoder each time, and costs 5 % of the CPU of a VOD job
-// (benchmarks/results/vod-mini.md is measured without it). Timers that may be
-// up to 2 ms late leave it asleep; for media, paced in tens of milliseconds, that
+// a second and preempts an encoder each time. Timers that may be up to 2 ms late
+// leave it asleep; for media, paced in tens of milliseconds, that
 // is soon enough. Threads inherit the slack from their creator, and the monitor
 // is there before any Go code: so it is set before Go starts.
 
