@@ -9,7 +9,7 @@ type schedulerCmd struct {
 	Redis       string   `help:"Where jobs are kept." required:"" env:"GALA_REDIS" placeholder:"URL"`
 	Listen      string   `help:"Page and REST." default:"127.0.0.1:8080" placeholder:"HOST:PORT"`
 	GRPC        string   `name:"grpc" help:"gRPC, for clients and agents." default:"127.0.0.1:8081" placeholder:"HOST:PORT"`
-	Origin      string   `help:"Base URL of the origin for jobs that name no destination; without one they must." placeholder:"URL"`
+	Origin      string   `help:"Origin for jobs that name no destination, such as http://gala:TOKEN@HOST:8090; without one they must." placeholder:"URL"`
 	AllowSource []string `help:"Sources that may be read; may be repeated. None are without it." sep:"none" placeholder:"PATTERN"`
 	Name        string   `help:"Name of this scheduler, told to agents." default:"scheduler"`
 	logFlags

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"net/url"
 	"strings"
 	"time"
 
@@ -24,9 +25,13 @@ func specOf(p *galav1.JobSpec) job.Spec {
 }
 
 func specProto(s job.Spec) *galav1.JobSpec {
+	destinations := make([]string, len(s.Destinations))
+	for i, d := range s.Destinations {
+		destinations[i] = public(d)
+	}
 	return &galav1.JobSpec{
 		Id: s.ID, Kind: kindProto(s.Kind), Input: s.Input, Backups: s.Backups,
-		Ladder: s.Ladder, LadderYaml: s.LadderYAML, Destinations: s.Destinations,
+		Ladder: s.Ladder, LadderYaml: s.LadderYAML, Destinations: destinations,
 		Cpu: cpuProto(s.CPU), Redundancy: s.Redundancy, Priority: s.Priority,
 		WindowSeconds: s.WindowSeconds,
 	}
@@ -73,6 +78,16 @@ func timeProto(t time.Time) *timestamppb.Timestamp {
 	return timestamppb.New(t)
 }
 
+// public is an address without the name and password that writers need.
+func public(address string) string {
+	u, err := url.Parse(address)
+	if err != nil || u.User == nil {
+		return address
+	}
+	u.User = nil
+	return u.String()
+}
+
 // Present is a job as clients see it: the record, and what the leases of its
 // placements told since it was written.
 func Present(j job.Job, leases []fleet.Lease) *galav1.Job {
@@ -95,7 +110,7 @@ func Present(j job.Job, leases []fleet.Lease) *galav1.Job {
 			Assignment: pl.Assignment, Agent: pl.Agent, Device: pl.Device, Epoch: pl.Epoch, Reason: pl.Reason})
 	}
 	for _, o := range j.Outputs {
-		p.Outputs = append(p.Outputs, strings.TrimSuffix(o.URL, "/")+"/master.m3u8")
+		p.Outputs = append(p.Outputs, strings.TrimSuffix(public(o.URL), "/")+"/master.m3u8")
 	}
 	for _, e := range j.Events {
 		p.Events = append(p.Events, &galav1.JobEvent{Time: timeProto(e.Time), Kind: e.Kind, Cause: e.Cause, Effect: e.Effect})

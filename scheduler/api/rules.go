@@ -45,7 +45,7 @@ func (r Rules) check(s job.Spec) (outputs []job.Output, notes []string, err erro
 func (r Rules) outputs(s job.Spec) ([]job.Output, error) {
 	if len(s.Destinations) == 0 {
 		if r.OriginURL == "" {
-			return nil, invalid("NO_ORIGIN", "name a destination, or start the scheduler with an origin", "job %s names no destination and this farm has no origin of its own", s.ID)
+			return nil, invalid("NO_ORIGIN", "name a destination with --to, or start the scheduler with --origin", "job %s names no destination and this farm has no origin of its own", s.ID)
 		}
 		return []job.Output{OwnOutput(r.OriginURL, s.ID)}, nil
 	}
@@ -63,9 +63,11 @@ func (r Rules) outputs(s job.Spec) ([]job.Output, error) {
 	return all, nil
 }
 
-// OwnOutput is a job's tree at the farm's own origin.
+// OwnOutput is a job's tree at the farm's own origin, which may be named with
+// its /origin or without.
 func OwnOutput(originURL, id string) job.Output {
-	return job.Output{URL: strings.TrimSuffix(originURL, "/") + "/origin/" + id}
+	base := strings.TrimSuffix(strings.TrimSuffix(originURL, "/"), "/origin")
+	return job.Output{URL: base + "/origin/" + id}
 }
 
 // treeURL is the job's tree below a destination.
