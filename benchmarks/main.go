@@ -122,10 +122,8 @@ func (c *cli) keep(r harness.Record) error {
 	return err
 }
 
-// again is how this was called.
-func again() string {
-	return strings.Join(append([]string{". tools/setup/env.sh && make build && go run ./benchmarks"}, os.Args[1:]...), " ")
-}
+// again is how to call this once more.
+func again() string { return fmt.Sprintf("make bench ARGS='%s'", strings.Join(os.Args[1:], " ")) }
 
 type reportCmd struct{}
 
