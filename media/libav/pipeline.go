@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
-	"strings"
 	"sync"
 	"time"
 
@@ -85,128 +84,8 @@ func Open(ctx context.Context, o Options) (*Pipeline, error) {
 	return p, nil
 }
 
-// Lag is how far a live source's clock runs behind its place on the grid.
-func (p *Pipeline) Lag() time.Duration {
-	if !p.o.Spec.Live {
-		return 0
-	}
-	wall := time.Duration(timeline.Rescale(p.anchor.Source, p.anchor.Base, microseconds)) * time.Microsecond
-	return wall - p.o.Spec.Grid.TimeOf(p.anchor.Frame)
-}
-
 // Facts are what the probe found.
 func (p *Pipeline) Facts() Info { return p.facts }
-
-func (p *Pipeline) openSource(ctx context.Context) error {
-	pace := pacer{now: p.o.Now, live: p.o.Spec.Live}
-	if strings.HasPrefix(p.o.Spec.Input, input.TestCard) {
-		spec, err := parseCard(p.o.Spec.Input)
-		if err != nil {
-			return err
-		}
-		c := &cardSource{spec: spec, pace: pace}
-		p.src = c
-		if !p.o.Spec.Live {
-			if spec.frames == 0 {
-				return badCard(p.o.Spec.Input, "a clip needs a duration")
-			}
-			p.anchor = timeline.Anchor{Generation: 1, Base: spec.base(), Frame: 0}
-			return nil
-		}
-		spec.frames = 0
-		now := timeline.Rescale(p.o.Now().UnixMicro(), microseconds, spec.base())
-		if err := p.fix(ctx, now, spec.base()); err != nil {
-			return err
-		}
-		// A little before the join, so that the audio encoder has its run-up.
-		early := timeline.Rescale(runUp, microseconds, spec.base())
-		c.spec.frames, c.first = 0, max(p.wanted()-early, p.anchor.Source)
-		return nil
-	}
-	s, err := openFileSource(ctx, p.o.Spec.Input, p.o.Rules, p.facts, pace)
-	if err != nil {
-		return err
-	}
-	p.src = s
-	if !p.o.Spec.Live {
-		p.anchor = vodAnchor(p.facts, p.o.Spec.Grid)
-		return nil
-	}
-	return p.openLoop(ctx, s)
-}
-
-// openLoop puts a file on the wall clock.
-func (p *Pipeline) openLoop(ctx context.Context, s *fileSource) error {
-	once, err := openFileSource(ctx, p.o.Spec.Input, p.o.Rules, p.facts, pacer{})
-	if err != nil {
-		return err
-	}
-	defer once.close()
-	l, err := measure(ctx, once)
-	if err != nil {
-		return err
-	}
-	if err := p.fix(ctx, timeline.Rescale(p.o.Now().UnixMicro(), microseconds, l.base), l.base); err != nil {
-		return err
-	}
-	l.start = p.anchor.Source
-	l.wanted = p.wanted()
-	s.loop = l
-	return nil
-}
-
-// fix settles the anchor: the job's, or the one that the scheduler makes of
-// ours. Ours puts the first frame on the segment boundary at or before now.
-func (p *Pipeline) fix(ctx context.Context, source int64, base timeline.Timebase) error {
-	if p.o.Spec.Anchor != nil {
-		p.anchor = *p.o.Spec.Anchor
-		return nil
-	}
-	g := p.o.Spec.Grid
-	n := g.FirstFrame(g.Segment(g.FrameAt(time.Duration(p.o.Now().UnixNano()))))
-	p.anchor = timeline.Anchor{Generation: 1, Source: source, Base: base, Frame: n}
-	if p.o.Propose == nil {
-		return nil
-	}
-	var err error
-	p.anchor, err = p.o.Propose(ctx, p.anchor)
-	return err
-}
-
-// firstFrame is the first grid frame that is encoded.
-func (p *Pipeline) firstFrame() int64 {
-	g := p.o.Spec.Grid
-	if p.o.Spec.Resume {
-		return g.FirstFrame(p.o.Spec.FirstSegment)
-	}
-	if p.o.Spec.Live {
-		return p.anchor.Frame
-	}
-	return 0
-}
-
-// wanted is the source time of the first frame that is encoded.
-func (p *Pipeline) wanted() int64 { return p.anchor.Time(p.firstFrame(), p.o.Spec.Grid.Rate) }
-
-// vodAnchor puts the first picture, or an audio track that begins earlier, at
-// frame 0. Nothing that decodes is cut off: a lead is covered by the first picture.
-func vodAnchor(facts Info, g timeline.Grid) timeline.Anchor {
-	v := facts.BestVideo()
-	if v == nil {
-		a := facts.Audio[0]
-		return timeline.Anchor{Generation: 1, Source: a.First, Base: a.Base}
-	}
-	anchor := timeline.Anchor{Generation: 1, Source: v.First, Base: v.Base}
-	for _, a := range facts.Audio {
-		// How many frames this track leads the picture.
-		lead := -anchor.Nearest(timeline.Rescale(a.First, a.Base, v.Base), g.Rate)
-		anchor.Frame = max(anchor.Frame, min(lead+anchor.Frame, maxLead(g)))
-	}
-	return anchor
-}
-
-// maxLead bounds how long the first picture is held: longer leads are damage.
-func maxLead(g timeline.Grid) int64 { return g.FrameAt(30 * time.Second) }
 
 // Stop ends the pipeline at the next segment boundary that no stage has passed,
 // so that all renditions end with the same segment. The first call counts.
