@@ -9,7 +9,7 @@ import (
 )
 
 // healthEvery is how often readiness is passed on to gRPC health.
-const healthEvery = 250 * time.Millisecond
+const healthEvery = 500 * time.Millisecond
 
 // watchHealth keeps gRPC health as Ready is.
 func (s *Scheduler) watchHealth(ctx context.Context) error {

@@ -15,8 +15,8 @@ import (
 )
 
 // tickEvery is how finely time passes: how late a lost agent or a due retry is
-// noticed at most.
-const tickEvery = 50 * time.Millisecond
+// noticed at most. A wake-up costs more than what is done in it.
+const tickEvery = 150 * time.Millisecond
 
 // loop owns the fleet view and the newest form of every job. Everything that
 // happens reaches it as a message; it never waits for anything but the next.

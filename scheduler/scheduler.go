@@ -126,6 +126,9 @@ func (s *Scheduler) Run(ctx context.Context) error {
 	return nil
 }
 
+// window is what one stream may have in flight, in bytes.
+const window = 1 << 20
+
 // ServerOptions are what the gRPC server must be made with: validation of
 // every message, keepalive, limits. NewServer uses them.
 func (s *Scheduler) ServerOptions() []grpc.ServerOption {
@@ -135,6 +138,9 @@ func (s *Scheduler) ServerOptions() []grpc.ServerOption {
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: time.Second, PermitWithoutStream: true}),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 10 * time.Second, Timeout: 5 * time.Second}),
 		grpc.MaxRecvMsgSize(4 << 20),
+		// A window that is set switches off gRPC's estimator, which answers every
+		// message of a quiet stream with a ping.
+		grpc.InitialWindowSize(window), grpc.InitialConnWindowSize(window),
 	}
 }
 

@@ -52,7 +52,7 @@ func DefaultTiming() Timing {
 	return Timing{
 		Welcome:  5 * time.Second,
 		Silence:  3 * time.Second,
-		Flush:    250 * time.Millisecond,
+		Flush:    500 * time.Millisecond,
 		FirstTry: 200 * time.Millisecond,
 		LastTry:  5 * time.Second,
 		Farewell: 2 * time.Second,

@@ -27,6 +27,8 @@ func dialWorker(dir runDir) (*grpc.ClientConn, error) {
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return dialSocket(ctx, dir) }),
 		grpc.WithConnectParams(grpc.ConnectParams{Backoff: retry, MinConnectTimeout: time.Second}),
+		// Set, so that gRPC sends no pings to estimate them.
+		grpc.WithInitialWindowSize(1<<18), grpc.WithInitialConnWindowSize(1<<18),
 		grpc.WithIdleTimeout(0))
 }
 

@@ -8,7 +8,7 @@ import (
 	"google.golang.org/grpc"
 )
 
-const guardTick = 250 * time.Millisecond
+const guardTick = 500 * time.Millisecond
 
 // guard looks after a worker that cannot look after itself: one that gets
 // nothing done, and one that floods its log.

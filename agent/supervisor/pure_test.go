@@ -89,11 +89,13 @@ func at(frames, decoded int64) *galav1.WorkerStatus {
 	return &galav1.WorkerStatus{FramesDecoded: decoded, Renditions: []*galav1.RenditionProgress{{Frames: frames}}}
 }
 
-// firstStall plays one status per tick and says when the watch spoke.
+// firstStall plays one status per quarter of a second and says when the watch
+// spoke.
 func firstStall(a *galav1.Assignment, l Limits, play func(tick int) *galav1.WorkerStatus) (time.Duration, string) {
-	w := stallWatch{patience: patienceFor(a, l), tick: guardTick}
+	const every = 250 * time.Millisecond
+	w := stallWatch{patience: patienceFor(a, l), tick: every}
 	for tick := range 4 * 120 {
-		now := start.Add(time.Duration(tick) * guardTick)
+		now := start.Add(time.Duration(tick) * every)
 		if why := w.observe(now, play(tick), false); why != "" {
 			return now.Sub(start), why
 		}

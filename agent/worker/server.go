@@ -33,7 +33,7 @@ func listen(w *Worker) (*server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
 	}
-	s := &server{w: w, s: grpc.NewServer()}
+	s := &server{w: w, s: grpc.NewServer(grpc.InitialWindowSize(1<<18), grpc.InitialConnWindowSize(1<<18))}
 	galav1.RegisterWorkerServer(s.s, s)
 	go func() { _ = s.s.Serve(l) }()
 	return s, nil

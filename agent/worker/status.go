@@ -13,7 +13,7 @@ import (
 )
 
 // statusEvery is how often progress is told.
-const statusEvery = 250 * time.Millisecond
+const statusEvery = 500 * time.Millisecond
 
 // reportStatus posts progress until the returned function is called.
 func (w *Worker) reportStatus(ctx context.Context) func() {
