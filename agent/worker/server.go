@@ -2,8 +2,6 @@ package worker
 
 import (
 	"context"
-	"fmt"
-	"net"
 	"os"
 	"time"
 
@@ -11,13 +9,13 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/galafarm/gala/internal/unixsock"
 	"github.com/galafarm/gala/internal/version"
 	"github.com/galafarm/gala/internal/wire"
 	galav1 "github.com/galafarm/gala/proto/gala/v1"
 )
 
-// server is gala.v1.Worker on the socket "sock" in the working directory,
-// which is the runtime directory: socket names have 107 bytes at most.
+// server is gala.v1.Worker on the socket "sock" in the runtime directory.
 type server struct {
 	galav1.UnimplementedWorkerServer
 	w *Worker
@@ -25,15 +23,11 @@ type server struct {
 }
 
 func listen(w *Worker) (*server, error) {
-	if err := os.Chdir(w.dir); err != nil {
-		return nil, fmt.Errorf("runtime directory: %w", err)
-	}
-	_ = os.Remove("sock")
-	l, err := net.Listen("unix", "sock")
+	l, err := unixsock.Listen(w.dir, "sock")
 	if err != nil {
-		return nil, fmt.Errorf("listen: %w", err)
+		return nil, err
 	}
-	s := &server{w: w, s: grpc.NewServer(grpc.InitialWindowSize(1<<18), grpc.InitialConnWindowSize(1<<18))}
+	s := &server{w: w, s: unixsock.Server()}
 	galav1.RegisterWorkerServer(s.s, s)
 	go func() { _ = s.s.Serve(l) }()
 	return s, nil

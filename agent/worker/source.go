@@ -2,10 +2,14 @@ package worker
 
 import (
 	"context"
+	"log/slog"
+	"sync"
+	"time"
 
 	"github.com/galafarm/gala/internal/wire"
 	"github.com/galafarm/gala/media/input"
 	"github.com/galafarm/gala/media/libav"
+	"github.com/galafarm/gala/media/ring"
 	galav1 "github.com/galafarm/gala/proto/gala/v1"
 	"github.com/galafarm/gala/timeline"
 )
@@ -18,6 +22,29 @@ func Probe(ctx context.Context, name string, rules input.Rules) *galav1.ProbeRes
 		return &galav1.ProbeResult{Error: wire.JobErrorProto(wire.AsError(err))}
 	}
 	return &galav1.ProbeResult{Source: sourceInfo(name, info)}
+}
+
+// ProbeIngest looks at a live source that an ingest holds.
+func ProbeIngest(ctx context.Context, name string, open libav.OpenRing) *galav1.ProbeResult {
+	info, err := libav.ProbeRing(ctx, name, open)
+	if err != nil {
+		return &galav1.ProbeResult{Error: wire.JobErrorProto(wire.AsError(err))}
+	}
+	return &galav1.ProbeResult{Source: sourceInfo(name, info)}
+}
+
+// ProbeLive connects to a live source for this look alone.
+func ProbeLive(ctx context.Context, name string, rules input.Rules) *galav1.ProbeResult {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	r := ring.New(ring.Limits{Keep: time.Minute, Bytes: 64 << 20})
+	var held sync.WaitGroup
+	defer held.Wait()
+	defer cancel()
+	held.Go(func() {
+		r.End(libav.Ingest(ctx, libav.IngestOptions{Input: name, Rules: rules, Ring: r, Log: slog.New(slog.DiscardHandler), Now: time.Now}))
+	})
+	return ProbeIngest(ctx, name, libav.LocalRing(r))
 }
 
 func sourceInfo(url string, i libav.Info) *galav1.SourceInfo {

@@ -12,6 +12,7 @@ import (
 
 	"google.golang.org/protobuf/encoding/protojson"
 
+	"github.com/galafarm/gala/agent/ingest"
 	"github.com/galafarm/gala/internal/wire"
 	"github.com/galafarm/gala/media"
 	"github.com/galafarm/gala/media/input"
@@ -101,9 +102,13 @@ func (w *Worker) work(ctx context.Context) error {
 		}
 		sinks[i] = s
 	}
-	pipeline, err := libav.Open(ctx, libav.Options{
+	options := libav.Options{
 		Spec: w.spec, Rules: input.Rules{Patterns: w.assignment.GetAllowedSources()}, Output: lateOutput{w}, Log: w.log, Propose: w.propose,
-	})
+	}
+	if dir := w.assignment.GetIngest(); dir != "" {
+		options.Ring = ingest.Opener(dir)
+	}
+	pipeline, err := libav.Open(ctx, options)
 	if err != nil {
 		return err
 	}

@@ -16,14 +16,17 @@ import (
 	"github.com/alecthomas/kong"
 	"google.golang.org/protobuf/encoding/protojson"
 
+	"github.com/galafarm/gala/agent/ingest"
 	"github.com/galafarm/gala/agent/worker"
 	"github.com/galafarm/gala/internal/version"
 	"github.com/galafarm/gala/media/input"
 	"github.com/galafarm/gala/media/libav"
+	galav1 "github.com/galafarm/gala/proto/gala/v1"
 )
 
 type cli struct {
 	Run     runCmd     `cmd:"" help:"Run the assignment in a runtime directory (agents do this)."`
+	Ingest  ingestCmd  `cmd:"" help:"Hold the live source of a runtime directory (agents do this)."`
 	Probe   probeCmd   `cmd:"" help:"Say what a source holds and how the farm would take it."`
 	Decode  decodeCmd  `cmd:"" help:"Decode and print a line a frame (gala verify does this)."`
 	Version versionCmd `cmd:"" help:"Say which build and which FFmpeg this is."`
@@ -67,10 +70,29 @@ func (c *runCmd) Run(ctx context.Context) error {
 	return w.Run(ctx)
 }
 
+type ingestCmd struct {
+	Dir string `required:"" help:"Runtime directory with ingest.json."`
+}
+
+func (c *ingestCmd) Run(ctx context.Context) error {
+	dir, err := filepath.Abs(c.Dir)
+	if err != nil {
+		return err
+	}
+	out, err := worker.OpenLog(dir, logBound)
+	if err != nil {
+		return err
+	}
+	log := slog.New(slog.NewTextHandler(out, nil))
+	libav.LogTo(log)
+	return ingest.Run(ctx, dir, log)
+}
+
 type probeCmd struct {
-	JSON  bool     `help:"One line of JSON, errors included."`
-	Allow []string `help:"Sources that may be opened, as the farm's --allow-source; none given: any." placeholder:"PATTERN"`
-	Input string   `arg:"" help:"Path, http(s) URL or testcard:."`
+	JSON   bool     `help:"One line of JSON, errors included."`
+	Allow  []string `help:"Sources that may be opened, as the farm's --allow-source; none given: any." placeholder:"PATTERN"`
+	Ingest string   `help:"Runtime directory of the ingest that holds the source." type:"path"`
+	Input  string   `arg:"" help:"Path, http(s), srt, rtmp, udp or rtp URL, or testcard:."`
 }
 
 func (c *probeCmd) Run(ctx context.Context) error {
@@ -83,7 +105,7 @@ func (c *probeCmd) Run(ctx context.Context) error {
 	if _, err := os.Stat(name); err == nil {
 		name, _ = filepath.Abs(name)
 	}
-	r := worker.Probe(ctx, name, rules)
+	r := c.look(ctx, name, rules)
 	text, err := protojson.MarshalOptions{Multiline: !c.JSON}.Marshal(r)
 	if err != nil {
 		return err
@@ -93,6 +115,18 @@ func (c *probeCmd) Run(ctx context.Context) error {
 		return errors.New(r.GetError().GetMessage())
 	}
 	return nil
+}
+
+// look at a live source through the ingest that holds it, or through one for
+// this look alone.
+func (c *probeCmd) look(ctx context.Context, name string, rules input.Rules) *galav1.ProbeResult {
+	switch {
+	case c.Ingest != "":
+		return worker.ProbeIngest(ctx, name, ingest.Opener(c.Ingest))
+	case input.Continuous(name):
+		return worker.ProbeLive(ctx, name, rules)
+	}
+	return worker.Probe(ctx, name, rules)
 }
 
 type decodeCmd struct {

@@ -30,6 +30,9 @@ func Open(ctx context.Context, input string, rules Rules) (Reader, error) {
 	if err != nil {
 		return nil, err
 	}
+	if live(u.Scheme) {
+		return nil, refused("source "+Display(input)+" runs by itself and cannot be read from its start", "submit it as a live job (gala live submit)")
+	}
 	var r Reader
 	if u.Scheme == "file" {
 		r, err = openFile(u.Path, rules)

@@ -30,6 +30,7 @@ var Local = []string{
 	"file:*",
 	"http://127.0.0.1/*", "http://127.0.0.1:*", "http://localhost/*", "http://localhost:*", "http://[::1]/*", "http://[::1]:*",
 	"https://127.0.0.1/*", "https://127.0.0.1:*", "https://localhost/*", "https://localhost:*", "https://[::1]/*", "https://[::1]:*",
+	"srt://127.0.0.1:*", "rtmp://127.0.0.1/*", "rtmp://127.0.0.1:*", "udp://127.0.0.1:*", "rtp://127.0.0.1:*",
 }
 
 // Check holds an input's address against the rules, without opening it. The
@@ -43,7 +44,7 @@ func (r Rules) Check(input string) error {
 		return err
 	}
 	if addr, err := netip.ParseAddr(u.Hostname()); err == nil {
-		if err := checkAddr(u.Hostname(), addr); err != nil {
+		if err := checkHost(u, addr); err != nil {
 			return err
 		}
 	}
@@ -52,6 +53,13 @@ func (r Rules) Check(input string) error {
 	}
 	return refused(fmt.Sprintf("source %s is not on this farm's list of allowed sources", display(u)),
 		fmt.Sprintf("start the farm with --allow-source '%s', or give a source that is allowed", suggestion(u)))
+}
+
+func checkHost(u *url.URL, addr netip.Addr) error {
+	if live(u.Scheme) {
+		return checkLive(u, addr.Unmap())
+	}
+	return checkAddr(u.Hostname(), addr)
 }
 
 func (r Rules) match(address string) bool {
@@ -85,7 +93,7 @@ func realPattern(p string) string {
 	return "file:" + real + strings.TrimPrefix(path, dir)
 }
 
-// Parse reads a path or URL. Only files, http and https can be opened here.
+// Parse reads a path or URL: files, http and https, and what is live.
 func Parse(input string) (*url.URL, error) {
 	if filepath.IsAbs(input) {
 		return &url.URL{Scheme: "file", Path: filepath.Clean(input)}, nil
@@ -96,6 +104,8 @@ func Parse(input string) (*url.URL, error) {
 			"give an absolute path, an http(s) URL, or testcard:")
 	}
 	switch u.Scheme {
+	case "srt", "rtmp", "udp", "rtp":
+		return parseLive(u)
 	case "http", "https":
 		if u.Hostname() == "" {
 			return nil, refused(fmt.Sprintf("source %q names no host", input), "write the URL as https://host/path")
@@ -111,7 +121,7 @@ func Parse(input string) (*url.URL, error) {
 		return &url.URL{Scheme: "file", Path: filepath.Clean(u.Path)}, nil
 	}
 	return nil, refused(fmt.Sprintf("sources of type %q cannot be read", u.Scheme+":"),
-		"give a file, an http(s) URL to one media file, or testcard:")
+		"give a file, an http(s) URL, srt://, rtmp://, udp://, rtp:// or testcard:")
 }
 
 // address is the form that patterns are matched against; no query, no user.

@@ -10,15 +10,12 @@ import (
 )
 
 // Lag is how far a live source's clock runs behind its place on the grid.
-func (p *Pipeline) Lag() time.Duration {
-	if !p.o.Spec.Live {
-		return 0
-	}
-	wall := time.Duration(timeline.Rescale(p.anchor.Source, p.anchor.Base, microseconds)) * time.Microsecond
-	return wall - p.o.Spec.Grid.TimeOf(p.anchor.Frame)
-}
+func (p *Pipeline) Lag() time.Duration { return p.lag }
 
 func (p *Pipeline) openSource(ctx context.Context) error {
+	if p.o.Ring != nil {
+		return p.openRing(ctx)
+	}
 	pace := pacer{now: p.o.Now, live: p.o.Spec.Live}
 	if strings.HasPrefix(p.o.Spec.Input, input.TestCard) {
 		spec, err := parseCard(p.o.Spec.Input)
@@ -39,6 +36,7 @@ func (p *Pipeline) openSource(ctx context.Context) error {
 		if err := p.fix(ctx, now, spec.base()); err != nil {
 			return err
 		}
+		p.lag = p.wallLag()
 		// A little before the join, so that the audio encoder has its run-up.
 		early := timeline.Rescale(runUp, microseconds, spec.base())
 		c.spec.frames, c.first = 0, max(p.wanted()-early, p.anchor.Source)
@@ -56,6 +54,12 @@ func (p *Pipeline) openSource(ctx context.Context) error {
 	return p.openLoop(ctx, s)
 }
 
+// wallLag is the lag of a source whose own clock is the wall clock.
+func (p *Pipeline) wallLag() time.Duration {
+	wall := time.Duration(timeline.Rescale(p.anchor.Source, p.anchor.Base, microseconds)) * time.Microsecond
+	return wall - p.o.Spec.Grid.TimeOf(p.anchor.Frame)
+}
+
 // openLoop puts a file on the wall clock.
 func (p *Pipeline) openLoop(ctx context.Context, s *fileSource) error {
 	once, err := openFileSource(ctx, p.o.Spec.Input, p.o.Rules, p.facts, pacer{})
@@ -70,6 +74,7 @@ func (p *Pipeline) openLoop(ctx context.Context, s *fileSource) error {
 	if err := p.fix(ctx, timeline.Rescale(p.o.Now().UnixMicro(), microseconds, l.base), l.base); err != nil {
 		return err
 	}
+	p.lag = p.wallLag()
 	l.start = p.anchor.Source
 	l.wanted = p.wanted()
 	s.loop = l

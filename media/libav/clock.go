@@ -13,9 +13,11 @@ import (
 // unwraps 33-bit ones and closes jumps that no programme has.
 type clock struct {
 	wraps   bool
+	steady  bool // jumps are programme: the times were put right before (a ring)
 	unwrap  timeline.Unwrap33
 	streams map[int]*trackClock
 	offset  int64 // µs, added to every stream
+	pause   int64 // µs that passed on the wall before this packet; live only
 	notes   notes
 }
 
@@ -80,11 +82,18 @@ func (c *clock) reset(expected time.Duration) {
 const noPTS = int64(-1 << 63)
 
 func (c *clock) fix(p *astiav.Packet) {
-	s := c.streams[p.StreamIndex()]
+	pts, dts := c.fixed(p.StreamIndex(), p.Pts(), p.Dts(), p.Duration())
+	p.SetPts(pts)
+	p.SetDts(dts)
+}
+
+// fixed are a packet's times, made to grow for ever.
+func (c *clock) fixed(stream int, pts, dts, duration int64) (int64, int64) {
+	s := c.streams[stream]
 	if s == nil {
-		return
+		return pts, dts
 	}
-	pts, dts := p.Pts(), p.Dts()
+	raw := [2]int64{pts, dts}
 	if c.wraps {
 		pts, dts = c.unwrapped(pts, dts)
 	}
@@ -93,26 +102,27 @@ func (c *clock) fix(p *astiav.Packet) {
 		ref = pts
 	}
 	if ref == noPTS {
-		return
+		return raw[0], raw[1]
 	}
 	shift := timeline.Rescale(c.offset, microseconds, s.base)
-	if gap := timeline.Rescale(ref+shift-s.next, s.base, microseconds); s.have && (gap > maxJump || gap < -maxJump) && !c.beside(s, ref+shift) {
-		c.offset += c.end(s) - timeline.Rescale(max(ref, pts)+shift, s.base, microseconds)
+	if gap := timeline.Rescale(ref+shift-s.next, s.base, microseconds); s.have && !c.steady && (gap > maxJump || gap < -maxJump) && !c.beside(s, ref+shift) {
+		c.offset += c.end(s) + c.pause - timeline.Rescale(max(ref, pts)+shift, s.base, microseconds)
 		c.notes.add(fmt.Sprintf("timestamps jump by %.0f s: joined without a gap", float64(gap)/1e6))
 		shift = timeline.Rescale(c.offset, microseconds, s.base)
 		s.end = ref + shift
 	}
-	s.next = ref + shift + p.Duration()
-	if end := max(ref, pts) + shift + p.Duration(); !s.have || end > s.end {
+	s.next = ref + shift + duration
+	if end := max(ref, pts) + shift + duration; !s.have || end > s.end {
 		s.end = end
 	}
 	s.have = true
 	if pts != noPTS {
-		p.SetPts(pts + shift)
+		pts += shift
 	}
 	if dts != noPTS {
-		p.SetDts(dts + shift)
+		dts += shift
 	}
+	return pts, dts
 }
 
 // end is when the last of the tracks that run beside s ends, in µs: after a

@@ -14,14 +14,22 @@ import (
 	"github.com/galafarm/gala/media/input"
 )
 
-// demuxer reads packets of an opened container. Timestamps are unwrapped and
-// continuous (clock); the caller owns the packets.
+// demuxer reads packets of an opened container, or of a ring. Timestamps are
+// unwrapped and continuous (clock); the caller owns the packets.
 type demuxer struct {
 	name   string
 	reader input.Reader
 	io     *astiav.IOContext
 	fc     *astiav.FormatContext
+	ring   *ringFeed // instead of reader and io
 	clock  *clock
+	// live: connected to, never read from its start. format is known or "";
+	// interrupt and release belong to a native protocol, which has no reader.
+	live      bool
+	format    string
+	interrupt *astiav.IOInterrupter
+	release   func()
+	began     time.Time // when a live source's first bytes came, about
 	// readErr is what the reader said last: libavformat turns it into a number.
 	readErr error
 }
@@ -47,23 +55,25 @@ func (d *demuxer) open(ctx context.Context) error {
 	if d.fc == nil {
 		return errors.New("allocate format context")
 	}
-	var err error
-	if d.io, err = astiav.AllocIOContext(ioBuffer, false, d.readBytes(ctx), d.seek(), nil); err != nil {
-		return fmt.Errorf("allocate reader: %w", err)
+	if d.io == nil {
+		var err error
+		if d.io, err = astiav.AllocIOContext(ioBuffer, false, d.readBytes(ctx), d.seek(), nil); err != nil {
+			return fmt.Errorf("allocate reader: %w", err)
+		}
 	}
 	d.fc.SetPb(d.io)
 	d.fc.SetFlags(d.fc.Flags().Add(astiav.FormatContextFlagCustomIo))
 	d.fc.SetIOOpener(denyNested, func(*astiav.IOContext) error { return nil })
-	opts := astiav.NewDictionary()
-	defer opts.Free()
-	for k, v := range map[string]string{
-		"correct_ts_overflow": "0", // we unwrap ourselves: timeline.Unwrap33
-		"scan_all_pmts":       "1",
-		"protocol_whitelist":  "", // nothing is opened by libavformat
-	} {
-		_ = opts.Set(k, v, 0)
+	if d.interrupt != nil {
+		d.fc.SetIOInterrupter(d.interrupt)
 	}
-	if err := d.fc.OpenInput("", nil, opts); err != nil {
+	opts := d.options()
+	defer opts.Free()
+	var format *astiav.InputFormat
+	if d.format != "" {
+		format = astiav.FindInputFormat(d.format)
+	}
+	if err := d.fc.OpenInput("", format, opts); err != nil {
 		return d.unreadable("open", err)
 	}
 	d.clock = newClock(d.fc)
@@ -78,6 +88,22 @@ func (d *demuxer) open(ctx context.Context) error {
 	return nil
 }
 
+func (d *demuxer) options() *astiav.Dictionary {
+	opts := astiav.NewDictionary()
+	all := map[string]string{
+		"correct_ts_overflow": "0", // we unwrap ourselves: timeline.Unwrap33
+		"scan_all_pmts":       "1",
+		"protocol_whitelist":  "", // nothing is opened by libavformat
+	}
+	if d.live {
+		all["analyzeduration"], all["probesize"] = liveAnalysisUS, liveProbeBytes
+	}
+	for k, v := range all {
+		_ = opts.Set(k, v, 0)
+	}
+	return opts
+}
+
 // denyNested refuses what a container refers to: external tracks, segments, keys.
 func denyNested(url string, _ astiav.IOContextFlags, _ *astiav.Dictionary) (*astiav.IOContext, error) {
 	return nil, astiav.ErrProtocolNotFound
@@ -90,6 +116,9 @@ func (d *demuxer) readBytes(ctx context.Context) astiav.IOContextReadFunc {
 		}
 		n, err := d.reader.Read(b)
 		if n > 0 {
+			if d.live && d.began.IsZero() {
+				d.began = time.Now()
+			}
 			return n, nil
 		}
 		if err != nil && !errors.Is(err, io.EOF) {
@@ -142,6 +171,9 @@ func (d *demuxer) next(p *astiav.Packet) error {
 // read reads the next packet as it is. io.EOF ends the source; a cut-off file
 // ends like a whole one.
 func (d *demuxer) read(p *astiav.Packet) error {
+	if d.ring != nil {
+		return d.ring.read(p)
+	}
 	for {
 		err := d.fc.ReadFrame(p)
 		switch {
@@ -158,6 +190,21 @@ func (d *demuxer) read(p *astiav.Packet) error {
 		}
 		return fmt.Errorf("%w: %w", io.EOF, err)
 	}
+}
+
+// stop ends a read that waits for a live source.
+func (d *demuxer) stop() {
+	if d.ring != nil {
+		d.ring.cancel()
+	}
+}
+
+// container is the demuxer's name.
+func (d *demuxer) container() string {
+	if d.ring != nil {
+		return d.ring.session.Container
+	}
+	return d.fc.InputFormat().Name()
 }
 
 // seekTo goes to the key frame at or before a timestamp of the container, in µs.
@@ -188,14 +235,31 @@ func (d *demuxer) noSeek(err error) error {
 
 // Close frees everything. Safe on a half-opened demuxer.
 func (d *demuxer) Close() {
+	if d.ring != nil {
+		d.ring.close()
+		return
+	}
 	if d.fc != nil {
 		d.fc.CloseInput()
 		d.fc.Free()
 	}
+	if d.release != nil {
+		d.release()
+	}
 	if d.io != nil {
-		d.io.Free()
+		d.closeIO()
 	}
 	if d.reader != nil {
 		_ = d.reader.Close()
 	}
+}
+
+// closeIO: what libavformat opened it also closes.
+func (d *demuxer) closeIO() {
+	if d.interrupt == nil {
+		d.io.Free()
+		return
+	}
+	_ = d.io.Close()
+	d.interrupt.Free()
 }

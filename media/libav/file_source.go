@@ -49,11 +49,15 @@ func openFileSource(ctx context.Context, name string, rules input.Rules, facts I
 	if err != nil {
 		return nil, err
 	}
+	return newFileSource(name, d, facts, pace), nil
+}
+
+func newFileSource(name string, d *demuxer, facts Info, pace pacer) *fileSource {
 	s := &fileSource{name: name, facts: facts, d: d, pace: pace, tracks: map[int]*fileTrack{}, known: map[int]astiav.CodecID{}, newcomers: map[int]*newcomer{}, streams: d.fc.Streams()}
 	for i, st := range s.streams {
 		s.known[i] = st.CodecParameters().CodecID()
 	}
-	return s, nil
+	return s
 }
 
 func (s *fileSource) info() Info { return s.facts }
@@ -77,6 +81,7 @@ func (s *fileSource) run(ctx context.Context, out sinks) error {
 	if err := s.openTracks(out); err != nil {
 		return err
 	}
+	defer context.AfterFunc(ctx, s.d.stop)()
 	g, ctx := errgroup.WithContext(ctx)
 	for _, t := range s.all {
 		g.Go(func() error { return s.decodeLoop(ctx, t) })

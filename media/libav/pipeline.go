@@ -34,6 +34,8 @@ type Options struct {
 	// Propose fixes the anchor of a live source: it gets the pipeline's own and
 	// returns the one that holds.
 	Propose func(context.Context, timeline.Anchor) (timeline.Anchor, error)
+	// Ring reads a live source from its ingest; the input then only has a name.
+	Ring OpenRing
 }
 
 // Pipeline is one decode to N renditions.
@@ -42,6 +44,7 @@ type Pipeline struct {
 	facts  Info
 	src    source
 	anchor timeline.Anchor
+	lag    time.Duration
 	video  *videoStage
 	audio  []*audioStage
 
@@ -75,10 +78,15 @@ func Open(ctx context.Context, o Options) (*Pipeline, error) {
 	}
 	p := &Pipeline{o: o, stop: math.MaxInt64, edge: math.MinInt64}
 	var err error
-	if p.facts, err = Probe(ctx, o.Spec.Input, o.Rules); err != nil {
-		return nil, err
+	if o.Ring != nil {
+		p.facts, err = ProbeRing(ctx, o.Spec.Input, o.Ring)
+	} else {
+		p.facts, err = Probe(ctx, o.Spec.Input, o.Rules)
 	}
-	if err := p.openSource(ctx); err != nil {
+	if err == nil {
+		err = p.openSource(ctx)
+	}
+	if err != nil {
 		return nil, err
 	}
 	return p, nil

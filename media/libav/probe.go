@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/asticode/go-astiav"
 
 	"github.com/galafarm/gala/media"
 	"github.com/galafarm/gala/media/input"
+	"github.com/galafarm/gala/media/ring"
 )
 
 // Probe opens an input and decodes until every track has shown a frame or its
@@ -27,6 +29,20 @@ func Probe(ctx context.Context, name string, rules input.Rules) (Info, error) {
 	if err != nil {
 		return Info{}, err
 	}
+	return probe(ctx, d)
+}
+
+// ProbeRing is Probe for a live source that an ingest holds.
+func ProbeRing(ctx context.Context, name string, open OpenRing) (Info, error) {
+	d, err := openRing(ctx, name, open, ring.Oldest)
+	if err != nil {
+		return Info{}, err
+	}
+	d.live = true
+	return probe(ctx, d)
+}
+
+func probe(ctx context.Context, d *demuxer) (Info, error) {
 	defer d.Close()
 	p := newProber(d)
 	defer p.Close()
@@ -39,6 +55,7 @@ func Probe(ctx context.Context, name string, rules input.Rules) (Info, error) {
 // What a probe may read before it settles for what it saw.
 const (
 	probePackets    = 4000
+	liveTimestamps  = 24 // each costs a live source a frame of time
 	probeTimestamps = 240
 	probeBytes      = 64 << 20
 )
@@ -92,9 +109,13 @@ func (p *prober) run(ctx context.Context) error {
 	pkt := astiav.AllocPacket()
 	defer pkt.Free()
 	bytes := 0
+	began := time.Now()
 	for n := 0; n < probePackets && bytes < probeBytes && !p.satisfied(); n++ {
 		if ctx.Err() != nil {
 			return ctx.Err()
+		}
+		if p.d.live && time.Since(began) > liveProbe && p.seen() {
+			return nil
 		}
 		if err := p.d.next(pkt); err != nil {
 			p.drain()
@@ -131,6 +152,13 @@ func (p *prober) packet(pkt *astiav.Packet) {
 	}
 }
 
+func (p *prober) timestamps() int {
+	if p.d.live {
+		return liveTimestamps
+	}
+	return probeTimestamps
+}
+
 func (p *prober) drain() {
 	for _, t := range p.tracks {
 		if t.dec != nil && !t.seen {
@@ -139,11 +167,25 @@ func (p *prober) drain() {
 	}
 }
 
+// liveProbe is how long a live source is looked at once a track was seen: what
+// is silent for so long is left out.
+const liveProbe = 2500 * time.Millisecond
+
+// seen: a track showed a frame.
+func (p *prober) seen() bool {
+	for _, t := range p.tracks {
+		if t.seen && (t.video == nil || len(t.pts) >= liveTimestamps) {
+			return true
+		}
+	}
+	return false
+}
+
 // satisfied: every track showed a frame, and video enough timestamps to tell
 // its rate. A track that stays silent costs the whole budget, once.
 func (p *prober) satisfied() bool {
 	for _, t := range p.tracks {
-		if !t.seen || t.video != nil && len(t.pts) < probeTimestamps {
+		if !t.seen || t.video != nil && len(t.pts) < p.timestamps() {
 			return false
 		}
 	}
@@ -151,7 +193,7 @@ func (p *prober) satisfied() bool {
 }
 
 func (p *prober) info() (Info, error) {
-	info := Info{Container: p.d.fc.InputFormat().Name(), Chosen: -1}
+	info := Info{Container: p.d.container(), Chosen: -1}
 	if us := p.d.fc.Duration(); us > 0 {
 		info.DurationUS = us
 	}

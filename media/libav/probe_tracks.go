@@ -1,6 +1,7 @@
 package libav
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 
@@ -87,13 +88,18 @@ func videoInfo(s *astiav.Stream) *VideoInfo {
 
 func audioInfo(s *astiav.Stream) *AudioInfo {
 	cp := s.CodecParameters()
-	lang := "und"
+	lang := cmp.Or(languageOf(s), "und")
+	return &AudioInfo{Index: s.Index(), Codec: cp.CodecID().Name(), Bitrate: cp.BitRate(), Language: lang, Base: timebase(s.TimeBase())}
+}
+
+// languageOf is what the container says, "" for nothing.
+func languageOf(s *astiav.Stream) string {
 	if md := s.Metadata(); md != nil {
-		if e := md.Get("language", nil, 0); e != nil && e.Value() != "" {
-			lang = e.Value()
+		if e := md.Get("language", nil, 0); e != nil {
+			return e.Value()
 		}
 	}
-	return &AudioInfo{Index: s.Index(), Codec: cp.CodecID().Name(), Bitrate: cp.BitRate(), Language: lang, Base: timebase(s.TimeBase())}
+	return ""
 }
 
 // rotation is the clockwise turn that puts the picture upright, to the nearest

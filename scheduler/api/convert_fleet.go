@@ -125,7 +125,7 @@ func Directive(j job.Job, s reconcile.Send, allowed []string) *galav1.AttachResp
 			Assignment: s.Stop.Assignment, Epoch: s.Stop.Epoch, Mode: galav1.StopMode(s.Stop.Mode), Reason: s.Stop.Reason}}}
 	case s.Probe != nil:
 		return &galav1.AttachResponse{Message: &galav1.AttachResponse_Probe{
-			Probe: &galav1.ProbeRequest{Id: s.Probe.ID, Input: s.Probe.Input, AllowedSources: allowed}}}
+			Probe: &galav1.ProbeRequest{Id: s.Probe.ID, Input: s.Probe.Input, AllowedSources: allowed, Job: j.Spec.ID, Kind: kindProto(j.Spec.Kind)}}}
 	case s.Anchor != nil:
 		return &galav1.AttachResponse{Message: &galav1.AttachResponse_Anchor{Anchor: &galav1.AnchorDecision{
 			Assignment: s.Anchor.Assignment, Anchor: wire.AnchorProto(s.Anchor.Anchor)}}}

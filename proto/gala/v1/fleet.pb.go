@@ -931,6 +931,8 @@ type ProbeRequest struct {
 	// What may be opened, as in Assignment: a playlist is read while it is
 	// probed. None: whatever the agent's user may read.
 	AllowedSources []string `protobuf:"bytes,3,rep,name=allowed_sources,json=allowedSources,proto3" json:"allowed_sources,omitempty"`
+	Job            string   `protobuf:"bytes,4,opt,name=job,proto3" json:"job,omitempty"`
+	Kind           JobKind  `protobuf:"varint,5,opt,name=kind,proto3,enum=gala.v1.JobKind" json:"kind,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -984,6 +986,20 @@ func (x *ProbeRequest) GetAllowedSources() []string {
 		return x.AllowedSources
 	}
 	return nil
+}
+
+func (x *ProbeRequest) GetJob() string {
+	if x != nil {
+		return x.Job
+	}
+	return ""
+}
+
+func (x *ProbeRequest) GetKind() JobKind {
+	if x != nil {
+		return x.Kind
+	}
+	return JobKind_JOB_KIND_UNSPECIFIED
 }
 
 type ProbeResult struct {
@@ -1453,11 +1469,13 @@ const file_gala_v1_fleet_proto_rawDesc = "" +
 	"assignment\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\x12%\n" +
 	"\x04mode\x18\x03 \x01(\x0e2\x11.gala.v1.StopModeR\x04mode\x12\x16\n" +
-	"\x06reason\x18\x04 \x01(\tR\x06reason\"]\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\"\x95\x01\n" +
 	"\fProbeRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
 	"\x05input\x18\x02 \x01(\tR\x05input\x12'\n" +
-	"\x0fallowed_sources\x18\x03 \x03(\tR\x0eallowedSources\"|\n" +
+	"\x0fallowed_sources\x18\x03 \x03(\tR\x0eallowedSources\x12\x10\n" +
+	"\x03job\x18\x04 \x01(\tR\x03job\x12$\n" +
+	"\x04kind\x18\x05 \x01(\x0e2\x10.gala.v1.JobKindR\x04kind\"|\n" +
 	"\vProbeResult\x12\x17\n" +
 	"\x02id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x02id\x12+\n" +
 	"\x06source\x18\x02 \x01(\v2\x13.gala.v1.SourceInfoR\x06source\x12'\n" +
@@ -1538,11 +1556,12 @@ var file_gala_v1_fleet_proto_goTypes = []any{
 	(*WorkerUsage)(nil),      // 17: gala.v1.WorkerUsage
 	nil,                      // 18: gala.v1.Hello.LabelsEntry
 	(*Assignment)(nil),       // 19: gala.v1.Assignment
-	(*SourceInfo)(nil),       // 20: gala.v1.SourceInfo
-	(*JobError)(nil),         // 21: gala.v1.JobError
-	(*Anchor)(nil),           // 22: gala.v1.Anchor
-	(*WorkerStatus)(nil),     // 23: gala.v1.WorkerStatus
-	(*Outcome)(nil),          // 24: gala.v1.Outcome
+	(JobKind)(0),             // 20: gala.v1.JobKind
+	(*SourceInfo)(nil),       // 21: gala.v1.SourceInfo
+	(*JobError)(nil),         // 22: gala.v1.JobError
+	(*Anchor)(nil),           // 23: gala.v1.Anchor
+	(*WorkerStatus)(nil),     // 24: gala.v1.WorkerStatus
+	(*Outcome)(nil),          // 25: gala.v1.Outcome
 }
 var file_gala_v1_fleet_proto_depIdxs = []int32{
 	3,  // 0: gala.v1.AttachRequest.hello:type_name -> gala.v1.Hello
@@ -1563,20 +1582,21 @@ var file_gala_v1_fleet_proto_depIdxs = []int32{
 	19, // 15: gala.v1.HeldLease.spec:type_name -> gala.v1.Assignment
 	19, // 16: gala.v1.StartAssignment.assignment:type_name -> gala.v1.Assignment
 	0,  // 17: gala.v1.StopAssignment.mode:type_name -> gala.v1.StopMode
-	20, // 18: gala.v1.ProbeResult.source:type_name -> gala.v1.SourceInfo
-	21, // 19: gala.v1.ProbeResult.error:type_name -> gala.v1.JobError
-	22, // 20: gala.v1.AnchorProposal.anchor:type_name -> gala.v1.Anchor
-	22, // 21: gala.v1.AnchorDecision.anchor:type_name -> gala.v1.Anchor
-	23, // 22: gala.v1.AssignmentReport.status:type_name -> gala.v1.WorkerStatus
-	24, // 23: gala.v1.AssignmentReport.outcome:type_name -> gala.v1.Outcome
-	17, // 24: gala.v1.Telemetry.workers:type_name -> gala.v1.WorkerUsage
-	1,  // 25: gala.v1.Fleet.Attach:input_type -> gala.v1.AttachRequest
-	2,  // 26: gala.v1.Fleet.Attach:output_type -> gala.v1.AttachResponse
-	26, // [26:27] is the sub-list for method output_type
-	25, // [25:26] is the sub-list for method input_type
-	25, // [25:25] is the sub-list for extension type_name
-	25, // [25:25] is the sub-list for extension extendee
-	0,  // [0:25] is the sub-list for field type_name
+	20, // 18: gala.v1.ProbeRequest.kind:type_name -> gala.v1.JobKind
+	21, // 19: gala.v1.ProbeResult.source:type_name -> gala.v1.SourceInfo
+	22, // 20: gala.v1.ProbeResult.error:type_name -> gala.v1.JobError
+	23, // 21: gala.v1.AnchorProposal.anchor:type_name -> gala.v1.Anchor
+	23, // 22: gala.v1.AnchorDecision.anchor:type_name -> gala.v1.Anchor
+	24, // 23: gala.v1.AssignmentReport.status:type_name -> gala.v1.WorkerStatus
+	25, // 24: gala.v1.AssignmentReport.outcome:type_name -> gala.v1.Outcome
+	17, // 25: gala.v1.Telemetry.workers:type_name -> gala.v1.WorkerUsage
+	1,  // 26: gala.v1.Fleet.Attach:input_type -> gala.v1.AttachRequest
+	2,  // 27: gala.v1.Fleet.Attach:output_type -> gala.v1.AttachResponse
+	27, // [27:28] is the sub-list for method output_type
+	26, // [26:27] is the sub-list for method input_type
+	26, // [26:26] is the sub-list for extension type_name
+	26, // [26:26] is the sub-list for extension extendee
+	0,  // [0:26] is the sub-list for field type_name
 }
 
 func init() { file_gala_v1_fleet_proto_init() }

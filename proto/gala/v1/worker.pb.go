@@ -540,8 +540,10 @@ type Assignment struct {
 	WindowSeconds  uint32 `protobuf:"varint,16,opt,name=window_seconds,json=windowSeconds,proto3" json:"window_seconds,omitempty"`
 	// What sources may be opened (DESIGN §10): patterns as --allow-source has them.
 	AllowedSources []string `protobuf:"bytes,17,rep,name=allowed_sources,json=allowedSources,proto3" json:"allowed_sources,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// Runtime directory of the ingest that holds the source; the agent sets it.
+	Ingest        string `protobuf:"bytes,18,opt,name=ingest,proto3" json:"ingest,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Assignment) Reset() {
@@ -691,6 +693,13 @@ func (x *Assignment) GetAllowedSources() []string {
 		return x.AllowedSources
 	}
 	return nil
+}
+
+func (x *Assignment) GetIngest() string {
+	if x != nil {
+		return x.Ingest
+	}
+	return ""
 }
 
 // Output is one destination; url holds the job's tree directly.
@@ -1072,7 +1081,7 @@ const file_gala_v1_worker_proto_rawDesc = "" +
 	"superseded\x12\x16\n" +
 	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x14\n" +
 	"\x05leave\x18\x04 \x01(\bR\x05leave\"\x0e\n" +
-	"\fStopResponse\"\xc2\x04\n" +
+	"\fStopResponse\"\xda\x04\n" +
 	"\n" +
 	"Assignment\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x10\n" +
@@ -1094,7 +1103,8 @@ const file_gala_v1_worker_proto_rawDesc = "" +
 	"\x0eresume_segment\x18\x0e \x01(\x03R\rresumeSegment\x12'\n" +
 	"\x0fwrites_manifest\x18\x0f \x01(\bR\x0ewritesManifest\x12%\n" +
 	"\x0ewindow_seconds\x18\x10 \x01(\rR\rwindowSeconds\x12'\n" +
-	"\x0fallowed_sources\x18\x11 \x03(\tR\x0eallowedSources\"\x1a\n" +
+	"\x0fallowed_sources\x18\x11 \x03(\tR\x0eallowedSources\x12\x16\n" +
+	"\x06ingest\x18\x12 \x01(\tR\x06ingest\"\x1a\n" +
 	"\x06Output\x12\x10\n" +
 	"\x03url\x18\x01 \x01(\tR\x03url\"\xe9\x01\n" +
 	"\aOutcome\x12(\n" +
