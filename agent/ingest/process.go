@@ -80,15 +80,29 @@ type server struct {
 	ring *ring.Ring
 }
 
-func (s *server) State(_ context.Context, req *galav1.StateRequest) (*galav1.StateResponse, error) {
+func (s *server) State(ctx context.Context, req *galav1.StateRequest) (*galav1.StateResponse, error) {
 	if err := sameProtocol(req.GetProtocol()); err != nil {
 		return nil, err
+	}
+	if err := s.await(ctx, time.Duration(req.GetWaitMs())*time.Millisecond); err != nil {
+		return nil, ended(err)
 	}
 	st := s.ring.Stats()
 	return &galav1.StateResponse{
 		Protocol: version.Protocol, Job: s.task.GetJob(), Packets: st.Packets, Bytes: st.Bytes, KeptUs: st.Kept, KeptBytes: st.KeptBytes,
 		Sessions: int32(st.Sessions), LastArrivalUs: st.LastArrival, Notes: st.Notes,
 	}, nil
+}
+
+// await the first packet, for a while; an error is why none will come.
+func (s *server) await(ctx context.Context, d time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	_, err := s.ring.Read(ring.Oldest).Next(ctx)
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
 }
 
 func (s *server) Read(req *galav1.ReadRequest, stream grpc.ServerStreamingServer[galav1.ReadResponse]) error {

@@ -6,7 +6,6 @@ import (
 	"io"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/status"
 
 	"github.com/galafarm/gala/internal/unixsock"
 	"github.com/galafarm/gala/internal/version"
@@ -62,10 +61,8 @@ func (r *reader) Close() error {
 
 // told is the ingest's own error where it gave one.
 func told(err error) error {
-	for _, d := range status.Convert(err).Details() {
-		if e, ok := d.(*galav1.JobError); ok {
-			return wire.JobError(e)
-		}
+	if e := wire.StatusError(err); e != nil {
+		return e
 	}
 	if errors.Is(err, io.EOF) {
 		return &media.Error{Code: media.SourceError, Message: "the ingest has ended", Retryable: true, Advice: "see the ingest's log in the agent's data directory"}

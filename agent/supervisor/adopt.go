@@ -47,31 +47,33 @@ func (s *Supervisor) adoptOne(dir runDir) {
 
 // process finds the worker of a directory: by its record or, when the agent
 // died between the spawn and the record, by its command line.
-func (d runDir) process() (*process, error) {
+func (d runDir) process() (*process, error) { return d.processOf(verbRun) }
+
+func (d runDir) processOf(verb string) (*process, error) {
 	var id identity
 	if err := d.readJSON(fileProcess, &id); err == nil {
 		return id.find()
 	}
-	return d.processByCommand("/proc")
+	return d.processByCommand("/proc", verb)
 }
 
 var errNoProcess = errors.New("no process")
 
-func (d runDir) processByCommand(proc string) (*process, error) {
+func (d runDir) processByCommand(proc, verb string) (*process, error) {
 	entries, err := os.ReadDir(proc)
 	if err != nil {
 		return nil, err
 	}
 	for _, e := range entries {
 		pid, err := strconv.Atoi(e.Name())
-		if err == nil && d.isCommandOf(filepath.Join(proc, e.Name(), "cmdline")) {
+		if err == nil && d.isCommandOf(filepath.Join(proc, e.Name(), "cmdline"), verb) {
 			return openProcess(pid, nil)
 		}
 	}
 	return nil, errNoProcess
 }
 
-func (d runDir) isCommandOf(cmdline string) bool {
+func (d runDir) isCommandOf(cmdline, verb string) bool {
 	text, err := os.ReadFile(cmdline)
-	return err == nil && bytes.HasSuffix(text, []byte("\x00run\x00--dir\x00"+string(d)+"\x00"))
+	return err == nil && bytes.HasSuffix(text, []byte("\x00"+verb+"\x00--dir\x00"+string(d)+"\x00"))
 }

@@ -5,8 +5,9 @@ import (
 	"sync"
 	"time"
 
-	galav1 "github.com/galafarm/gala/proto/gala/v1"
 	"google.golang.org/grpc"
+
+	galav1 "github.com/galafarm/gala/proto/gala/v1"
 )
 
 // climb waits for a stop and goes up its ladder; a stronger stop starts over

@@ -4,8 +4,9 @@ import (
 	"context"
 	"time"
 
-	galav1 "github.com/galafarm/gala/proto/gala/v1"
 	"google.golang.org/grpc"
+
+	galav1 "github.com/galafarm/gala/proto/gala/v1"
 )
 
 const guardTick = 500 * time.Millisecond

@@ -21,13 +21,15 @@ type Limits struct {
 	Exit           time.Duration // for all workers to finish, where they end with the agent
 	Probe          time.Duration
 	Version        time.Duration
-	Probes         int   // at once
-	ProbeQueue     int   // waiting
-	LogBytes       int64 // what a worker writes is cut past this, per file
-	LogKeep        int64 // what is kept of a file that was cut
-	KeepRuns       int   // ended runs whose directories stay for inspection
-	KeepUndeclared int   // ended runs whose outcome no scheduler has taken yet
-	Runs           int   // held at once
+	Probes         int           // at once
+	ProbeQueue     int           // waiting
+	LogBytes       int64         // what a worker writes is cut past this, per file
+	LogKeep        int64         // what is kept of a file that was cut
+	KeepRuns       int           // ended runs whose directories stay for inspection
+	KeepUndeclared int           // ended runs whose outcome no scheduler has taken yet
+	Runs           int           // held at once
+	IngestWait     time.Duration // for a live source to be on air, before a look at it is put off
+	IngestLinger   time.Duration // between the last reader of a live source and the end of its ingest
 }
 
 // DefaultLimits are what an agent runs with.
@@ -56,6 +58,8 @@ func DefaultLimits() Limits {
 		KeepRuns:       32,
 		KeepUndeclared: 512,
 		Runs:           512,
+		IngestWait:     1500 * time.Millisecond,
+		IngestLinger:   20 * time.Second,
 	}
 }
 
@@ -66,6 +70,7 @@ func (l Limits) orDefaults() Limits {
 		{&l.Now, &d.Now}, {&l.Superseded, &d.Superseded}, {&l.Term, &d.Term}, {&l.Stacks, &d.Stacks}, {&l.Linger, &d.Linger},
 		{&l.LiveStall, &d.LiveStall}, {&l.SourceSilence, &d.SourceSilence}, {&l.VODStall, &d.VODStall},
 		{&l.FirstFrame, &d.FirstFrame}, {&l.Exit, &d.Exit}, {&l.Probe, &d.Probe}, {&l.Version, &d.Version},
+		{&l.IngestLinger, &d.IngestLinger}, {&l.IngestWait, &d.IngestWait},
 	} {
 		orDefault(f.v, *f.d)
 	}

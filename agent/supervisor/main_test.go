@@ -3,8 +3,9 @@ package supervisor
 import (
 	"testing"
 
-	"github.com/galafarm/gala/agent/supervisor/fakeworker"
 	"go.uber.org/goleak"
+
+	"github.com/galafarm/gala/agent/supervisor/fakeworker"
 )
 
 // The test program is its own worker program.

@@ -10,8 +10,10 @@ import (
 	"strings"
 	"syscall"
 
-	galav1 "github.com/galafarm/gala/proto/gala/v1"
 	"google.golang.org/protobuf/encoding/protojson"
+
+	"github.com/galafarm/gala/internal/wire"
+	galav1 "github.com/galafarm/gala/proto/gala/v1"
 )
 
 // Probe asks a fresh worker process what an input is; the answer goes to the
@@ -40,7 +42,12 @@ func (s *Supervisor) probe(ctx context.Context) {
 }
 
 func (s *Supervisor) probeOnce(ctx context.Context, req *galav1.ProbeRequest) *galav1.ProbeResult {
-	t := tool{worker: s.env.worker, args: probeArgs(req), deadline: s.env.limits.Probe}
+	ingest, release, err := s.holdForProbe(ctx, req)
+	if err != nil {
+		return &galav1.ProbeResult{Id: req.GetId(), Error: wire.JobErrorProto(err)}
+	}
+	defer release()
+	t := tool{worker: s.env.worker, args: probeArgs(req, ingest), deadline: s.env.limits.Probe}
 	a, err := t.run(ctx)
 	r := &galav1.ProbeResult{}
 	parsed := protojson.UnmarshalOptions{DiscardUnknown: true}.Unmarshal(bytes.TrimSpace(a.stdout), r)
@@ -52,9 +59,30 @@ func (s *Supervisor) probeOnce(ctx context.Context, req *galav1.ProbeRequest) *g
 	return r
 }
 
+// holdForProbe has a live source held that is looked at: the worker that comes
+// after reads on where the look began.
+// One that is not on air yet takes no place from other looks: it is put off.
+func (s *Supervisor) holdForProbe(ctx context.Context, req *galav1.ProbeRequest) (dir string, release func(), err error) {
+	if req.GetJob() == "" || !runsByItself(req.GetKind(), req.GetInput()) {
+		return "", func() {}, nil
+	}
+	dir, release, err = s.env.ingests.hold(taskOf(req.GetJob(), req.GetInput(), req.GetAllowedSources()))
+	if err != nil {
+		return "", nil, err
+	}
+	if err := onAir(ctx, dir, req.GetInput(), s.env.limits.IngestWait); err != nil {
+		release()
+		return "", nil, err
+	}
+	return dir, release, nil
+}
+
 // probeArgs: an input that looks like a flag is none.
-func probeArgs(req *galav1.ProbeRequest) []string {
+func probeArgs(req *galav1.ProbeRequest, ingest string) []string {
 	args := []string{"probe", "--json"}
+	if ingest != "" {
+		args = append(args, "--ingest="+ingest)
+	}
 	for _, pattern := range req.GetAllowedSources() {
 		args = append(args, "--allow="+pattern)
 	}

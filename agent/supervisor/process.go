@@ -39,6 +39,7 @@ func (p *process) poll(ctx context.Context, events int16) error {
 	if err != nil {
 		return err
 	}
+	_ = p.file.SetReadDeadline(time.Time{}) // an earlier wait was ended by it
 	stop := context.AfterFunc(ctx, func() { _ = p.file.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()
 	err = raw.Read(func(fd uintptr) bool { return polled(fd, events) })

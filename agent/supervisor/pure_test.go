@@ -218,7 +218,7 @@ func TestStartTicks(t *testing.T) {
 }
 
 func TestProbeArguments(t *testing.T) {
-	got := probeArgs(&galav1.ProbeRequest{Input: "-x", AllowedSources: []string{"file:/media/*", "https://a/*"}})
+	got := probeArgs(&galav1.ProbeRequest{Input: "-x", AllowedSources: []string{"file:/media/*", "https://a/*"}}, "")
 	if want := []string{"probe", "--json", "--allow=file:/media/*", "--allow=https://a/*", "--", "-x"}; !slices.Equal(got, want) {
 		t.Errorf("%q", got)
 	}

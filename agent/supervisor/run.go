@@ -6,10 +6,11 @@ import (
 	"sync"
 	"time"
 
-	galav1 "github.com/galafarm/gala/proto/gala/v1"
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
+
+	galav1 "github.com/galafarm/gala/proto/gala/v1"
 )
 
 // run is one assignment under one epoch: from the directive to the outcome.
@@ -21,6 +22,7 @@ type run struct {
 	ended   chan struct{} // closed when the outcome is reported
 	stops   chan struct{} // poked when stop changes
 	anchors chan *galav1.Anchor
+	release func() // of the ingest, nil without one; of live
 
 	mu       sync.Mutex
 	proc     *process // nil before the spawn
@@ -36,6 +38,7 @@ type environment struct {
 	worker  string
 	limits  Limits
 	reports Reports
+	ingests *ingests
 	oom     oomCounter
 }
 
@@ -53,11 +56,13 @@ func newRun(env *environment, dir runDir, spec *galav1.Assignment, log *slog.Log
 // ends first. It says which.
 func (r *run) live(ctx context.Context) (over bool) {
 	kills := r.env.oom.read()
-	if !r.adopted() {
-		if o := r.start(); o != nil {
-			r.conclude(o)
-			return true
+	if r.adopted() {
+		if _, err := r.withIngest(); err != nil {
+			r.log.Warn("hold the source of an adopted worker", "error", err)
 		}
+	} else if o := r.start(); o != nil {
+		r.conclude(o)
+		return true
 	}
 	if err := r.attend(ctx); err != nil {
 		r.proc.leave()
@@ -86,7 +91,11 @@ func (r *run) start() *galav1.Outcome {
 	if r.dir.has(fileAssignment) {
 		return judge(r.evidence(exit{}))
 	}
-	if err := r.dir.create(r.spec); err != nil {
+	spec, err := r.withIngest()
+	if err != nil {
+		return notStarted(err)
+	}
+	if err := r.dir.create(spec); err != nil {
 		return notStarted(err)
 	}
 	p, err := spawn(r.env.worker, r.dir, r.spec)
@@ -98,6 +107,22 @@ func (r *run) start() *galav1.Outcome {
 	r.mu.Unlock()
 	r.log.Info("worker started", "pid", p.pid, "dir", string(r.dir))
 	return nil
+}
+
+// withIngest is the assignment with the directory of the ingest that holds its
+// source here, until the run is over.
+func (r *run) withIngest() (*galav1.Assignment, error) {
+	if !runsByItself(r.spec.GetKind(), r.spec.GetInput()) {
+		return r.spec, nil
+	}
+	dir, release, err := r.env.ingests.hold(taskOf(r.spec.GetJob(), r.spec.GetInput(), r.spec.GetAllowedSources()))
+	if err != nil {
+		return nil, err
+	}
+	r.release = release
+	spec := proto.CloneOf(r.spec)
+	spec.Ingest = dir
+	return spec, nil
 }
 
 func notStarted(err error) *galav1.Outcome {
@@ -151,6 +176,9 @@ func (r *run) conclude(o *galav1.Outcome) {
 		}
 	}
 	r.log.Info("worker ended", "outcome", codeName(o), "message", o.GetMessage())
+	if r.release != nil {
+		r.release()
+	}
 	r.env.reports.Report(r.newReport(status, o))
 	close(r.ended)
 }

@@ -8,8 +8,9 @@ import (
 	"path/filepath"
 	"regexp"
 
-	galav1 "github.com/galafarm/gala/proto/gala/v1"
 	"google.golang.org/protobuf/encoding/protojson"
+
+	galav1 "github.com/galafarm/gala/proto/gala/v1"
 )
 
 // Files of a runtime directory. The worker reads the first, serves the second

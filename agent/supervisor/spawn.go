@@ -7,21 +7,27 @@ import (
 	"strings"
 	"syscall"
 
-	galav1 "github.com/galafarm/gala/proto/gala/v1"
 	"golang.org/x/sys/unix"
+
+	galav1 "github.com/galafarm/gala/proto/gala/v1"
 )
 
-// spawn starts the worker of a runtime directory in its own session: no
-// terminal, no group and no pipe ties it to this agent.
+// spawn starts the worker of an assignment.
 func spawn(worker string, dir runDir, a *galav1.Assignment) (*process, error) {
+	return spawnAs(worker, verbRun, dir, a.GetDevice())
+}
+
+// spawnAs starts the process of a runtime directory in its own session: no
+// terminal, no group and no pipe ties it to this agent.
+func spawnAs(worker, verb string, dir runDir, device string) (*process, error) {
 	out, err := os.OpenFile(dir.path(fileStderr), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
 	if err != nil {
 		return nil, fmt.Errorf("open worker output: %w", err)
 	}
 	defer out.Close()
-	cmd := exec.Command(worker, "run", "--dir", string(dir))
+	cmd := exec.Command(worker, verb, "--dir", string(dir))
 	cmd.Dir = string(dir)
-	cmd.Env = workerEnv(os.Environ(), a.GetDevice())
+	cmd.Env = workerEnv(os.Environ(), device)
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {

@@ -72,6 +72,10 @@ func New(cfg Config) (*Supervisor, error) {
 		probes:   make(chan *galav1.ProbeRequest, limits.ProbeQueue),
 		runs:     map[key]*run{},
 	}
+	if s.env.ingests, err = newIngests(filepath.Join(filepath.Dir(dir), "ingests"), cfg.Worker, limits.IngestLinger, cfg.Log); err != nil {
+		return nil, err
+	}
+	s.env.ingests.last = cfg.StopOnExit
 	return s, s.adopt()
 }
 
@@ -82,6 +86,7 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	defer cancel()
 	var duties sync.WaitGroup
 	s.open(func(r *run) { duties.Go(func() { s.carry(during, r) }) })
+	s.env.ingests.run(func(n *ingest) { duties.Go(func() { s.env.ingests.carry(during, n) }) })
 	duties.Go(func() { s.tidy(during) })
 	for range s.env.limits.Probes {
 		duties.Go(func() { s.probe(during) })
@@ -91,6 +96,7 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	if s.stopOnExit {
 		s.finishAll()
 	}
+	s.env.ingests.run(nil)
 	cancel()
 	duties.Wait()
 	return nil

@@ -5,12 +5,13 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/galafarm/gala/internal/version"
-	galav1 "github.com/galafarm/gala/proto/gala/v1"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/galafarm/gala/internal/version"
+	galav1 "github.com/galafarm/gala/proto/gala/v1"
 )
 
 // rewatch is the pause before a broken Watch is opened again. The process

@@ -6,9 +6,11 @@ import (
 	"strings"
 	"time"
 
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
 	"github.com/galafarm/gala/media"
 	galav1 "github.com/galafarm/gala/proto/gala/v1"
-	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
 const codePrefix = "OUTCOME_CODE_"
@@ -90,4 +92,15 @@ func JobError(p *galav1.JobError) error {
 		Code: media.Code(p.GetCode()), Message: p.GetMessage(),
 		Advice: p.GetAdvice(), Retryable: p.GetRetryable(),
 	}
+}
+
+// StatusError is the error that a gRPC status carries as a detail, nil where it
+// carries none.
+func StatusError(err error) error {
+	for _, d := range status.Convert(err).Details() {
+		if e, ok := d.(*galav1.JobError); ok {
+			return JobError(e)
+		}
+	}
+	return nil
 }

@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/galafarm/gala/media"
+	"github.com/galafarm/gala/media/input"
 	"github.com/galafarm/gala/scheduler/fleet"
 	"github.com/galafarm/gala/scheduler/job"
 )
@@ -31,7 +33,7 @@ func (p *pass) probe() {
 }
 
 func (p *pass) askAgain(asked *fleet.Probe, why string) {
-	if asked.Try < p.Settings.ProbeTries {
+	if asked.Try < p.Settings.ProbeTries || p.awaited() {
 		p.ask(asked.Try + 1)
 		return
 	}
@@ -77,16 +79,29 @@ func (p *pass) ask(try int) {
 // refused: the source could not be read, for good or for now.
 func (p *pass) refused(asked *fleet.Probe) {
 	err := asked.Answer.Err
-	if !err.Retryable || asked.Try >= p.Settings.ProbeTries {
+	if !err.Retryable || asked.Try >= p.Settings.ProbeTries && !p.awaited() {
 		p.fail(jobError(err))
 		return
 	}
-	if due := asked.Answered.Add(p.Settings.pause(asked.Try)); p.Now.Before(due) {
+	if p.awaited() {
+		p.restate(job.Waiting, "waits for its source: "+err.Error())
+	}
+	pause := p.Settings.pause(asked.Try)
+	if p.awaited() {
+		pause = min(pause, awaitedPause)
+	}
+	if due := asked.Answered.Add(pause); p.Now.Before(due) {
 		p.wake(due)
 		return
 	}
 	p.askAgain(asked, err.Error())
 }
+
+// awaitedPause is how long a live source may be on air unnoticed, at most.
+const awaitedPause = time.Second
+
+// awaited: a live source is often named before it is on air.
+func (p *pass) awaited() bool { return p.job.Live() && input.Continuous(p.job.Spec.Input) }
 
 func (p *pass) answered(a fleet.Probed) {
 	p.job.Source = a.Source

@@ -155,8 +155,10 @@ func (x *IngestTask) GetKeepBytes() uint64 {
 }
 
 type StateRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Protocol      uint32                 `protobuf:"varint,1,opt,name=protocol,proto3" json:"protocol,omitempty"`
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Protocol uint32                 `protobuf:"varint,1,opt,name=protocol,proto3" json:"protocol,omitempty"`
+	// Answer when the source has sent something, or after this long.
+	WaitMs        uint32 `protobuf:"varint,2,opt,name=wait_ms,json=waitMs,proto3" json:"wait_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -194,6 +196,13 @@ func (*StateRequest) Descriptor() ([]byte, []int) {
 func (x *StateRequest) GetProtocol() uint32 {
 	if x != nil {
 		return x.Protocol
+	}
+	return 0
+}
+
+func (x *StateRequest) GetWaitMs() uint32 {
+	if x != nil {
+		return x.WaitMs
 	}
 	return 0
 }
@@ -832,9 +841,10 @@ const file_gala_v1_ingest_proto_rawDesc = "" +
 	"\x0fallowed_sources\x18\x03 \x03(\tR\x0eallowedSources\x12!\n" +
 	"\fkeep_seconds\x18\x04 \x01(\rR\vkeepSeconds\x12\x1d\n" +
 	"\n" +
-	"keep_bytes\x18\x05 \x01(\x04R\tkeepBytes\"*\n" +
+	"keep_bytes\x18\x05 \x01(\x04R\tkeepBytes\"C\n" +
 	"\fStateRequest\x12\x1a\n" +
-	"\bprotocol\x18\x01 \x01(\rR\bprotocol\"\xff\x01\n" +
+	"\bprotocol\x18\x01 \x01(\rR\bprotocol\x12\x17\n" +
+	"\await_ms\x18\x02 \x01(\rR\x06waitMs\"\xff\x01\n" +
 	"\rStateResponse\x12\x1a\n" +
 	"\bprotocol\x18\x01 \x01(\rR\bprotocol\x12\x10\n" +
 	"\x03job\x18\x02 \x01(\tR\x03job\x12\x18\n" +
