@@ -255,7 +255,12 @@ func Until(t testing.TB, patience time.Duration, what string, condition func() b
 }
 
 // Workers are the media processes of the farm by assignment: name and pid.
-func (f *Farm) Workers() map[string]int {
+func (f *Farm) Workers() map[string]int { return f.processes("run") }
+
+// Ingests are those that hold its live sources.
+func (f *Farm) Ingests() map[string]int { return f.processes("ingest") }
+
+func (f *Farm) processes(verb string) map[string]int {
 	out := map[string]int{}
 	procs, _ := filepath.Glob("/proc/[0-9]*/cmdline")
 	for _, p := range procs {
@@ -264,7 +269,7 @@ func (f *Farm) Workers() map[string]int {
 			continue
 		}
 		args := strings.Split(strings.TrimRight(string(text), "\x00"), "\x00")
-		if len(args) < 4 || !strings.HasSuffix(args[0], "gala-worker") || args[1] != "run" || !strings.HasPrefix(args[3], f.Data) {
+		if len(args) < 4 || !strings.HasSuffix(args[0], "gala-worker") || args[1] != verb || !strings.HasPrefix(args[3], f.Data) {
 			continue
 		}
 		var pid int

@@ -83,7 +83,7 @@ func TestRulesCheck(t *testing.T) {
 		{[]string{"*"}, "http://[::ffff:169.254.169.254]/x.mp4", "resolves to 169.254.169.254, which is never a source"},
 		{[]string{"*"}, "https://anywhere.test/x.mp4", ""},
 		{[]string{"*"}, "ftp://host/x.mp4", `sources of type "ftp:"`},
-		{[]string{"*"}, "rtmp://host/live", `sources of type "rtmp:"`},
+		{[]string{"*"}, "rtsp://host/live", `sources of type "rtsp:"`},
 		{[]string{"*"}, "concat:/etc/passwd|/etc/hosts", `sources of type "concat:"`},
 		{[]string{"*"}, "subfile,,start,0,end,9,,:/etc/passwd", "neither an absolute path nor a URL"},
 		{[]string{"*"}, "data:text/plain,x", `sources of type "data:"`},

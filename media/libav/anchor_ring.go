@@ -25,7 +25,7 @@ func (p *Pipeline) openRing(ctx context.Context) error {
 		return err
 	}
 	grid := p.o.Spec.Grid
-	p.lag = edge.captured - grid.TimeOf(p.anchor.Nearest(edge.at, grid.Rate))
+	p.lag = edge.arrived - grid.TimeOf(p.anchor.Nearest(edge.at, grid.Rate))
 	from := timeline.Rescale(p.wanted(), p.anchor.Base, microseconds)
 	if p.o.Spec.Resume {
 		from -= runUp // so that the audio encoder has its run-up
@@ -42,7 +42,8 @@ func (p *Pipeline) openRing(ctx context.Context) error {
 type liveEdge struct {
 	at       int64 // in base
 	base     timeline.Timebase
-	captured time.Duration // since the Unix epoch, by the source's clock or else ours
+	arrived  time.Duration // since the Unix epoch, by our clock
+	captured time.Duration // likewise, by the source's clock or else ours
 	clocked  bool          // by the source's
 }
 
@@ -69,10 +70,11 @@ func (p *Pipeline) edgeOf(ctx context.Context) (liveEdge, error) {
 		if !it.Packet.Key || us == ring.NoTime {
 			continue
 		}
-		e := liveEdge{base: p.ringBase(), captured: time.Duration(it.Packet.Arrival) * time.Microsecond}
+		e := liveEdge{base: p.ringBase(), arrived: time.Duration(it.Packet.Arrival) * time.Microsecond}
 		if session.Skew != ring.NoTime {
-			e.captured = time.Duration(us+session.Skew) * time.Microsecond
+			e.arrived = time.Duration(us+session.Skew) * time.Microsecond
 		}
+		e.captured = e.arrived
 		e.at = timeline.Rescale(us, microseconds, e.base)
 		if w := session.Wall; w != nil {
 			e.captured, e.clocked = time.Duration(w.Time+us-w.At)*time.Microsecond, true

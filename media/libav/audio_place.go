@@ -18,6 +18,9 @@ func (s *audioStage) position(t int64) int64 {
 }
 
 func (s *audioStage) take(ctx context.Context, f *astiav.Frame) error {
+	if f.SampleRate() <= 0 || f.NbSamples() <= 0 {
+		return nil // damage that a decoder let pass
+	}
 	c := f.Clone()
 	if c == nil {
 		return errors.New("allocate frame")

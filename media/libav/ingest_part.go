@@ -37,14 +37,16 @@ type partStream struct {
 }
 
 func newPart(d *demuxer, name string) *part {
-	return &part{d: d, began: d.began.UnixMicro(), container: d.fc.InputFormat().Name(), program: input.Program(name), clock: newClock(d.fc)}
+	p := &part{d: d, began: d.began.UnixMicro(), container: d.fc.InputFormat().Name(), program: input.Program(name), clock: newClock(d.fc)}
+	p.learn(p.describe()) // before its reader begins
+	return p
 }
 
 // read hands over packets until the part ends.
 func (p *part) read(ctx context.Context, in chan<- arrived) {
 	pkt := astiav.AllocPacket()
 	defer pkt.Free()
-	for known := 0; ; {
+	for known := p.d.fc.NbStreams(); ; {
 		a := arrived{part: p, err: p.d.read(pkt)}
 		if a.err == nil {
 			a.packet = toRing(pkt)

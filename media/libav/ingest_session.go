@@ -23,7 +23,7 @@ type ingest struct {
 	// in µs. What a demuxer lets go of late - its first packets, its last - is no
 	// measure of the source's clock.
 	skew int64
-	lost   string
+	lost string
 }
 
 // ingestSession is one connection, of one part or of several (sound in a

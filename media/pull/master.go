@@ -34,8 +34,7 @@ func Open(ctx context.Context, name string, rules input.Rules) ([]*Track, error)
 	}
 	master, ok := list.(*m3u8.MasterPlaylist)
 	if !ok {
-		t := newTrack(ctx, f, at)
-		return []*Track{t}, t.start()
+		return startAll([]*Track{newTrack(ctx, f, at)})
 	}
 	return openMaster(ctx, f, at, master)
 }
@@ -55,9 +54,17 @@ func openMaster(ctx context.Context, f *input.Fetcher, at *url.URL, m *m3u8.Mast
 		if err != nil {
 			return nil, refusal(fmt.Sprintf("source %s names %q, which is no address", at.Redacted(), name), "give the address of a live playlist")
 		}
-		t := newTrack(ctx, f, u)
-		tracks = append(tracks, t)
+		tracks = append(tracks, newTrack(ctx, f, u))
+	}
+	return startAll(tracks)
+}
+
+func startAll(tracks []*Track) ([]*Track, error) {
+	for _, t := range tracks {
 		if err := t.start(); err != nil {
+			for _, t := range tracks {
+				_ = t.Close()
+			}
 			return nil, err
 		}
 	}

@@ -1,0 +1,183 @@
+package input
+
+import (
+	"encoding/binary"
+	"errors"
+	"net"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/galafarm/gala/media"
+)
+
+func TestLiveAddresses(t *testing.T) {
+	for _, tt := range []struct {
+		name, allow string
+		pushed      bool
+		refused     string // "" where it is taken
+	}{
+		{"srt://10.1.1.1:9000", "srt://10.1.1.1:*", false, ""},
+		{"srt://:9000", "srt://:9000/", true, ""},
+		{"srt://0.0.0.0:9000?mode=listener&passphrase=secret-secret", "srt://*", true, ""},
+		{"udp://@239.1.1.1:5000?program=2", "udp://*", false, ""},
+		{"udp://127.0.0.1:5000", "udp://*", true, ""},
+		{"rtp://239.1.1.1:5000?source=10.0.0.9", "rtp://*", false, ""},
+		{"rtmp://media.example.com/live/gala", "rtmp://media.example.com/*", false, ""},
+		{"rtmp://127.0.0.1:1935/live/gala?mode=listener", "rtmp://*", true, ""},
+		{"http://10.1.1.1/live/master.m3u8", "http://10.1.1.1/*", false, ""},
+		{"srt://10.1.1.1:9000", "udp://*", false, "--allow-source 'srt://10.1.1.1:9000/*'"},
+		{"srt://10.1.1.1", "*", false, "names no port"},
+		{"srt://10.1.1.1:9000?mode=rendezvous", "*", false, "mode"},
+		{"udp://10.1.1.1:9000?fifo_size=9", "*", false, "no option \"fifo_size\""},
+		{"rtmp://10.1.1.1/", "*", false, "names no stream"},
+		{"srt://169.254.169.254:9000", "*", false, "never a source"},
+		{"rtmp://169.254.169.254/a/b", "*", false, "never a source"},
+	} {
+		err := Rules{Patterns: []string{tt.allow}}.Check(tt.name)
+		if tt.refused == "" {
+			if err != nil || !Continuous(tt.name) || Pushed(tt.name) != tt.pushed {
+				t.Errorf("%s: %v, continuous %v, pushed %v", tt.name, err, Continuous(tt.name), Pushed(tt.name))
+			}
+			continue
+		}
+		if err == nil || !strings.Contains(err.Error()+adviceOf(err), tt.refused) {
+			t.Errorf("%s: %v, want %q", tt.name, err, tt.refused)
+		}
+	}
+	for _, name := range []string{"/clips/a.ts", "http://10.1.1.1/a.mp4", TestCard} {
+		if Continuous(name) {
+			t.Errorf("%s is taken for live", name)
+		}
+	}
+	if got := Display("srt://10.1.1.1:9000?passphrase=secret-secret"); strings.Contains(got, "secret") {
+		t.Errorf("a passphrase is shown: %s", got)
+	}
+}
+
+func TestNativeTellsLibavWhatWasAsked(t *testing.T) {
+	all := Rules{Patterns: []string{"*"}}
+	n, err := OpenNative(t.Context(), "srt://localhost:9000?latency=250&passphrase=secret-secret&streamid=a/b", all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n.URL != "srt://127.0.0.1:9000" || n.Options["latency"] != "250000" || n.Options["passphrase"] != "secret-secret" || n.Options["streamid"] != "a/b" || n.Options["mode"] != "caller" {
+		t.Errorf("%+v", n)
+	}
+	n, err = OpenNative(t.Context(), "rtmp://localhost/live/gala", all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n.URL != "rtmp://127.0.0.1:1935/live/gala" || n.Options["rtmp_tcurl"] != "rtmp://localhost/live" || n.Protocols != "rtmp,tcp" {
+		t.Errorf("%+v", n)
+	}
+}
+
+func adviceOf(err error) string {
+	me, ok := errors.AsType[*media.Error](err)
+	if !ok {
+		return ""
+	}
+	return " " + me.Advice
+}
+
+func rtp(number uint16, payload byte) []byte {
+	p := make([]byte, 12, 13)
+	p[0] = 2 << 6
+	binary.BigEndian.PutUint16(p[2:], number)
+	return append(p, payload)
+}
+
+// Packets that come out of order, twice or not at all: what is given is in
+// order, once, and what is missing is counted.
+func TestRTPOrder(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		start := rapid.Uint16().Draw(t, "start")
+		var r reorder
+		var got []byte
+		lost := int64(0)
+		put := func(n int) {
+			due, l := r.put(rtp(start+uint16(n), byte(n)))
+			lost += l
+			for _, p := range due {
+				got = append(got, p...)
+			}
+		}
+		put(0)
+		const n = 100
+		missing := rapid.IntRange(1, n-1).Draw(t, "missing")
+		order := make([]int, 0, n)
+		for i := 1; i < n; i++ {
+			order = append(order, i)
+		}
+		for i := 0; i+1 < len(order); i += 2 { // neighbours change places
+			if rapid.Bool().Draw(t, "swap") {
+				order[i], order[i+1] = order[i+1], order[i]
+			}
+		}
+		for _, i := range order {
+			if i != missing {
+				put(i)
+				put(i)
+			}
+		}
+		for i := n; i < n+reorderWindow+2; i++ {
+			put(i)
+		}
+		if !slices.IsSorted(got) || lost != 1 || len(got) < n-1 || slices.Contains(got, byte(missing)) {
+			t.Fatalf("%d lost, got %v", lost, got)
+		}
+	})
+}
+
+func TestRTPHeaders(t *testing.T) {
+	p := rtp(7, 42)
+	p[0] |= 0x10 | 1 // an extension, one CSRC
+	p = slices.Insert(p, 12, 1, 2, 3, 4, 0xbe, 0xde, 0, 1, 9, 9, 9, 9)
+	p[0] |= 0x20 // padding
+	p = append(p, 0, 0, 3)
+	if n, payload, ok := rtpPayload(p); !ok || n != 7 || string(payload) != "*" {
+		t.Errorf("%d %v %v", n, payload, ok)
+	}
+	for _, bad := range [][]byte{nil, make([]byte, 12), {1 << 6, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}, rtp(1, 2)[:12]} {
+		if _, _, ok := rtpPayload(bad); ok {
+			t.Errorf("%v was taken", bad)
+		}
+	}
+}
+
+func FuzzRTP(f *testing.F) {
+	f.Add(rtp(1, 2))
+	f.Fuzz(func(_ *testing.T, b []byte) { _, _, _ = rtpPayload(b) })
+}
+
+func TestDatagramsAreReadInOrder(t *testing.T) {
+	port := "127.0.0.1:0"
+	probe, err := net.ListenPacket("udp", port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	port = probe.LocalAddr().String()
+	_ = probe.Close()
+	d, err := OpenDatagrams(t.Context(), "udp://"+port, Rules{Patterns: []string{"*"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	c, err := net.Dial("udp", port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	for i := range 10 {
+		_, _ = c.Write([]byte{byte(i), byte(i)})
+	}
+	buf := make([]byte, 1) // a reader smaller than a datagram
+	for i := range 20 {
+		if n, err := d.Read(buf); err != nil || n != 1 || buf[0] != byte(i/2) {
+			t.Fatalf("byte %d is %v: %v", i, buf, err)
+		}
+	}
+}
