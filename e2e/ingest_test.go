@@ -135,7 +135,7 @@ func TestPlaylistAsASource(t *testing.T) {
 	f.Must("live", "submit", "--id", "first", "--ladder", "mini", "--input", card)
 	segments(t, f, c, "first", 4)
 	f.Must("live", "submit", "--id", "second", "--ladder", "mini", "--input", f.Origin("first")+"/master.m3u8")
-	job := segments(t, f, c, "second", 3)
+	job := segments(t, f, c, "second", 7) // a verifier wants six
 	if source := job.GetSource(); len(source.GetVideo()) != 1 || len(source.GetAudio()) != 1 {
 		t.Errorf("the source is %v", source)
 	}
