@@ -59,12 +59,16 @@ func (m Manifest) head(periods []period) *mpd.MPD {
 	// The bandwidth is a peak over about a segment: one in hand bridges it.
 	doc.MinBufferTime = duration(m.segment())
 	doc.MaxSegmentDuration = duration(m.segment() + longestAudioFrame)
-	if !m.dynamic() {
+	switch {
+	case m.dynamic():
+		m.onAir(doc)
+	case !m.Live:
 		last := periods[len(periods)-1]
 		doc.MediaPresentationDuration = duration(m.at(last.from) + m.length(last))
-		return doc
 	}
-	m.onAir(doc)
+	// That of an ended live job would count from the epoch. Its last Period says
+	// the same (§5.3.2.1), and players that were there do not add it to the time
+	// where they are (shaka would list half a century of segments).
 	return doc
 }
 
