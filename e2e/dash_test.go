@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -115,6 +116,32 @@ func TestLiveCardInDashPlayers(t *testing.T) {
 			askedForNothingMissing(t, players)
 		})
 	}
+}
+
+// A worker that is killed is a late segment or two: the manifest stays, and so
+// does the viewer.
+func TestKilledWorkerInDashPlayers(t *testing.T) {
+	f := farm.Start(t)
+	f.Must("live", "submit", "--id", "gala", "--input", "testcard:?size=426x240", "--ladder", "mini", "--wait")
+	published(t, f, "gala")
+	players := browser.ServePlayers(t, f.Page)
+	var watching []*browser.Page
+	for _, player := range browser.Foreign {
+		p := watchDash(t, players, player, "gala")
+		see(t, p, player+" playing", func(s browser.State) bool { return s.CurrentTime > 0 && s.Status == "playing" })
+		watching = append(watching, p)
+	}
+	for _, pid := range f.Workers() {
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, p := range watching {
+		s := see(t, p, browser.Foreign[i], func(s browser.State) bool { return s.CurrentTime > 0 })
+		s = see(t, p, browser.Foreign[i]+" fifteen seconds later", playsPast(s.CurrentTime+15))
+		smooth(t, s)
+	}
+	t.Logf("asked for before it was there: %v", players.Missing())
 }
 
 // A viewer who is watching when a live job ends sees its last picture; one who
