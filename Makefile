@@ -43,6 +43,7 @@ run: ## a farm on this machine and a job in it: the test card, or INPUT=file-or-
 
 test: ## everything that can be proved on this machine
 	@$(setup)/deps.sh build test
+	@$(setup)/players.sh
 	@$(MAKE) build
 	$(env) go vet ./...
 	$(env) go test -race $$(go list ./... | grep -vE '$(slow)')
@@ -53,6 +54,7 @@ bench: build ## two minutes of benchmarks; ARGS='vod --pairs 11', ARGS='start --
 
 gauntlet: build ## the end-to-end tests COUNT times (5): workers, agents, farms and Redis are killed, playlists looked at
 	@$(setup)/deps.sh test
+	@$(setup)/players.sh
 	$(env) for run in $$(seq $(COUNT)); do echo "gauntlet: $$run of $(COUNT)"; go test -count=1 -timeout 60m $(ARGS) ./e2e/...; done
 
 dist: build ## an archive with the three binaries

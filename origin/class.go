@@ -83,10 +83,15 @@ func cacheControl(c Class, content []byte) string {
 	switch {
 	case c == ClassSegment:
 		return cacheForever
-	case c == ClassPlaylist && bytes.Contains(content, []byte("#EXT-X-ENDLIST")):
+	case c == ClassPlaylist && ended(content):
 		return cacheEnded
 	case c == ClassPlaylist:
 		return cacheLive
 	}
 	return cacheVerify
+}
+
+// ended tells whether a playlist or manifest is final: nothing more comes.
+func ended(content []byte) bool {
+	return bytes.Contains(content, []byte("#EXT-X-ENDLIST")) || bytes.Contains(content, []byte(`type="static"`))
 }

@@ -24,6 +24,7 @@ func TestStoredObjectsAreServedAsTheirKind(t *testing.T) {
 		{"/origin/a/master.m3u8", livePlaylist, "application/vnd.apple.mpegurl", cacheLive},
 		{"/origin/a/720p/media.m3u8", endedPlaylist, "application/vnd.apple.mpegurl", cacheEnded},
 		{"/origin/a/manifest.mpd", "<MPD/>", "application/dash+xml", cacheLive},
+		{"/origin/b/manifest.mpd", `<MPD type="static"/>`, "application/dash+xml", cacheEnded},
 		{"/origin/a/720p/12.m4s", segment, "video/iso.segment", cacheForever},
 		{"/origin/a/720p/init-0a1b.mp4", segment, "video/mp4", cacheForever},
 		{"/origin/a/whole.mp4", segment, "video/mp4", cacheVerify},

@@ -56,6 +56,9 @@ func (sh *shell) showJob(j *galav1.Job) error {
 	add("grid", gridLine(j.GetGrid()))
 	for _, o := range j.GetOutputs() {
 		add("plays at", o)
+		if tree, ok := strings.CutSuffix(o, "master.m3u8"); ok {
+			add("as DASH", tree+"manifest.mpd")
+		}
 	}
 	if e := j.GetError(); e != nil {
 		add("error", e.GetCode()+": "+e.GetMessage())

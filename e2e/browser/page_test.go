@@ -82,6 +82,7 @@ func TestJobPageTellsWhyAndWhere(t *testing.T) {
 	for what, text := range map[string]string{
 		"the placement's reason": "NVENC 61 % after placement", "what happened": "SIGSEGV in libnvcuvid",
 		"a repair": "padded with silence", "the grid": "segments of 2 s", "the address": f.URL + "/origin/final-2026/master.m3u8",
+		"the address for DASH": f.URL + "/origin/final-2026/manifest.mpd",
 	} {
 		if err := p.WaitEval(ctx, what, `document.body.textContent.includes("`+text+`")`); err != nil {
 			t.Error(err)

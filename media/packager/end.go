@@ -99,7 +99,7 @@ func (p *Packager) verdict() error {
 	return firstFatal(fatal)
 }
 
-// conclude writes the measured multivariant playlist of a clip, and complains
+// conclude ends the manifests - a clip's with what was measured - and complains
 // about what stayed empty.
 func (p *Packager) conclude(ctx context.Context, finished bool) error {
 	var empty int
@@ -114,15 +114,32 @@ func (p *Packager) conclude(ctx context.Context, finished bool) error {
 		return &media.Error{Code: media.SourceError, Message: "no frame came out of the source for any rendition",
 			Advice: "check the source with the probe: it may hold no decodable picture or sound"}
 	}
-	if p.spec.Live || !finished || !p.spec.WritesManifest {
+	if !p.spec.WritesManifest || !p.spec.Live && !finished {
 		return nil
 	}
+	var errs []error
 	for _, out := range p.outputs {
-		if err := out.putMaster(ctx, true); err != nil {
-			return sinkError(out.name, err)
+		if err := out.conclude(ctx); err != nil {
+			out.trouble("end not written", err)
+			errs = append(errs, sinkError(out.name, err))
 		}
 	}
-	return nil
+	if p.spec.Live && len(errs) < len(p.outputs) {
+		return nil
+	}
+	return firstFatal(errs)
+}
+
+// conclude says at this output that the job is over.
+func (o *output) conclude(ctx context.Context) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.p.spec.Live {
+		if err := o.putMaster(ctx, true); err != nil {
+			return err
+		}
+	}
+	return o.putManifest(ctx, true)
 }
 
 func superseded(err error) bool { return errors.Is(err, media.ErrSuperseded) }

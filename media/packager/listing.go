@@ -17,7 +17,7 @@ func (k *taker) append(s *segment) error {
 		}
 		entry.Discontinuity = before != entry.Map
 	}
-	if err := k.appendEntry(entry); err != nil {
+	if err := k.appendEntry(entry, s.init.Codecs); err != nil {
 		return err
 	}
 	if entry.Discontinuity {
@@ -27,11 +27,14 @@ func (k *taker) append(s *segment) error {
 	return nil
 }
 
-func (k *taker) appendEntry(e hls.Segment) error {
+func (k *taker) appendEntry(e hls.Segment, codecs string) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	_, err := k.list.Append(e)
-	return err
+	if _, err := k.list.Append(e); err != nil {
+		return err
+	}
+	k.keepRuns(e, codecs)
+	return nil
 }
 
 // fill appends gaps for the numbers between last and next. A clip has none.
@@ -50,7 +53,7 @@ func (k *taker) fill(last, next int64, initName string) error {
 	for n := from; n < next; n++ {
 		g := k.t.pace.entry(n, k.t.pace.first(n+1))
 		g.Gap, g.Map = true, initName
-		if err := k.appendEntry(g); err != nil {
+		if err := k.appendEntry(g, ""); err != nil {
 			return err
 		}
 		k.event(Event{Kind: Gap, Segment: n})

@@ -7,39 +7,52 @@ import (
 
 	"github.com/galafarm/gala/ladders"
 	"github.com/galafarm/gala/media"
+	"github.com/galafarm/gala/media/dash"
 	"github.com/galafarm/gala/media/hls"
 )
 
 const masterName = "master.m3u8"
 
-// output is one sink and its multivariant playlist.
+// output is one sink, its multivariant playlist and its DASH manifest.
 type output struct {
 	p    *Packager
 	name string
 	sink media.Sink
-	// mu keeps the takers from writing the playlist at the same time.
+	// mu keeps the takers from writing these at the same time.
 	mu   sync.Mutex
-	done bool
+	done bool // the multivariant playlist is there
+
+	turns    int // those that the manifest there tells
+	recalled bool
+	history  *dash.History
 }
 
 // listed is called by takers after each playlist: the one that completes the
-// set writes the multivariant playlist. What fails is tried again with the
-// next segment.
+// set writes the multivariant playlist, and the manifest when it must say
+// something new. What fails is tried again with the next segment.
 func (o *output) listed(ctx context.Context) {
 	if !o.p.spec.WritesManifest {
 		return
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.done || !o.complete() {
+	if !o.complete() {
 		return
 	}
-	if err := o.putMaster(ctx, false); err != nil {
-		o.p.log.Warn("multivariant playlist not written", "output", o.name, "error", err)
-		o.p.events(Event{Kind: Trouble, Output: o.name, At: o.p.now(), Segment: -1, Err: err})
+	if !o.done {
+		err := o.putMaster(ctx, false)
+		o.trouble("multivariant playlist not written", err)
+		o.done = err == nil
+	}
+	o.trouble("manifest not written", o.refreshManifest(ctx))
+}
+
+func (o *output) trouble(what string, err error) {
+	if err == nil {
 		return
 	}
-	o.done = true
+	o.p.log.Warn(what, "output", o.name, "error", err)
+	o.p.events(Event{Kind: Trouble, Output: o.name, At: o.p.now(), Segment: -1, Err: err})
 }
 
 // complete tells whether every rendition has a playlist here.

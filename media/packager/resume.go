@@ -47,9 +47,14 @@ func (k *taker) resume(ctx context.Context) error {
 	old.Window, old.IFramesPerSegment, old.Epoch = fresh.Window, fresh.IFramesPerSegment, fresh.Epoch
 	// An ended playlist that is resumed ends again.
 	old.Live, old.Ended = fresh.Live, false
+	history := k.out.recall(ctx)
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.list = *old
+	for _, s := range old.Segments {
+		k.keepRuns(s, "")
+	}
+	history.Extend(k.t.rendition.Name, k.runs)
 	if last, ok := old.Last(); ok {
 		k.last = last
 	}

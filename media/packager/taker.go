@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/galafarm/gala/media"
+	"github.com/galafarm/gala/media/dash"
 	"github.com/galafarm/gala/media/hls"
 	"github.com/galafarm/gala/media/publish"
 )
@@ -29,8 +30,10 @@ type taker struct {
 	pending []*segment
 	deleted int64 // everything below this number; -1: not known yet
 
-	mu   sync.Mutex // guards what snapshots and the manifest read
-	list hls.Media
+	mu    sync.Mutex // guards what snapshots and the manifests read
+	list  hls.Media
+	runs  []dash.Run // of what is listed, from before the window on
+	turns int        // how often runs began or left
 	meter
 }
 

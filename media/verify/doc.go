@@ -1,6 +1,6 @@
 // Package verify reads what a job produced and says which rule it breaks and
 // where: the grid of the farm's design (same boundaries, decode times and IDRs
-// in every rendition), HLS and CMAF, Apple's authoring rules by number, a clean
+// in every rendition), HLS, DASH and CMAF, Apple's authoring rules by number, a clean
 // decode, and whether two outputs are interchangeable.
 //
 // Invariants: it trusts nothing but the bytes, so it takes no job, spec or

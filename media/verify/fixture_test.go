@@ -19,6 +19,7 @@ import (
 	"github.com/galafarm/gala/media"
 	"github.com/galafarm/gala/media/cmaf"
 	"github.com/galafarm/gala/media/cmaf/cmaftest"
+	"github.com/galafarm/gala/media/dash"
 	"github.com/galafarm/gala/timeline"
 )
 
@@ -40,6 +41,8 @@ type fixture struct {
 	config   func(rendition string, c *media.CodecConfig)
 	initial  func(rendition string, init []byte) []byte
 	text     func(path, playlist string) string
+	// reps are collected by track, for the manifest.
+	reps []dash.Representation
 }
 
 type rung struct {
@@ -74,6 +77,7 @@ func (f *fixture) grid(t testing.TB) timeline.Grid {
 func (f *fixture) files(t testing.TB) map[string][]byte {
 	t.Helper()
 	out := map[string][]byte{}
+	f.reps = nil
 	master := "#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-INDEPENDENT-SEGMENTS\n"
 	var audioPeak, audioAverage int64
 	audioCodec := ""
@@ -93,9 +97,10 @@ func (f *fixture) files(t testing.TB) map[string][]byte {
 		master += fmt.Sprintf("#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=1000,AVERAGE-BANDWIDTH=900,CODECS=\"%s\",RESOLUTION=%dx%d,URI=\"%s/iframes.m3u8\"\n", m.codec, v.width, v.height, v.name)
 	}
 	out["master.m3u8"] = []byte(master)
+	out["manifest.mpd"] = f.manifest(t)
 	if f.text != nil {
 		for _, p := range slices.Sorted(maps.Keys(out)) {
-			if strings.HasSuffix(p, ".m3u8") {
+			if strings.HasSuffix(p, ".m3u8") || strings.HasSuffix(p, ".mpd") {
 				out[p] = []byte(f.text(p, string(out[p])))
 			}
 		}
@@ -121,6 +126,7 @@ func (f *fixture) track(t testing.TB, out map[string][]byte, name string, v *run
 	list, iframes := head+"#EXT-X-MAP:URI=\""+init.Name+"\"\n", strings.Replace(head, "#EXT-X-MEDIA", "#EXT-X-I-FRAMES-ONLY\n#EXT-X-MEDIA", 1)+"#EXT-X-MAP:URI=\""+init.Name+"\"\n"
 	m := measured{codec: init.Codecs}
 	var size, length float64
+	run := dash.Run{Init: init.Name, Codecs: init.Codecs, From: f.first, To: f.first + f.segments}
 	for n := f.first; n < f.first+f.segments; n++ {
 		fragments, seconds := f.video(g, n, v)
 		if v == nil {
@@ -145,10 +151,17 @@ func (f *fixture) track(t testing.TB, out map[string][]byte, name string, v *run
 			iframes += fmt.Sprintf("%s#EXTINF:%.6f,\n#EXT-X-BYTERANGE:%d@%d\n%d.m4s\n", when, seconds/float64(len(seg.IFrames)), r.Size, r.Offset, n)
 			when = ""
 		}
+		if !f.live {
+			if n == f.first {
+				run.Times = append(run.Times, fragments[0].Decode)
+			}
+			run.Times = append(run.Times, endOf(fragments))
+		}
 		size, length = size+float64(len(seg.Bytes)*8), length+seconds
 		m.peak = max(m.peak, int64(float64(len(seg.Bytes)*8)/seconds))
 	}
 	m.average = int64(size / length)
+	f.represent(name, v, m, run)
 	end := ""
 	if !f.live {
 		end = "#EXT-X-ENDLIST\n"
@@ -158,6 +171,30 @@ func (f *fixture) track(t testing.TB, out map[string][]byte, name string, v *run
 		out[name+"/iframes.m3u8"] = []byte(iframes + end)
 	}
 	return m
+}
+
+func endOf(fragments []cmaf.Fragment) int64 {
+	last := fragments[len(fragments)-1]
+	return last.Decode + int64(len(last.Samples))*int64(last.Duration)
+}
+
+func (f *fixture) represent(name string, v *rung, m measured, run dash.Run) {
+	r := dash.Representation{Name: name, Bandwidth: m.peak, Runs: []dash.Run{run}}
+	if v == nil {
+		r.Audio = &dash.Audio{Codec: "aac", Language: "en", Channels: f.channels, SampleRate: 48000, Default: true}
+	} else {
+		r.Video = &dash.Video{Codec: v.codec, Width: v.width, Height: v.height, Rate: f.rate.Div(v.k)}
+	}
+	f.reps = append(f.reps, r)
+}
+
+func (f *fixture) manifest(t testing.TB) []byte {
+	t.Helper()
+	b, err := dash.Manifest{Grid: f.grid(t), Live: f.live, Start: time.Unix(2, 0), Window: int(f.segments), Published: time.Unix(1_800_000_000, 0), Representations: f.reps}.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
 }
 
 func (f *fixture) init(t testing.TB, name string, v *rung, timescale int64) cmaf.Init {

@@ -1,5 +1,7 @@
 package verify
 
+import "slices"
+
 // Level is how binding a rule is.
 type Level string
 
@@ -19,10 +21,11 @@ type Rule struct {
 	Advice string `json:"advice"`
 }
 
-// Rules in the order of the report: the tree, the grid, the decode, what two
-// outputs owe each other, and Apple's authoring specification by number.
+// Rules in the order of the report: the tree, the grid, the DASH manifest, the
+// decode, what two outputs owe each other, and Apple's authoring specification
+// by number.
 func Rules() []Rule {
-	return append(append(treeRules(), gridRules()...), append(outputRules(), appleRules()...)...)
+	return slices.Concat(treeRules(), gridRules(), dashRules(), outputRules(), appleRules())
 }
 
 func treeRules() []Rule {
@@ -53,6 +56,25 @@ func gridRules() []Rule {
 		{"audio-grid", "design §3 Audio", Must, "an audio segment holds the frames that start inside the video segment", "audio frames must be counted from the origin of the grid"},
 		{"no-gap", "design headline", Should, "no gap is listed", "a segment was lost; the job's events say when and why"},
 	}
+}
+
+func dashRules() []Rule {
+	return []Rule{
+		{"dash", "ISO/IEC 23009-1 §5.3.1", Must, "the manifest parses and leads to segments by template", "look at manifest.mpd; the packager wrote it"},
+		{"dash-type", "ISO/IEC 23009-1 §5.3.1.2", Must, "it is dynamic while the playlists grow, and says when to ask for what; static at their end", "the manifest writer ends it with the job; see the worker's log for a failed PUT"},
+		{"dash-same", "design §4", Must, "it has the renditions of the master playlist, as they are", "both are written from one list of renditions"},
+		{"dash-sets", "ISO/IEC 23009-1 §5.3.3", Must, "a set is of one codec family and language, aligned, and begins with SAP 1", "only what switches without a seam shares an Adaptation Set"},
+		{"dash-segments", "ISO/IEC 23009-1 §5.3.9.4", Must, "every init and media segment that it promises is there", "a Period must not cover a missing segment or another init segment"},
+		{"dash-times", "ISO/IEC 23009-1 §5.3.9.2", Must, "numbers, durations and offsets agree with tfdt", "segments are counted on the grid; see tfdt and audio-grid"},
+		{"dash-bandwidth", "ISO/IEC 23009-1 §5.3.5.2", Must, "bandwidth is the measured peak (VOD: to 10 %; live: the peak is below 125 % of it)", "a clip's manifest has measured rates; live: lower maxrate or bufsize of the rung"},
+	}
+}
+
+func dashIDs() (ids []string) {
+	for _, r := range dashRules() {
+		ids = append(ids, r.ID)
+	}
+	return ids
 }
 
 func outputRules() []Rule {

@@ -24,8 +24,10 @@ func (s *segment) length() int64    { return s.end - s.start }
 func (s *segment) timescale() int64 { return s.init.track.Timescale }
 
 // micros of ticks since the origin, to the nearest.
-func (s *segment) toMicros(ticks int64) int64 {
-	return timeline.Rescale(ticks, timeline.Timebase{Num: 1, Den: s.timescale()}, timeline.Timebase{Num: 1, Den: 1_000_000})
+func (s *segment) toMicros(ticks int64) int64 { return micros(ticks, s.timescale()) }
+
+func micros(ticks, scale int64) int64 {
+	return timeline.Rescale(ticks, timeline.Timebase{Num: 1, Den: scale}, timeline.Timebase{Num: 1, Den: 1_000_000})
 }
 
 func (r *rendition) video() bool {

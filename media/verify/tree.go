@@ -21,6 +21,7 @@ type tree struct {
 	// masterObject keeps the headers of the delivery.
 	masterObject object
 	renditions   []*rendition
+	manifest     *manifest // nil without
 }
 
 // rendition is one media playlist of the tree and what was read of it.

@@ -48,6 +48,10 @@ func (t *tree) look(ctx context.Context, b *book, o Options) error {
 	if err := t.readPlaylists(ctx, b); err != nil {
 		return err
 	}
+	var err error
+	if t.manifest, err = t.readManifest(ctx, b); err != nil {
+		return err
+	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(o.parallel())
 	for _, r := range t.renditions {
@@ -75,6 +79,7 @@ func (t *tree) judge(b *book) {
 	}
 	t.judgeAlignment(b)
 	t.judgeMaster(b)
+	t.judgeManifest(b)
 	t.judgeApple(b)
 }
 

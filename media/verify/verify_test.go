@@ -260,7 +260,7 @@ func untouched(*fixture, map[string][]byte) {}
 
 // breakages: every rule is seen failing.
 func breakages() []breakage {
-	return slices.Concat(treeBreakages(), gridBreakages(), outputBreakages(), appleMediaBreakages(), applePlaylistBreakages(), appleMasterBreakages())
+	return slices.Concat(treeBreakages(), gridBreakages(), dashBreakages(), outputBreakages(), appleMediaBreakages(), applePlaylistBreakages(), appleMasterBreakages())
 }
 
 func treeBreakages() []breakage {

@@ -535,7 +535,7 @@ type Assignment struct {
 	// segments before resume_segment are neither encoded nor written.
 	Resume        bool  `protobuf:"varint,13,opt,name=resume,proto3" json:"resume,omitempty"`
 	ResumeSegment int64 `protobuf:"varint,14,opt,name=resume_segment,json=resumeSegment,proto3" json:"resume_segment,omitempty"`
-	// This worker holds the job's manifest lease and writes master.m3u8.
+	// This worker holds the job's manifest lease and writes master.m3u8 and manifest.mpd.
 	WritesManifest bool   `protobuf:"varint,15,opt,name=writes_manifest,json=writesManifest,proto3" json:"writes_manifest,omitempty"`
 	WindowSeconds  uint32 `protobuf:"varint,16,opt,name=window_seconds,json=windowSeconds,proto3" json:"window_seconds,omitempty"`
 	// What sources may be opened (DESIGN §10): patterns as --allow-source has them.

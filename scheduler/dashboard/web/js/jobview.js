@@ -73,11 +73,15 @@ export function outputs(id, job) {
   return [
     h("h2", null, "Outputs"),
     h("dl", null,
-      master ? [h("dt", null, "HLS"), h("dd", null, copyable(master, "HLS address"))] : null,
-      others.map((o) => [h("dt", null, o.endsWith(".mpd") ? "DASH" : "Destination"), h("dd", null, copyable(o, "destination"))])),
+      master ? [h("dt", null, "HLS"), h("dd", null, copyable(master, "HLS address")),
+        h("dt", null, "DASH"), h("dd", null, copyable(manifestOf(master), "DASH address"))] : null,
+      others.map((o) => [h("dt", null, "Destination"), h("dd", null, copyable(o, "destination"))])),
     h("p", { class: "quiet" }, copyable(`gala verify ${master ?? others[0] ?? ""}`, "verify command")),
   ];
 }
+
+// The manifest stands beside the master playlist.
+const manifestOf = (master) => master.replace(/[^/]*$/, "manifest.mpd");
 
 // The farm's own origin is named by the address that agents use; the page shows
 // it by the reader's.

@@ -1,0 +1,76 @@
+// Plays ?url= with ?player= dash.js or shaka, and says how it goes in the words of the farm's own page (window.gala).
+const query = new URLSearchParams(location.search);
+const video = document.querySelector("video");
+const seen = { started: false, stalls: 0, errors: [] };
+
+video.addEventListener("playing", () => { seen.started = true; });
+video.addEventListener("waiting", () => { if (seen.started && !video.seeking && !video.ended) seen.stalls++; });
+
+const fail = (type, details, message) => seen.errors.push({ type, details: String(details), message: String(message), fatal: true, words: "" });
+
+function script(src) {
+  return new Promise((resolve, reject) => {
+    const s = document.createElement("script");
+    s.src = src;
+    s.onload = resolve;
+    s.onerror = () => reject(new Error(`no ${src}`));
+    document.head.append(s);
+  });
+}
+
+async function dashjsPlayer(url) {
+  await script("node_modules/dashjs/dist/modern/umd/dash.all.min.js");
+  const player = window.dashjs.MediaPlayer().create();
+  player.updateSettings({ debug: { logLevel: window.dashjs.Debug.LOG_LEVEL_NONE }, streaming: { abr: { autoSwitchBitrate: { video: false } } } });
+  player.on(window.dashjs.MediaPlayer.events.ERROR, (e) => fail("dash.js", e.error?.code, e.error?.message));
+  player.initialize(video, url, true);
+  const list = () => (player.isReady() ? player.getRepresentationsByType("video") ?? [] : []);
+  return {
+    levels: list,
+    current: () => player.getCurrentRepresentationForType("video")?.id,
+    choose: (id) => player.setRepresentationForTypeById("video", id, true),
+    live: () => player.isReady() && player.isDynamic(),
+    latency: () => player.getCurrentLiveLatency(),
+  };
+}
+
+async function shakaPlayer(url) {
+  await script("node_modules/shaka-player/dist/shaka-player.dash.js");
+  const { shaka } = window;
+  shaka.polyfill.installAll();
+  const player = new shaka.Player();
+  await player.attach(video);
+  player.configure({ abr: { enabled: false } });
+  player.addEventListener("error", (e) => fail("shaka", e.detail.code, JSON.stringify(e.detail.data)));
+  player.load(url).then(() => video.play()).catch((e) => fail("shaka", e.code, JSON.stringify(e.data)));
+  const list = () => player.getVariantTracks();
+  return {
+    levels: list,
+    current: () => list().find((t) => t.active)?.id,
+    choose: (id) => player.selectVariantTrack(list().find((t) => t.id === id), true),
+    live: () => player.isLive(),
+    latency: () => player.getStats().liveLatency,
+  };
+}
+
+const player = await (query.get("player") === "shaka" ? shakaPlayer : dashjsPlayer)(query.get("url"));
+const levels = () => [...player.levels()].sort((a, b) => a.bandwidth - b.bandwidth);
+
+function status() {
+  if (seen.errors.length) return "failed";
+  if (video.ended) return "ended";
+  return seen.started && !video.paused ? "playing" : "loading";
+}
+
+window.gala = {
+  choose: (index) => player.choose(levels()[index].id),
+  state: () => ({
+    status: status(), live: Boolean(player.live()), level: levels().findIndex((l) => l.id === player.current()),
+    levels: levels().map((l, index) => ({ index, name: String(l.id), width: l.width, height: l.height, bitrate: l.bandwidth })),
+    currentTime: video.currentTime, duration: Number.isFinite(video.duration) ? video.duration : null,
+    width: video.videoWidth, height: video.videoHeight, paused: video.paused, ended: video.ended,
+    latency: Number.isFinite(player.latency()) ? player.latency() : null,
+    decoded: video.getVideoPlaybackQuality().totalVideoFrames, dropped: video.getVideoPlaybackQuality().droppedVideoFrames,
+    stalls: seen.stalls, errors: seen.errors,
+  }),
+};
