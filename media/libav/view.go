@@ -97,7 +97,7 @@ func (v *view) chain(from look, f *astiav.Frame) string {
 	if v.depth == 10 {
 		format = "yuv420p10le"
 	}
-	in := fmt.Sprintf("zscale=filter=bicubic:primariesin=%d:transferin=%d:matrixin=%d:rangein=%s:chromalin=%s", from.primaries, from.nominal(), from.matrix, from.limits(), chromaName(f))
+	in := evened(f) + fmt.Sprintf("zscale=filter=bicubic:primariesin=%d:transferin=%d:matrixin=%d:rangein=%s:chromalin=%s", from.primaries, from.nominal(), from.matrix, from.limits(), chromaName(f))
 	out := fmt.Sprintf("primaries=%d:transfer=%d:matrix=%d:range=limited:chromal=left:dither=ordered", v.to.primaries, v.to.transfer, v.to.matrix)
 	if v.to.hdr() {
 		out = fmt.Sprintf("primaries=%d:transfer=%d:matrix=%d:range=limited:chromal=topleft", v.to.primaries, v.to.transfer, v.to.matrix)
@@ -109,6 +109,15 @@ func (v *view) chain(from look, f *astiav.Frame) string {
 	// it is bent until the peak fits.
 	return fmt.Sprintf("%s%s:transfer=8:npl=%d,format=gbrpf32le,zscale=primaries=%d,tonemap=tonemap=mobius:param=0.3:desat=0:peak=%.4g,zscale=%s,format=%s",
 		in, v.smaller(f), referenceWhite, v.to.primaries, float64(peakNits(f, from))/referenceWhite, out, format)
+}
+
+// evened brings pictures to even sizes, without which there is no half chroma.
+func evened(f *astiav.Frame) string {
+	w, h := f.Width(), f.Height()
+	if w%2 == 0 && h%2 == 0 {
+		return ""
+	}
+	return fmt.Sprintf("scale=w=%d:h=%d:flags=bicubic,", w+w%2, h+h%2)
 }
 
 func (l look) nominal() int {
