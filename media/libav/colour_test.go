@@ -1,9 +1,15 @@
 package libav
 
 import (
+	"bytes"
+	"encoding/binary"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/Eyevinn/mp4ff/mp4"
 	"github.com/asticode/go-astiav"
 
 	"github.com/galafarm/gala/ladders"
@@ -136,4 +142,37 @@ func fromHDR(c rgb3, r ladders.Range) rgb3 {
 		light = light.each(pqToLight)
 	}
 	return from2020(light).each(sdrFromLight)
+}
+
+// Dolby Vision: the base layer is taken, and the job says so; of profile 5,
+// whose base layer is for nobody else, that it will look wrong.
+func TestDolbyVisionIsSaid(t *testing.T) {
+	clip := barsClip(t, "hdr10.mp4", 320, 180, toPQ, x265Clip("")...)
+	for _, c := range []struct {
+		profile, compatible uint16
+		want                string
+	}{{8, 1, "Dolby Vision profile 8: its base layer is decoded"}, {5, 0, "Dolby Vision profile 5: its base layer is made for Dolby decoders alone, and the colours will be wrong"}} {
+		f, err := mp4.ReadMP4File(clip)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body := binary.BigEndian.AppendUint16([]byte{1, 0}, c.profile<<9|6<<3|5)
+		body = append(append(body, byte(c.compatible<<4)), make([]byte, 19)...)
+		f.Moov.Trak.Mdia.Minf.Stbl.Stsd.Children[0].(*mp4.VisualSampleEntryBox).AddChild(mp4.CreateUnknownBox("dvcC", uint64(8+len(body)), body))
+		var b bytes.Buffer
+		if err := f.Encode(&b); err != nil {
+			t.Fatal(err)
+		}
+		name := filepath.Join(t.TempDir(), "dolby.mp4")
+		if err := os.WriteFile(name, b.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		facts, err := Probe(t.Context(), name, anything)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(strings.Join(facts.Notes, "; "), c.want) {
+			t.Errorf("notes %q do not say %q", facts.Notes, c.want)
+		}
+	}
 }
