@@ -35,17 +35,13 @@ func x265(r Rung) []Option {
 	return append(o, r.x265HDR(of)...)
 }
 
-// x265HDR: mastering display and content light level come from the pictures'
-// own side data, which libavcodec passes on.
+// x265HDR: mastering display and content light level are not settings; they come
+// from the pictures' own side data, and x265 writes SEI where there are any.
 func (r Rung) x265HDR(of func(key, value, reason string) Option) []Option {
-	if !r.Range.HDR() {
+	if r.Range != ladders.PQ {
 		return nil
 	}
-	o := []Option{of("hdr10", "1", "mastering display and light level, where the source has them, go into SEI")}
-	if r.Range == ladders.PQ {
-		o = append(o, of("hdr10-opt", "1", "PQ spends code values differently: quantisers follow luma and chroma of BT.2020"))
-	}
-	return o
+	return []Option{of("hdr10-opt", "1", "PQ spends code values differently: quantisers follow luma and chroma of BT.2020")}
 }
 
 // pool is x265's thread pool. A row of coding units waits for two of the row
