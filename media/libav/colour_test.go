@@ -176,3 +176,56 @@ func TestDolbyVisionIsSaid(t *testing.T) {
 		}
 	}
 }
+
+// Real HDR: a phone's HLG and a portrait HDR10 keep their range in both codecs,
+// beside an SDR rung; every picture is there, and keys are on the grid.
+func TestRealHDR(t *testing.T) {
+	for file, is := range map[string]ladders.Range{"hlg_hevc10_360p30.mov": ladders.HLG, "hdr10_av1_portrait_720x1280_2997.mp4": ladders.PQ} {
+		t.Run(file, func(t *testing.T) {
+			name := filepath.Join(mediaDir(t), file)
+			facts, err := Probe(t.Context(), name, anything)
+			if err != nil {
+				t.Fatal(err)
+			}
+			v := facts.BestVideo()
+			renditions := colourRungs(v.Width/2, v.Height/2, is)
+			spec := media.Spec{Job: "hdr", Input: name, Grid: newGrid(t, v.Rate, time.Second, 1), Renditions: renditions}
+			out, st := play(t, Options{Spec: spec})
+			for _, r := range renditions {
+				out.wantRun(t, r.Name, spec.Grid, 0, st.Renditions[r.Name].Frames, 1)
+				framesOf(t, decoders[r.Video.Codec], out.configs[r.Name], out.packets[r.Name], func(f *astiav.Frame) {
+					_, transfer := colorDesc(f)
+					if _, want, _ := r.Video.Range.CodePoints(); transfer != want || bitDepth(f.PixelFormat()) != r.Video.Depth {
+						t.Fatalf("%s: frame %d has transfer %d, %s", r.Name, f.Pts(), transfer, f.PixelFormat())
+					}
+				})
+			}
+		})
+	}
+}
+
+// Ten bits that become eight are dithered: a shade between two codes is a mix of
+// both, so that skies have no steps.
+func TestFewerBitsAreDithered(t *testing.T) {
+	f := grey(t, "yuv420p10le", 64, 64)
+	defer f.Free()
+	luma := plane(f, 0, f.Linesize()[0]*64)
+	for i := 0; i < len(luma); i += 2 {
+		binary.LittleEndian.PutUint16(luma[i:], 402) // 100.5 in 8 bits
+	}
+	lookOf(f).put(f)
+	b := &branch{branchKey: branchKey{width: 64, height: 64, divisor: 1, format: "yuv420p"}}
+	seen := map[byte]int{}
+	if err := b.scaled(f, func(out *astiav.Frame) error {
+		for _, v := range plane(out, 0, 64) {
+			seen[v]++
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	b.scale.Close()
+	if seen[100] < 16 || seen[101] < 16 || len(seen) != 2 {
+		t.Errorf("luma %v, want as much of 100 as of 101", seen)
+	}
+}

@@ -1,6 +1,7 @@
 package libav
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -279,6 +280,34 @@ func TestEncodersBreakOff(t *testing.T) {
 		out.on = func(string, media.Packet) error { return full }
 		if err := open(t, Options{Spec: spec, Output: out}).Run(t.Context()); !errors.Is(err, full) {
 			t.Errorf("%s: %v", row.encoder, err)
+		}
+	}
+}
+
+// Key frames that cannot be forced: a rung of half the frame rate, from the
+// middle of a clip, still has them where the grid wants them, and the same
+// decoder configuration as one from the start.
+func TestSVTKeepsTheGrid(t *testing.T) {
+	if astiav.FindEncoderByName("libsvtav1") == nil {
+		t.Skip("libsvtav1 is not in this build")
+	}
+	r := timeline.Rate{Num: 50, Den: 1}
+	half := rungOf("half", "libsvtav1", "av1", "main", "3.1", 10, "fastest")
+	half.Video.Divisor = 2
+	spec := cardSpec5(t, r, half, rungOf("v", "libsvtav1", "av1", "main", "3.1", 8, "fastest"))
+	spec.Input = "testcard:?size=640x360&fps=50&duration=3s"
+	spec.Grid = newGrid(t, r, 480*time.Millisecond, 2, 2)
+	whole, _ := play(t, Options{Spec: spec})
+	whole.wantRun(t, "half", spec.Grid, 0, 75, 2)
+	whole.wantRun(t, "v", spec.Grid, 0, 150, 1)
+	spec.Resume, spec.FirstSegment = true, 2
+	again, _ := play(t, Options{Spec: spec})
+	first := spec.Grid.FirstFrame(2)
+	again.wantRun(t, "half", spec.Grid, first, 75-first/2, 2)
+	again.wantRun(t, "v", spec.Grid, first, 150-first, 1)
+	for _, name := range []string{"half", "v"} {
+		if !bytes.Equal(whole.configs[name].Extradata, again.configs[name].Extradata) {
+			t.Errorf("%s: a resumed run has another decoder configuration", name)
 		}
 	}
 }
