@@ -14,9 +14,21 @@ func videoCodecs(v Video) string {
 	case "hevc":
 		return hevcCodecs(v.Profile, major*30+minor*3)
 	case "av1":
-		return fmt.Sprintf("av01.0.%02dM.08", (major-2)*4+minor)
+		return fmt.Sprintf("av01.0.%02dM.%02d%s", (major-2)*4+minor, max(8, v.Depth), av1Colour(v.Range))
 	}
 	return fmt.Sprintf("avc1.%s%02X", h264Profile(v.Profile), major*10+minor)
+}
+
+// av1Colour is the optional end of the string (AV1 in ISOBMFF §5), left out for
+// BT.709 since that is its default: 4:2:0, the place of the chroma samples, the
+// three code points, limited range. HDR pictures have their chroma at the top
+// left (BT.2100).
+func av1Colour(r Range) string {
+	if !r.HDR() {
+		return ""
+	}
+	primaries, transfer, matrix := r.CodePoints()
+	return fmt.Sprintf(".0.112.%02d.%02d.%02d.0", primaries, transfer, matrix)
 }
 
 // h264Profile is profile_idc and the constraint_set flags in hex.

@@ -46,7 +46,7 @@ func Describe(l *Ladder) string {
 			fmt.Fprintln(w, "VIDEO\tSIZE\tFPS\tCODEC\tBITRATE\tMAXRATE\tBUFSIZE\tPRESET")
 		}
 		for _, r := range l.Video {
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s %s\t%s\t%s\t%s\t%s\n", r.Name, strings.ReplaceAll(r.sizeKey(), ": ", " "), r.FPS, r.Codec, r.Profile,
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s %s\t%s\t%s\t%s\t%s\n", r.Name, strings.ReplaceAll(r.sizeKey(), ": ", " "), r.FPS, r.Codec, r.format(),
 				formatBits(r.Bitrate), formatBits(r.Maxrate), formatBits(r.Bufsize), r.Preset)
 		}
 	}))
@@ -101,7 +101,30 @@ func (x Rendition) what(fps string) string {
 		return fmt.Sprintf("%s %d ch %d Hz %s of track %d%s\t%s\t", a.Codec, a.Channels, a.SampleRate, a.Language, a.Track, mark, formatBits(a.Bitrate))
 	}
 	v := x.Video
-	return fmt.Sprintf("%dx%d at %s, %s %s@%s %s\t%s\t%s", v.Width, v.Height, fps, v.Codec, v.Profile, v.Level, v.Preset, formatBits(v.Bitrate), formatBits(v.Maxrate))
+	return fmt.Sprintf("%dx%d at %s, %s %s@%s%s %s\t%s\t%s", v.Width, v.Height, fps, v.Codec, v.Profile, v.Level, v.colour(), v.Preset, formatBits(v.Bitrate), formatBits(v.Maxrate))
+}
+
+// colour is what an 8-bit SDR rendition need not say.
+func (v Video) colour() string {
+	switch {
+	case v.Range.HDR():
+		return fmt.Sprintf(" %d bits %s", v.Depth, v.Range)
+	case v.Depth == 10:
+		return " 10 bits"
+	}
+	return ""
+}
+
+// format is the rung's profile and what is not plain about its samples.
+func (r VideoRung) format() string {
+	out := r.Profile
+	if r.Depth == 10 && r.Profile != "main10" {
+		out += " 10 bits"
+	}
+	if r.Range == KeepSource {
+		out += ", HDR kept"
+	}
+	return out
 }
 
 // what fills two columns.

@@ -59,6 +59,8 @@ type VideoRung struct {
 	Codec                     string
 	Profile                   string
 	Level                     string // empty: derived
+	Depth                     int    // 8 or 10 bits
+	Range                     Keep
 	Bitrate, Maxrate, Bufsize int64
 	Preset                    string
 	Upscale                   bool

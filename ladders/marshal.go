@@ -42,6 +42,12 @@ func (r VideoRung) row() []string {
 	if r.Level != "" {
 		out = append(out, "level: "+r.Level)
 	}
+	if r.Depth == 10 {
+		out = append(out, "depth: 10")
+	}
+	if r.Range == KeepSource {
+		out = append(out, "range: "+string(r.Range))
+	}
 	out = append(out, "bitrate: "+formatBits(r.Bitrate), "maxrate: "+formatBits(r.Maxrate), "bufsize: "+formatBits(r.Bufsize), "preset: "+r.Preset)
 	if r.Upscale {
 		out = append(out, "upscale: true")

@@ -33,7 +33,7 @@ func TestParseSaysWhatIsWrongAndWhere(t *testing.T) {
 		{"name a number", "name: 12\n", `t.yaml:1:7: name: is "12", want a name of letters, digits, '.', '_' and '-', beginning with a letter or digit, at most 40 long; put it in quotes`},
 		{"name a path", row("name: ../a, height: 480, codec: h264, bitrate: 1M"), `t.yaml:3:12: video[0].name: "../a" is not allowed, want a name of letters, digits, '.', '_' and '-', beginning with a letter or digit, at most 40 long`},
 		{"name a playlist", row("name: master.m3u8, height: 480, codec: h264, bitrate: 1M"), `t.yaml:3:12: video[0].name: "master.m3u8" is not allowed, want a name of letters, digits, '.', '_' and '-', beginning with a letter or digit, at most 40 long`},
-		{"unknown key", row(good + ", max_rate: 1M"), `t.yaml:3:54: video[0]: unknown key "max_rate", did you mean "maxrate"?; allowed are name, height, width, size, fps, codec, profile, level, bitrate, maxrate, bufsize, preset, upscale`},
+		{"unknown key", row(good + ", max_rate: 1M"), `t.yaml:3:54: video[0]: unknown key "max_rate", did you mean "maxrate"?; allowed are name, height, width, size, fps, codec, profile, level, depth, range, bitrate, maxrate, bufsize, preset, upscale`},
 		{"unknown key, no idea", "foo: 1\nname: t\naudio: [{name: s, codec: aac, bitrate: 96k}]", `t.yaml:1:1: unknown key "foo"; allowed are name, about, segment, gop, deinterlace, video, audio`},
 		{"key twice", "name: t\nname: u\naudio: [{name: s, codec: aac, bitrate: 96k}]", "t.yaml:2:1: name: is given twice; first on line 1"},
 		{"name twice", row(good) + "audio:\n  - {name: A, codec: aac, bitrate: 96k}\n", `t.yaml:5:12: audio[0].name: "A" is taken by video[0] on line 3; names are folders and must differ by more than case`},
@@ -49,6 +49,12 @@ func TestParseSaysWhatIsWrongAndWhere(t *testing.T) {
 		{"bit rate unit", row("name: a, height: 480, codec: h264, bitrate: 6000kbps"), `t.yaml:3:50: video[0].bitrate: "6000kbps" is not allowed, want 16k to 240M, written as 6000k, 6M or 6000000`},
 		{"bit rate fraction of a bit", row("name: a, height: 480, codec: h264, bitrate: 6000000.5"), `t.yaml:3:50: video[0].bitrate: "6000000.5" is not allowed, want 16k to 240M, written as 6000k, 6M or 6000000`},
 		{"maxrate", row(good + ", maxrate: 900k"), "t.yaml:3:63: video[0].maxrate: 900k is below the bitrate of 1000k; maxrate is the peak"},
+		{"10 bits of h264", row(good + ", depth: 10"), "t.yaml:3:61: video[0].depth: 10 is not offered for h264: players cannot play 10-bit H.264; use hevc or av1"},
+		{"HDR in h264", row(good + ", range: source"), "t.yaml:3:61: video[0].range: h264 rungs are SDR: HDR needs 10 bits, and players cannot play 10-bit H.264; use hevc or av1 (hevc with profile main10, av1 with depth 10), or range: sdr"},
+		{"HDR in 8 bits of hevc", row("name: v, height: 480, codec: hevc, profile: main, range: source, bitrate: 1M"), `t.yaml:3:63: video[0].range: "source" keeps HDR pictures, which need 10 bits; use profile main10`},
+		{"HDR in 8 bits of av1", row("name: v, height: 480, codec: av1, depth: 8, range: source, bitrate: 1M"), `t.yaml:3:57: video[0].range: "source" keeps HDR pictures, which need 10 bits; use depth 10`},
+		{"depth against profile", row("name: v, height: 480, codec: hevc, profile: main10, depth: 8, bitrate: 1M"), "t.yaml:3:65: video[0].depth: 8 does not go with profile main10; main is 8 bits, main10 is 10"},
+		{"depth of 9", row("name: v, height: 480, codec: av1, depth: 9, bitrate: 1M"), "t.yaml:3:47: video[0].depth: 9 is not allowed, want 8 or 10"},
 		{"bufsize", row(good + ", bufsize: 50k"), "t.yaml:3:63: video[0].bufsize: 50k is less than a tenth of a second of maxrate (110k); one picture would not fit"},
 		{"fps", row(good + ", fps: source<=1000"), `t.yaml:3:59: video[0].fps: "source<=1000" is not allowed, want source, source<=60, source/2, source/2<=30, or a rate from 5 to 300 such as 50 or 30000/1001`},
 		{"upscale", row(good + ", upscale: yes please"), `t.yaml:3:63: video[0].upscale: is "yes please", want true or false`},
@@ -166,7 +172,7 @@ func TestDefaults(t *testing.T) {
 	}
 	want := &Ladder{
 		Name: "t", Segment: Segment{2 * time.Second, 6 * time.Second}, Deinterlace: FrameRate,
-		Video: []VideoRung{{Name: "v", Height: 480, FPS: fps, Codec: "h264", Profile: "high", Bitrate: 1_000_000, Maxrate: 1_100_000, Bufsize: 1_100_000, Preset: "balanced"}},
+		Video: []VideoRung{{Name: "v", Height: 480, FPS: fps, Codec: "h264", Profile: "high", Depth: 8, Range: KeepSDR, Bitrate: 1_000_000, Maxrate: 1_100_000, Bufsize: 1_100_000, Preset: "balanced"}},
 		Audio: []AudioRung{{Name: "a", Codec: "aac", Channels: 2, Bitrate: 96_000, SampleRate: 48000}},
 	}
 	if diff := cmp.Diff(want, l); diff != "" {
@@ -199,7 +205,7 @@ func TestPresetsAreNamedLikeTheirFiles(t *testing.T) {
 
 func TestLoadNamesWhatThereIs(t *testing.T) {
 	_, err := Load("4k")
-	if !errors.Is(err, ErrUnknownPreset) || !strings.Contains(err.Error(), "hd, low, mini") {
+	if !errors.Is(err, ErrUnknownPreset) || !strings.Contains(err.Error(), "hd, hdr, low, mini") {
 		t.Error(err)
 	}
 	if _, err := Load("nowhere/ladder.yaml"); !errors.Is(err, os.ErrNotExist) {

@@ -34,7 +34,7 @@ const (
 )
 
 func (r rungSet) video(row value) VideoRung {
-	v := VideoRung{Preset: defaultPreset}
+	v := VideoRung{Preset: defaultPreset, Range: KeepSDR}
 	v.FPS, _ = ParseFPS("source<=60")
 	side := func(to *int) func(value) {
 		return func(at value) { *to = at.integer(minSide, maxSide) }
@@ -48,6 +48,8 @@ func (r rungSet) video(row value) VideoRung {
 		{"codec", func(at value) { v.Codec = at.oneOf("h264", "hevc", "av1") }},
 		{"profile", func(at value) { v.Profile = at.oneOf(allProfiles()...) }},
 		{"level", func(at value) { v.Level = at.level() }},
+		{"depth", func(at value) { v.Depth = at.depth() }},
+		{"range", func(at value) { v.Range = Keep(at.oneOf(string(KeepSDR), string(KeepSource))) }},
 		{"bitrate", func(at value) { v.Bitrate = at.bits(minVideoBits, maxVideoBits) }},
 		{"maxrate", func(at value) { v.Maxrate = at.bits(minVideoBits, maxVideoBits) }},
 		{"bufsize", func(at value) { v.Bufsize = at.bits(minVideoBits, maxBufferBits) }},
@@ -84,6 +86,7 @@ func checkProfile(got given, v *VideoRung) {
 	if at, ok := got["profile"]; ok && v.Profile != "" && v.Codec != "" && !slices.Contains(allowed, v.Profile) {
 		at.fail("%q is not a profile of %s, want one of %s", v.Profile, v.Codec, strings.Join(allowed, ", "))
 	}
+	checkDepth(got, v)
 	if v.Profile == "" {
 		v.Profile = allowed[0]
 	}

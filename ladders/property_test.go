@@ -36,7 +36,7 @@ func anySource(t *rapid.T) Source {
 				Num: rates.Draw(t, "num"),
 				Den: rapid.SampledFrom([]int64{1, 1, 1001, 1000, 0, 7, 1 << 40}).Draw(t, "den"),
 			},
-			Interlaced: rapid.Bool().Draw(t, "interlaced"), HDR: rapid.Bool().Draw(t, "hdr"),
+			Interlaced: rapid.Bool().Draw(t, "interlaced"), Range: rapid.SampledFrom([]Range{"", SDR, PQ, HLG}).Draw(t, "range"),
 		}
 	}
 	s.Audio = rapid.SliceOfN(rapid.Custom(anyAudio), 0, 5).Draw(t, "audio")
@@ -66,7 +66,7 @@ func anyLadder(t *rapid.T) *Ladder {
 		fmt.Fprintf(&b, "  - {name: v%d, %s, fps: %s, codec: %s, bitrate: %d, maxrate: %d, bufsize: %d, upscale: %t}\n", i,
 			rapid.SampledFrom([]string{"height: 1080", "height: 720", "height: 234", "height: 17", "width: 640", "size: 333x4000", "size: 16x16", "size: 8192x8192"}).Draw(t, "size"),
 			rapid.SampledFrom([]string{"source", "source<=60", "source<=30", "source/2", "source/3<=24", "source<=12.5"}).Draw(t, "fps"),
-			rapid.SampledFrom([]string{"h264", "hevc", "av1"}).Draw(t, "codec"), bits,
+			rapid.SampledFrom([]string{"h264", "hevc", "av1", "hevc, profile: main10", "hevc, range: source", "av1, depth: 10", "av1, range: source", "av1, range: sdr"}).Draw(t, "codec"), bits,
 			bits*rapid.Int64Range(100, 300).Draw(t, "peak")/100, bits*4, rapid.IntRange(0, 4).Draw(t, "up") == 0)
 	}
 	b.WriteString("audio:\n")
@@ -144,7 +144,7 @@ func checkGrid(t failer, l *Ladder, r *Resolved, kind Kind) {
 	}
 }
 
-var codecString = regexp.MustCompile(`^(avc1\.(42C0|4D40|6400)[0-9A-F]{2}|hvc1\.(1\.6|2\.4)\.L[0-9]{2,3}\.90|av01\.0\.[0-9]{2}M\.08|mp4a\.40\.2|opus|ac-3|ec-3)$`)
+var codecString = regexp.MustCompile(`^(avc1\.(42C0|4D40|6400)[0-9A-F]{2}|hvc1\.(1\.6|2\.4)\.L[0-9]{2,3}\.90|av01\.0\.[0-9]{2}M\.(08|10|10\.0\.112\.09\.1[68]\.09\.0)|mp4a\.40\.2|opus|ac-3|ec-3)$`)
 
 func checkRendition(t failer, l *Ladder, src Source, r *Resolved, x Rendition) {
 	if (x.Video == nil) == (x.Audio == nil) || !codecString.MatchString(x.Codecs) {
@@ -169,6 +169,10 @@ func checkRendition(t failer, l *Ladder, src Source, r *Resolved, x Rendition) {
 	}
 	if v.Bitrate > rung.Bitrate || v.Bitrate <= 0 || v.Maxrate < v.Bitrate || v.Bufsize <= 0 || !knownLevel(v.Codec, v.Level) {
 		t.Fatalf("%s: %+v of %+v", x.Name, v, rung)
+	}
+	hdr := src.Video.Range.HDR() && rung.Range == KeepSource
+	if v.Range.HDR() != hdr || hdr && v.Range != src.Video.Range || hdr && v.Depth != 10 || v.Depth == 10 && v.Codec == "h264" || v.Depth != rung.Depth || (v.Profile == "main10") != (v.Depth == 10 && v.Codec == "hevc") {
+		t.Fatalf("%s: %+v of %+v from %s", x.Name, v, rung, src.Video.Range)
 	}
 }
 
@@ -223,7 +227,7 @@ func checkVariants(t failer, r *Resolved) {
 		if v.Bandwidth < v.AverageBandwidth || v.Codecs == "" || v.Video == nil && len(v.Audio) == 0 {
 			t.Fatalf("variant %+v", v)
 		}
-		if i > 1 && v.Bandwidth > variants[i-1].Bandwidth {
+		if i > 1 && (v.reach() < variants[i-1].reach() || v.reach() == variants[i-1].reach() && v.Bandwidth > variants[i-1].Bandwidth) {
 			t.Fatalf("variant %d is out of order", i)
 		}
 		if v.Video != nil {

@@ -19,7 +19,7 @@ type SourceVideo struct {
 	Rate                             timeline.Rate
 	Interlaced                       bool
 	BitDepth                         int
-	HDR                              bool
+	Range                            Range
 }
 
 // SourceAudio describes one audio track.
@@ -49,6 +49,8 @@ type Video struct {
 	Divisor                   int64
 	Codec                     string // h264, hevc, av1
 	Profile, Level            string // "high", "4.0"
+	Depth                     int    // bits of a sample: 8 (also 0) or 10
+	Range                     Range
 	Bitrate, Maxrate, Bufsize int64  // bits per second, bits per second, bits
 	Preset                    string // fastest, fast, balanced, quality
 	// Encoder is the row of the encoder table; empty until placement chose a device.

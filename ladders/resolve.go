@@ -77,27 +77,32 @@ func (r *resolver) video() error {
 	for i, c := range chosen {
 		r.out.Renditions = append(r.out.Renditions, r.rendition(c, steps[i]))
 	}
-	if r.source.Video.HDR {
-		r.note("the source is HDR; the renditions are SDR")
-	}
+	r.note(hdrNote(r.source.Video.Range, r.out.Renditions))
 	return nil
 }
 
-// sizes fits the rungs, each codec by itself: every player sees a whole ladder
-// in the codec it can play.
+// sizes fits the rungs, each codec and range by itself: every player sees a
+// whole ladder of what it can play.
 func (r *resolver) sizes() []fitted {
 	s, note := displayShape(r.source.Video)
 	r.note(note)
-	groups := map[string][]fitted{}
+	type group struct {
+		codec string
+		keep  Keep
+	}
+	groups := map[group][]fitted{}
 	for i := range r.ladder.Video {
 		rung := &r.ladder.Video[i]
-		groups[rung.Codec] = append(groups[rung.Codec], fitted{rung: rung, index: i})
+		g := group{rung.Codec, rung.Range}
+		groups[g] = append(groups[g], fitted{rung: rung, index: i})
 	}
 	var chosen []fitted
 	for _, codec := range []string{"h264", "hevc", "av1"} {
-		f := fitter{shape: s}
-		chosen = append(chosen, f.fit(groups[codec])...)
-		r.out.Notes = append(r.out.Notes, f.notes...)
+		for _, keep := range []Keep{KeepSDR, KeepSource} {
+			f := fitter{shape: s}
+			chosen = append(chosen, f.fit(groups[group{codec, keep}])...)
+			r.out.Notes = append(r.out.Notes, f.notes...)
+		}
 	}
 	slices.SortFunc(chosen, func(a, b fitted) int { return cmp.Compare(a.index, b.index) })
 	return chosen
@@ -131,6 +136,7 @@ func (r *resolver) rendition(c fitted, divisor int64) Rendition {
 	}
 	v := Video{
 		Width: c.w, Height: c.h, Divisor: divisor, Codec: c.rung.Codec, Profile: c.rung.Profile,
+		Depth: c.rung.Depth, Range: c.rung.Range.of(r.source.Video.Range),
 		Bitrate: c.bitrate, Maxrate: share(c.rung.Maxrate), Bufsize: share(c.rung.Bufsize), Preset: c.rung.Preset,
 	}
 	rate := r.out.Grid.Rate.Div(divisor)

@@ -20,7 +20,7 @@ func audioLimits(codec string) audioLimit {
 	case "opus":
 		return audioLimit{channels: 8, rates: []int{48000}, low: 6_000, high: 256_000}
 	case "ac-3":
-		return audioLimit{channels: 6, rates: []int{32000, 44100, 48000}, steps: ac3Steps()}
+		return audioLimit{channels: 6, rates: []int{32000, 44100, 48000}, steps: AC3BitRates()}
 	case "ec-3":
 		return audioLimit{channels: 6, rates: []int{32000, 44100, 48000}, low: 16_000, high: 1_024_000}
 	}
@@ -28,8 +28,8 @@ func audioLimits(codec string) audioLimit {
 	return audioLimit{channels: 8, rates: []int{24000, 32000, 44100, 48000}, low: 8_000, high: 264_000}
 }
 
-// ac3Steps are the bit rates of ETSI TS 102 366 table F.4.1.
-func ac3Steps() []int64 {
+// AC3BitRates are the bit rates of ETSI TS 102 366 table F.4.1.
+func AC3BitRates() []int64 {
 	kbits := []int64{32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448, 512, 576, 640}
 	for i := range kbits {
 		kbits[i] *= 1000

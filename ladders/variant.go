@@ -44,7 +44,10 @@ const startAverage = 2_200_000
 //     alone (players with pictures to show pass it by);
 //   - without video every group is listed alone.
 //
-// The first is where players start; the others follow from the dearest down.
+// The first is where players start, in the range and codec that most of them
+// play. The others follow by range and codec, each from the dearest down: SDR
+// before HDR, H.264 before HEVC before AV1, so that each group is a whole
+// ladder of what one player can show.
 func Variants(g timeline.Grid, renditions []Rendition) []Variant {
 	groups := audioGroups(renditions)
 	var out []Variant
@@ -172,16 +175,31 @@ func alone(with []Variant, groups []audioGroup) []Variant {
 	return []Variant{variant(timeline.Grid{}, nil, poorest)}
 }
 
-// order puts the dearest first, and before all the one to start with: the
-// richest that a middling link holds.
+// order puts the dearest of each group first, and before all the one to start
+// with: the richest of the first group that a middling link holds.
 func order(all []Variant) {
-	slices.SortStableFunc(all, func(a, b Variant) int { return cmp.Compare(b.Bandwidth, a.Bandwidth) })
+	slices.SortStableFunc(all, func(a, b Variant) int {
+		return cmp.Or(cmp.Compare(a.reach(), b.reach()), cmp.Compare(b.Bandwidth, a.Bandwidth))
+	})
 	start := slices.IndexFunc(all, func(v Variant) bool {
-		return v.AverageBandwidth <= startAverage && (v.Video != nil || all[0].Video == nil)
+		return v.AverageBandwidth <= startAverage && v.reach() == all[0].reach()
 	})
 	if start > 0 {
 		first := all[start]
 		copy(all[1:start+1], all[:start])
 		all[0] = first
 	}
+}
+
+// reach orders variants by how many players show them; sound alone comes last,
+// it is for nobody who can show pictures.
+func (v Variant) reach() int {
+	if v.Video == nil {
+		return 6
+	}
+	place := slices.Index([]string{"h264", "hevc", "av1"}, v.Video.Video.Codec)
+	if v.Video.Video.Range.HDR() {
+		place += 3
+	}
+	return place
 }

@@ -61,7 +61,22 @@ type CodecConfig struct {
 	// ISO/IEC 23091-2 code points, 2 (unspecified) where unknown.
 	Primaries, Transfer, Matrix int
 	FullRange                   bool
+	// What HDR pictures say about themselves, nil where they do not.
+	Mastering *Mastering
+	Light     *LightLevel
 }
+
+// Mastering is the display on which HDR pictures were graded (SMPTE ST 2086),
+// in the units of ISO/IEC 14496-12 §12.1.7.
+type Mastering struct {
+	Primaries [3][2]uint16 // x, y of green, blue, red in 1/50000
+	White     [2]uint16
+	Max, Min  uint32 // 1/10000 cd/m²
+}
+
+// LightLevel is the brightest sample of a clip and of the average of a picture
+// (CTA-861.3), in cd/m².
+type LightLevel struct{ Max, Average uint16 }
 
 // Sink takes finished objects of one job's tree. Paths are relative to the
 // tree ("720p/12.m4s"). Implementations are safe for concurrent use.

@@ -3,11 +3,12 @@ package vod
 import (
 	"fmt"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 
 	"github.com/galafarm/gala/ladders"
-	"github.com/galafarm/gala/media/libav"
+	"github.com/galafarm/gala/media/encoders"
 )
 
 // peerArgs is the command line of one ffmpeg that makes the plan's ladder in
@@ -63,15 +64,13 @@ func scale(v ladders.Video) string {
 }
 
 func (p *plan) encode(i int, v ladders.Video) ([]string, error) {
-	r, err := libav.RecipeFor(v, p.Grid, false)
+	r, err := encoders.RecipeFor(v, p.Grid, false, runtime.NumCPU())
 	if err != nil {
 		return nil, err
 	}
 	n := strconv.Itoa(i)
 	args := []string{
-		"-c:v:" + n, r.Encoder, "-threads:v:" + n, strconv.Itoa(r.Threads),
-		"-b:v:" + n, bits(v.Bitrate), "-maxrate:v:" + n, bits(v.Maxrate), "-bufsize:v:" + n, bits(v.Bufsize),
-		"-flags:v:" + n, "+cgop", "-g:v:" + n, strconv.FormatInt(p.Grid.FramesPerGOP/v.Divisor, 10),
+		"-c:v:" + n, r.Encoder,
 		"-force_key_frames:v:" + n, fmt.Sprintf("expr:not(mod(n,%d))", p.Grid.FramesPerGOP/v.Divisor),
 	}
 	for _, o := range r.Options {

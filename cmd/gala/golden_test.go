@@ -21,6 +21,9 @@ func TestWhatCommandsPrint(t *testing.T) {
 		"json":         "vod ls -o json",
 		"yaml":         "vod show replay -o yaml",
 		"exit-codes":   "help exit-codes",
+		"ladder-x265":  "ladder show hdr --encoder libx265 --source 1280x720@59.94:pq --cpus 16",
+		"ladder-nvenc": "ladder show mini --encoder h264_nvenc --source 640x360@25 --live --cpus 16",
+		"ladder-json":  "ladder show av1 --encoder libsvtav1 --source 416x234@30 --cpus 2 -o json",
 		"help":         "--help",
 		"help-queue":   "help vod queue",
 		"help-submit":  "live submit --help",
@@ -45,7 +48,7 @@ func TestWhatErrorsSay(t *testing.T) {
 	for _, command := range []string{
 		"live show nobody", "fleet show nobody", "vod ls --state happy", "vod queue", "live submit", "live submt", "vod watch replay",
 		"live submit --input srt://h:1 -f job.yaml", "vod queue x.mp4 --cpu maybe", "live submit --input /a --ladder /no/such.yaml",
-		"up --twin 2xL4", "--farm farm.example live ls", "ladder show nobody",
+		"up --twin 2xL4", "--farm farm.example live ls", "ladder show nobody", "ladder show hd --encoder libx266", "ladder show hd --encoder libx265", "ladder show hd --encoder all --source big",
 	} {
 		got := gala(t, address, strings.Fields(command)...)
 		if got.code == 0 {

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"runtime"
 
 	"github.com/galafarm/gala/ladders"
 	"github.com/goccy/go-yaml"
@@ -28,13 +29,26 @@ func (ladderLsCmd) Run(sh *shell) error {
 }
 
 type ladderShowCmd struct {
-	Ladder string `arg:"" help:"Name of a preset, or a YAML file."`
+	Ladder  string `arg:"" help:"Name of a preset, or a YAML file."`
+	Encoder string `help:"Show what each rung becomes on an encoder (libx264, hevc_nvenc, ...) or on all, option by option." placeholder:"NAME|all"`
+	Source  string `help:"The source it is made from, such as 1920x1080@50 or 3840x2160@59.94:pq; goes with --encoder. Default: 3840x2160@30." placeholder:"WxH@FPS"`
+	Live    bool   `help:"As a live job is encoded, not a file; goes with --encoder."`
+	CPUs    int    `name:"cpus" help:"CPUs of the machine that encodes; goes with --encoder. Default: this one's." placeholder:"N"`
 }
 
 func (c *ladderShowCmd) Run(sh *shell) error {
 	l, err := ladders.Load(c.Ladder)
 	if err != nil {
 		return badLadder(err)
+	}
+	if c.CPUs <= 0 {
+		c.CPUs = runtime.NumCPU()
+	}
+	if c.Encoder != "" {
+		return c.runEncoders(sh, l)
+	}
+	if c.Source != "" || c.Live {
+		return &failure{exitUsage, "--source and --live go with --encoder", "`--encoder all` shows what every rung becomes"}
 	}
 	switch sh.flags.Output {
 	case asYAML:

@@ -101,7 +101,7 @@ func TestSourceReadsTheChosenTrack(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := ladders.Source{
-		Video: &ladders.SourceVideo{Width: 1920, Height: 1080, Rate: timeline.Rate{Num: 25, Den: 1}, HDR: true},
+		Video: &ladders.SourceVideo{Width: 1920, Height: 1080, Rate: timeline.Rate{Num: 25, Den: 1}, Range: ladders.HLG},
 		Audio: []ladders.SourceAudio{{Channels: 2, SampleRate: 48000, Language: "en"}, {Channels: 6, SampleRate: 48000, Language: "de"}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -46,13 +46,8 @@ func sourceVideo(t *galav1.VideoTrack) (*ladders.SourceVideo, error) {
 		Rate:            rate,
 		Interlaced:      t.GetInterlaced(),
 		BitDepth:        int(t.GetBitDepth()),
-		HDR:             hdr(t.GetColorTransfer()),
+		Range:           ladders.RangeOf(t.GetColorTransfer()),
 	}, nil
-}
-
-// hdr: PQ (SMPTE ST 2084) and HLG (ARIB STD-B67) by libav's names.
-func hdr(transfer string) bool {
-	return transfer == "smpte2084" || transfer == "arib-std-b67"
 }
 
 func sourceAudio(t *galav1.AudioTrack) ladders.SourceAudio {

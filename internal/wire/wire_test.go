@@ -103,6 +103,7 @@ func anyVideo(t *rapid.T) *ladders.Video {
 		Codec:   words.Draw(t, "codec"), Profile: words.Draw(t, "profile"), Level: words.Draw(t, "level"),
 		Bitrate: rapid.Int64().Draw(t, "bitrate"), Maxrate: rapid.Int64().Draw(t, "maxrate"), Bufsize: rapid.Int64().Draw(t, "bufsize"),
 		Preset: words.Draw(t, "preset"), Encoder: words.Draw(t, "encoder"),
+		Depth: rapid.IntRange(0, 12).Draw(t, "depth"), Range: rapid.SampledFrom([]ladders.Range{"", ladders.SDR, ladders.PQ, ladders.HLG}).Draw(t, "range"),
 	}
 }
 

@@ -8,9 +8,12 @@ import (
 	"github.com/Eyevinn/mp4ff/avc"
 	"github.com/Eyevinn/mp4ff/hevc"
 	"github.com/Eyevinn/mp4ff/mp4"
+
+	"github.com/galafarm/gala/media"
 )
 
-func videoConfig(codec string, extradata []byte) (config, error) {
+func videoConfig(codec string, cfg media.CodecConfig) (config, error) {
+	extradata := cfg.Extradata
 	if len(extradata) == 0 {
 		return config{}, fmt.Errorf("no configuration: %w", ErrConfig)
 	}
@@ -20,7 +23,7 @@ func videoConfig(codec string, extradata []byte) (config, error) {
 	case "hevc":
 		return hevcConfig(extradata)
 	case "av1":
-		return av1Config(extradata)
+		return av1Config(extradata, cfg)
 	}
 	return config{}, fmt.Errorf("video codec %q: %w", codec, ErrConfig)
 }
@@ -86,18 +89,32 @@ func hevcRecord(b []byte) (hevc.DecConfRec, error) {
 	return hevc.CreateHEVCDecConfRec(vps, sps, pps, true, true, true, true)
 }
 
-func av1Config(b []byte) (config, error) {
+func av1Config(b []byte, cfg media.CodecConfig) (config, error) {
 	rec, err := av1.DecodeAV1CodecConfRec(b)
 	if err != nil {
 		return config{}, fmt.Errorf("av1C: %v: %w", err, ErrConfig)
 	}
+	return config{"av01", AV1Codecs(rec, colour(cfg)), &mp4.Av1CBox{CodecConfRec: rec}}, nil
+}
+
+// AV1Codecs is the RFC 6381 string of AV1 (AV1 in ISOBMFF §5). Its end, from
+// monochrome on, is given where colours are not the BT.709 that it stands for.
+func AV1Codecs(rec av1.CodecConfRec, c *mp4.ColrBox) string {
 	tier := "M"
 	if rec.SeqTier0 == 1 {
 		tier = "H"
 	}
 	depth := 8 + 2*int(rec.HighBitdepth) + 2*int(rec.HighBitdepth&rec.TwelveBit)
-	codecs := fmt.Sprintf("av01.%d.%02d%s.%02d", rec.SeqProfile, rec.SeqLevelIdx0, tier, depth)
-	return config{"av01", codecs, &mp4.Av1CBox{CodecConfRec: rec}}, nil
+	s := fmt.Sprintf("av01.%d.%02d%s.%02d", rec.SeqProfile, rec.SeqLevelIdx0, tier, depth)
+	if c == nil || c.TransferCharacteristics != 16 && c.TransferCharacteristics != 18 {
+		return s
+	}
+	full := 0
+	if c.FullRangeFlag {
+		full = 1
+	}
+	return s + fmt.Sprintf(".%d.%d%d%d.%02d.%02d.%02d.%d", rec.MonoChrome, rec.ChromaSubsamplingX, rec.ChromaSubsamplingY, rec.ChromaSamplePosition,
+		c.ColorPrimaries, c.TransferCharacteristics, c.MatrixCoefficients, full)
 }
 
 func audioConfig(codec string, extradata []byte) (config, error) {

@@ -24,7 +24,7 @@ type Init struct {
 
 // InitVideo makes the init segment of a video rendition.
 func InitVideo(v ladders.Video, cfg media.CodecConfig, timescale int64) (Init, error) {
-	conf, err := videoConfig(v.Codec, cfg.Extradata)
+	conf, err := videoConfig(v.Codec, cfg)
 	if err != nil {
 		return Init{}, fmt.Errorf("%s init segment: %w", v.Codec, err)
 	}
@@ -34,6 +34,9 @@ func InitVideo(v ladders.Video, cfg media.CodecConfig, timescale int64) (Init, e
 	num, den := squareByDefault(cfg.SARNum, cfg.SARDen)
 	if c := colour(cfg); c != nil {
 		entry.AddChild(c)
+	}
+	for _, b := range hdrBoxes(cfg) {
+		entry.AddChild(b)
 	}
 	entry.AddChild(&mp4.PaspBox{HSpacing: uint32(num), VSpacing: uint32(den)})
 	trak.Mdia.Minf.Stbl.Stsd.AddChild(entry)

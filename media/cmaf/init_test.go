@@ -227,3 +227,27 @@ func TestLanguage(t *testing.T) {
 		}
 	}
 }
+
+// What HDR pictures say about themselves stands in the sample entry, and AV1's
+// CODECS says their colours.
+func TestHDR(t *testing.T) {
+	tr := clip(t, "av1", 0)
+	cfg := tr.Config
+	cfg.Primaries, cfg.Transfer, cfg.Matrix = 9, 16, 9
+	cfg.Mastering = &media.Mastering{Primaries: [3][2]uint16{{13250, 34500}, {7500, 3000}, {34000, 16000}}, White: [2]uint16{15635, 16450}, Max: 10_000_000, Min: 50}
+	cfg.Light = &media.LightLevel{Max: 1000, Average: 400}
+	init, err := cmaf.InitVideo(ladders.Video{Codec: "av1", Width: tr.Width, Height: tr.Height}, cfg, 25)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if init.Codecs != "av01.0.00M.08.0.110.09.16.09.0" {
+		t.Errorf("CODECS %q", init.Codecs)
+	}
+	mdcv := "\x00\x00\x00\x20mdcv" + "\x33\xc2\x86\xc4\x1d\x4c\x0b\xb8\x84\xd0\x3e\x80\x3d\x13\x40\x42\x00\x98\x96\x80\x00\x00\x00\x32"
+	clli := "\x00\x00\x00\x0cclli" + "\x03\xe8\x01\x90"
+	for _, box := range []string{mdcv, clli} {
+		if !bytes.Contains(init.Bytes, []byte(box)) {
+			t.Errorf("no box %x in the init segment", box)
+		}
+	}
+}

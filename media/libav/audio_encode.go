@@ -14,7 +14,7 @@ import (
 )
 
 func (s *audioStage) open() error {
-	name := map[string]string{"aac": "aac", "opus": "libopus", "ac-3": "ac3"}[s.a.Codec]
+	name := map[string]string{"aac": "aac", "opus": "libopus", "ac-3": "ac3", "ec-3": "eac3"}[s.a.Codec]
 	codec := astiav.FindEncoderByName(name)
 	if codec == nil {
 		return s.fail(fmt.Sprintf("codec %q has no encoder in this build", s.a.Codec), nil)
@@ -63,8 +63,13 @@ func layout(channels int) astiav.ChannelLayout {
 
 func (s *audioStage) config() media.CodecConfig {
 	c := media.CodecConfig{Extradata: append([]byte(nil), s.cc.ExtraData()...), FrameSize: s.grid.FrameSize}
-	if s.a.Codec == "opus" {
+	switch s.a.Codec {
+	case "opus":
 		c.Extradata = dOps(s.a)
+	case "ac-3":
+		c.Extradata = dac3(s.a)
+	case "ec-3":
+		c.Extradata = dec3(s.a)
 	}
 	return c
 }

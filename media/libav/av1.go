@@ -12,8 +12,8 @@ const obuSequenceHeader = 1
 
 // av1Config makes the av1C payload (AV1 in ISOBMFF §2.3.3) of an encoder's
 // sequence header; one that is made already is taken as it is. Our pictures are
-// 8-bit 4:2:0.
-func av1Config(extradata []byte) ([]byte, error) {
+// 4:2:0 in 8 or 10 bits, their chroma at chroma (AVCHROMA_LOC_*).
+func av1Config(extradata []byte, depth, chroma int) ([]byte, error) {
 	if len(extradata) > 4 && extradata[0] == 0x81 {
 		return bytes.Clone(extradata), nil
 	}
@@ -21,6 +21,15 @@ func av1Config(extradata []byte) ([]byte, error) {
 		return nil, errNoParameterSets
 	}
 	rec := av1.CodecConfRec{Version: 1, ChromaSubsamplingX: 1, ChromaSubsamplingY: 1, ConfigOBUs: extradata}
+	if depth == 10 {
+		rec.HighBitdepth = 1
+	}
+	switch chroma { // chroma_sample_position, §6.4.2
+	case 1: // left
+		rec.ChromaSamplePosition = 1
+	case 3: // top left
+		rec.ChromaSamplePosition = 2
+	}
 	if err := av1Level(extradata, &rec); err != nil {
 		return nil, err
 	}

@@ -8,19 +8,28 @@ import (
 	"github.com/asticode/go-astiav"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/galafarm/gala/ladders"
 	"github.com/galafarm/gala/media"
 	"github.com/galafarm/gala/timeline"
 )
 
-// branch scales to one size, once, for all renditions of that size and rate.
+// branch scales to one size, once, for all renditions of that size, rate and
+// pixel format.
 type branch struct {
-	stage         *videoStage
+	branchKey
+	stage      *videoStage
+	view       *view
+	in         chan *astiav.Frame
+	scale      *graph
+	scaledFrom string // geometry that scale was built for
+	encoders   []*encoderFeed
+}
+
+type branchKey struct {
 	width, height int
 	divisor       int64
-	in            chan *astiav.Frame
-	scale         *graph
-	scaledFrom    string // geometry that scale was built for
-	encoders      []*encoderFeed
+	format        string
+	shows         ladders.Range
 }
 
 type encoderFeed struct {
@@ -34,8 +43,8 @@ type encoderFeed struct {
 // its turn comes.
 const scaleQueue, encodeQueue = 1, 2
 
-func newBranch(s *videoStage, width, height int, divisor int64) *branch {
-	return &branch{stage: s, width: width, height: height, divisor: divisor, in: make(chan *astiav.Frame, scaleQueue)}
+func newBranch(s *videoStage, k branchKey, v *view) *branch {
+	return &branch{branchKey: k, stage: s, view: v, in: make(chan *astiav.Frame, scaleQueue)}
 }
 
 func (b *branch) add(e *videoEncoder) {
@@ -83,9 +92,10 @@ func (b *branch) fan(ctx context.Context, f *astiav.Frame, n int64) error {
 	return nil
 }
 
-// scaled brings a picture to the branch's size in 8-bit 4:2:0 limited range.
+// scaled brings a picture to the branch's size and format, in limited range.
+// Fewer bits are dithered by the scaler.
 func (b *branch) scaled(f *astiav.Frame, emit func(*astiav.Frame) error) error {
-	if f.Width() == b.width && f.Height() == b.height && plain(f) {
+	if f.Width() == b.width && f.Height() == b.height && b.plain(f) {
 		return emit(f)
 	}
 	key := geometry(f)
@@ -94,7 +104,7 @@ func (b *branch) scaled(f *astiav.Frame, emit func(*astiav.Frame) error) error {
 			b.scale.Close()
 		}
 		var err error
-		b.scale, err = newVideoGraph(f, timeline.Timebase{Num: 1, Den: 1}, b.chain(f))
+		b.scale, err = newVideoGraph(f, timeline.Timebase{Num: 1, Den: 1}, b.chain(f), 1)
 		if err != nil {
 			b.scale, b.scaledFrom = nil, ""
 			return &media.Error{Code: media.EncoderError, Message: fmt.Sprintf("scale %s to %dx%d", key, b.width, b.height), Err: err, Advice: "the source's picture format is not supported: convert it to 4:2:0"}
@@ -105,9 +115,9 @@ func (b *branch) scaled(f *astiav.Frame, emit func(*astiav.Frame) error) error {
 }
 
 // plain tells pictures that an encoder takes as they are.
-func plain(f *astiav.Frame) bool {
+func (b *branch) plain(f *astiav.Frame) bool {
 	sar := f.SampleAspectRatio()
-	return f.PixelFormat() == astiav.PixelFormatYuv420P && f.ColorRange() != astiav.ColorRangeJpeg &&
+	return f.PixelFormat().Name() == b.format && f.ColorRange() != astiav.ColorRangeJpeg &&
 		(sar.Num() == 0 || sar.Num() == sar.Den())
 }
 
@@ -118,12 +128,16 @@ func geometry(f *astiav.Frame) string {
 // chain is bicubic scaling; where the picture's shape is another than the
 // rendition's (a source that changes in mid-stream), bars keep it true.
 func (b *branch) chain(f *astiav.Frame) string {
-	scale := fmt.Sprintf("scale=w=%d:h=%d:flags=bicubic:out_range=tv", b.width, b.height)
-	if b.otherShape(f) {
-		w, h := b.inside(f)
-		scale = fmt.Sprintf("scale=w=%d:h=%d:flags=bicubic:out_range=tv,pad=%d:%d:-1:-1", w, h, b.width, b.height)
+	w, h, pad := int64(b.width), int64(b.height), ""
+	if otherShape(f, b.width, b.height) {
+		w, h = b.inside(f)
+		pad = fmt.Sprintf(",pad=%d:%d:-1:-1", b.width, b.height)
 	}
-	return scale + ",format=yuv420p,setsar=1"
+	matrix := ""
+	if f.ColorSpace() == astiav.ColorSpaceRgb {
+		matrix = ":out_color_matrix=bt709"
+	}
+	return fmt.Sprintf("scale=w=%d:h=%d:flags=bicubic:out_range=tv%s%s,format=%s,setsar=1", w, h, matrix, pad, b.format)
 }
 
 // shape is the picture's display size.
@@ -136,9 +150,9 @@ func shape(f *astiav.Frame) (w, h int64) {
 }
 
 // otherShape: more than 4 % off, and more than rounding to even explains.
-func (b *branch) otherShape(f *astiav.Frame) bool {
+func otherShape(f *astiav.Frame, width, height int) bool {
 	w, h := shape(f)
-	left, right := w*int64(b.height), h*int64(b.width)
+	left, right := w*int64(height), h*int64(width)
 	diff := max(left-right, right-left)
 	return diff*25 > max(left, right) && diff > 4*max(w, h)
 }

@@ -17,7 +17,9 @@ type graph struct {
 	out *astiav.Frame
 }
 
-func newVideoGraph(like *astiav.Frame, base timeline.Timebase, chain string) (*graph, error) {
+// newVideoGraph makes a chain for pictures like like. Renditions run side by side
+// already: one thread is enough unless all of them wait for this chain.
+func newVideoGraph(like *astiav.Frame, base timeline.Timebase, chain string, threads int) (*graph, error) {
 	p := astiav.AllocBuffersrcFilterContextParameters()
 	defer p.Free()
 	p.SetWidth(like.Width())
@@ -27,7 +29,7 @@ func newVideoGraph(like *astiav.Frame, base timeline.Timebase, chain string) (*g
 	p.SetSampleAspectRatio(like.SampleAspectRatio())
 	p.SetColorSpace(like.ColorSpace())
 	p.SetColorRange(like.ColorRange())
-	return newGraph("buffer", "buffersink", p, chain)
+	return newGraph("buffer", "buffersink", p, chain, threads)
 }
 
 func newAudioGraph(like *astiav.Frame, base timeline.Timebase, chain string) (*graph, error) {
@@ -37,19 +39,19 @@ func newAudioGraph(like *astiav.Frame, base timeline.Timebase, chain string) (*g
 	p.SetSampleRate(like.SampleRate())
 	p.SetChannelLayout(like.ChannelLayout())
 	p.SetTimeBase(rational(base))
-	return newGraph("abuffer", "abuffersink", p, chain)
+	return newGraph("abuffer", "abuffersink", p, chain, 1)
 }
 
 func rational(t timeline.Timebase) astiav.Rational {
 	return astiav.NewRational(int(t.Num), int(t.Den))
 }
 
-func newGraph(in, out string, p *astiav.BuffersrcFilterContextParameters, chain string) (*graph, error) {
+func newGraph(in, out string, p *astiav.BuffersrcFilterContextParameters, chain string, threads int) (*graph, error) {
 	g := &graph{g: astiav.AllocFilterGraph(), out: astiav.AllocFrame()}
 	if g.g == nil {
 		return nil, errors.New("allocate filter graph")
 	}
-	g.g.SetThreadCount(1) // renditions run side by side already
+	g.g.SetThreadCount(threads)
 	err := g.build(in, out, p, chain)
 	if err != nil {
 		g.Close()

@@ -201,15 +201,22 @@ type picture struct {
 // pictures decodes a video rendition as a player does, in presentation order.
 func pictures(t *testing.T, codec astiav.CodecID, cfg media.CodecConfig, packets []media.Packet) []picture {
 	t.Helper()
+	var out []picture
+	framesOf(t, codec, cfg, packets, func(f *astiav.Frame) { out = append(out, pictureOf(t, f)) })
+	return out
+}
+
+// framesOf hands every decoded frame of a video rendition to see.
+func framesOf(t *testing.T, codec astiav.CodecID, cfg media.CodecConfig, packets []media.Packet, see func(*astiav.Frame)) {
+	t.Helper()
 	cc := newDecoderFor(t, codec, cfg)
 	defer cc.Free()
 	pkt, f := astiav.AllocPacket(), astiav.AllocFrame()
 	defer pkt.Free()
 	defer f.Free()
-	var out []picture
 	receive := func() {
 		for cc.ReceiveFrame(f) == nil {
-			out = append(out, pictureOf(t, f))
+			see(f)
 			f.Unref()
 		}
 	}
@@ -228,7 +235,6 @@ func pictures(t *testing.T, codec astiav.CodecID, cfg media.CodecConfig, packets
 		t.Fatal(err)
 	}
 	receive()
-	return out
 }
 
 func newDecoderFor(t *testing.T, id astiav.CodecID, cfg media.CodecConfig) *astiav.CodecContext {
@@ -253,11 +259,24 @@ func pictureOf(t *testing.T, f *astiav.Frame) picture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := picture{index: f.Pts(), card: -1, w: f.Width(), h: f.Height(), luma: data[:f.Width()*f.Height()]}
+	p := picture{index: f.Pts(), card: -1, w: f.Width(), h: f.Height(), luma: luma8(data, f)}
 	if n, ok := card.Read(p.luma, p.w, p.w, p.h); ok {
 		p.card, p.flash = int64(n), flashLuma(p.luma, p.w, p.h)
 	}
 	return p
+}
+
+// luma8 is the luma plane in 8 bits.
+func luma8(data []byte, f *astiav.Frame) []byte {
+	n := f.Width() * f.Height()
+	if bitDepth(f.PixelFormat()) == 8 {
+		return data[:n]
+	}
+	out := make([]byte, n)
+	for i := range out {
+		out[i] = byte((int(data[2*i]) | int(data[2*i+1])<<8) >> 2)
+	}
+	return out
 }
 
 // wantCards checks that every picture shows the card's frame that is one after

@@ -8,6 +8,8 @@ import (
 
 	"github.com/Eyevinn/mp4ff/avc"
 	"github.com/Eyevinn/mp4ff/hevc"
+
+	"github.com/galafarm/gala/ladders"
 )
 
 // nalConverter turns an encoder's byte stream (ISO/IEC 14496-10 annex B) into
@@ -16,21 +18,27 @@ import (
 type nalConverter struct {
 	codec  string
 	config []byte // avcC, hvcC or av1C payload
+	// sei is what an HEVC encoder says once, in its header: mastering display and
+	// light level. Every IDR repeats it, for players that join.
+	sei []byte
 }
 
-func newNALConverter(codec string, extradata []byte) (*nalConverter, error) {
-	c := &nalConverter{codec: codec}
+// newNALConverter reads the header of the encoder of v, whose pictures have
+// their chroma at chroma (AVCHROMA_LOC_*).
+func newNALConverter(v ladders.Video, extradata []byte, chroma int) (*nalConverter, error) {
+	c := &nalConverter{codec: v.Codec}
 	var err error
-	switch codec {
+	switch v.Codec {
 	case "h264":
 		c.config, err = avcConfig(extradata)
 	case "hevc":
 		c.config, err = hevcConfig(extradata)
+		c.sei = lengthPrefixed(extradata, func(nalu []byte) bool { return hevc.GetNaluType(nalu[0]) != hevc.NALU_SEI_PREFIX })
 	case "av1":
-		c.config, err = av1Config(extradata)
+		c.config, err = av1Config(extradata, v.Depth, chroma)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s parameter sets: %w", codec, err)
+		return nil, fmt.Errorf("%s parameter sets: %w", v.Codec, err)
 	}
 	return c, nil
 }
@@ -53,7 +61,8 @@ func avcConfig(extradata []byte) ([]byte, error) {
 }
 
 func hevcConfig(extradata []byte) ([]byte, error) {
-	vps, sps, pps := hevc.GetParameterSetsFromByteStream(extradata)
+	// (mp4ff overlooks a parameter set that ends the stream.)
+	vps, sps, pps := hevcUnits(extradata, hevc.NALU_VPS), hevcUnits(extradata, hevc.NALU_SPS), hevcUnits(extradata, hevc.NALU_PPS)
 	if len(vps) == 0 || len(sps) == 0 || len(pps) == 0 {
 		return nil, errNoParameterSets
 	}
@@ -66,8 +75,19 @@ func hevcConfig(extradata []byte) ([]byte, error) {
 	return buf.Bytes(), err
 }
 
+// hevcUnits are the NAL units of one type in a byte stream.
+func hevcUnits(stream []byte, kind hevc.NaluType) [][]byte {
+	var out [][]byte
+	units := lengthPrefixed(stream, func(nalu []byte) bool { return hevc.GetNaluType(nalu[0]) != kind })
+	for len(units) > 0 {
+		n := binary.BigEndian.Uint32(units)
+		out, units = append(out, units[4:4+n]), units[4+n:]
+	}
+	return out
+}
+
 // convert copies one access unit into sample form.
-func (c *nalConverter) convert(au []byte) []byte {
+func (c *nalConverter) convert(au []byte, key bool) []byte {
 	switch c.codec {
 	case "h264":
 		return lengthPrefixed(au, func(nalu []byte) bool {
@@ -75,10 +95,14 @@ func (c *nalConverter) convert(au []byte) []byte {
 			return t == avc.NALU_SPS || t == avc.NALU_PPS || t == avc.NALU_AUD
 		})
 	case "hevc":
-		return lengthPrefixed(au, func(nalu []byte) bool {
+		out := lengthPrefixed(au, func(nalu []byte) bool {
 			t := hevc.GetNaluType(nalu[0])
 			return t >= hevc.NALU_VPS && t <= hevc.NALU_AUD
 		})
+		if key && len(c.sei) > 0 {
+			return append(bytes.Clone(c.sei), out...)
+		}
+		return out
 	}
 	return bytes.Clone(au)
 }

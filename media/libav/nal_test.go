@@ -7,6 +7,8 @@ import (
 	"github.com/Eyevinn/mp4ff/av1"
 	"github.com/Eyevinn/mp4ff/bits"
 	"pgregory.net/rapid"
+
+	"github.com/galafarm/gala/ladders"
 )
 
 // Access units survive the way from start codes to lengths: the same NAL units
@@ -27,7 +29,7 @@ func TestLengthPrefixed(t *testing.T) {
 			}
 		}
 		c := &nalConverter{codec: "h264"}
-		if got := c.convert(stream); !bytes.Equal(got, want) {
+		if got := c.convert(stream, true); !bytes.Equal(got, want) {
 			t.Fatalf("%x became %x, want %x", stream, got, want)
 		}
 	})
@@ -38,7 +40,7 @@ func FuzzConvert(f *testing.F) {
 	f.Add([]byte{0, 0, 1}, false)
 	f.Fuzz(func(t *testing.T, au []byte, h264 bool) {
 		codec := map[bool]string{true: "h264", false: "hevc"}[h264]
-		out := (&nalConverter{codec: codec}).convert(au)
+		out := (&nalConverter{codec: codec}).convert(au, true)
 		for len(out) > 0 { // what comes out is whole units
 			n := int(out[0])<<24 | int(out[1])<<16 | int(out[2])<<8 | int(out[3])
 			if n == 0 || n > len(out)-4 {
@@ -52,7 +54,7 @@ func FuzzConvert(f *testing.F) {
 func TestMissingParameterSets(t *testing.T) {
 	for _, codec := range []string{"h264", "hevc", "av1"} {
 		for _, header := range [][]byte{nil, {1}, {0, 0, 1, 0x65, 1, 2, 3}, bytes.Repeat([]byte{0}, 50)} {
-			if _, err := newNALConverter(codec, header); err == nil {
+			if _, err := newNALConverter(ladders.Video{Codec: codec}, header, 0); err == nil {
 				t.Errorf("%s: a header of %x was taken", codec, header)
 			}
 		}
@@ -106,7 +108,7 @@ func TestAV1Config(t *testing.T) {
 			tier = byte(rapid.IntRange(0, 1).Draw(rt, "tier"))
 		}
 		header := sequenceHeader(t, profile, level, tier, rapid.Bool().Draw(rt, "timing"), rapid.Bool().Draw(rt, "equal"), rapid.Bool().Draw(rt, "model"))
-		config, err := av1Config(header)
+		config, err := av1Config(header, 8, 0)
 		if err != nil {
 			rt.Fatal(err)
 		}
@@ -114,7 +116,7 @@ func TestAV1Config(t *testing.T) {
 		if err != nil || rec.SeqProfile != profile || rec.SeqLevelIdx0 != level || rec.SeqTier0 != tier || !bytes.Equal(rec.ConfigOBUs, header) {
 			rt.Fatalf("%+v, %v", rec, err)
 		}
-		again, err := av1Config(config)
+		again, err := av1Config(config, 8, 0)
 		if err != nil || !bytes.Equal(again, config) {
 			rt.Fatalf("a made configuration is not taken as it is: %v", err)
 		}
@@ -125,7 +127,7 @@ func FuzzAV1Config(f *testing.F) {
 	f.Add([]byte{obuSequenceHeader<<3 | 2, 11, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0})
 	f.Add([]byte{obuSequenceHeader<<3 | 6, 0, 0x80, 0x80, 0x80})
 	f.Fuzz(func(t *testing.T, header []byte) {
-		if config, err := av1Config(header); err == nil && len(config) < 4 {
+		if config, err := av1Config(header, 8, 0); err == nil && len(config) < 4 {
 			t.Fatalf("%x became %x", header, config)
 		}
 	})

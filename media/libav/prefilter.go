@@ -9,8 +9,8 @@ import (
 	"github.com/galafarm/gala/timeline"
 )
 
-// preFilter does once what every rendition needs: deinterlacing, rotation, and
-// tone mapping of HDR pictures. Pictures that need none of it pass by reference.
+// preFilter does once what every rendition needs: deinterlacing and rotation.
+// Pictures that need none of it pass by reference.
 type preFilter struct {
 	facts  VideoInfo
 	fields bool // every field becomes a picture
@@ -60,7 +60,7 @@ func (p *preFilter) rebuild(f *astiav.Frame, base timeline.Timebase, chain strin
 		}
 		p.g.Close()
 	}
-	g, err := newVideoGraph(f, base, chain)
+	g, err := newVideoGraph(f, base, chain, 1)
 	if err != nil {
 		return fmt.Errorf("prepare pictures: %w", err)
 	}
@@ -94,11 +94,6 @@ func (p *preFilter) chain() string {
 		steps = append(steps, "hflip", "vflip")
 	case 270:
 		steps = append(steps, "transpose=cclock")
-	}
-	if p.facts.HDR() {
-		// To linear light at 100 nits, tone curve, back to BT.709.
-		steps = append(steps, "zscale=transfer=linear:npl=100", "format=gbrpf32le", "zscale=primaries=bt709",
-			"tonemap=tonemap=hable:desat=0", "zscale=transfer=bt709:matrix=bt709:range=tv", "format=yuv420p")
 	}
 	return strings.Join(steps, ",")
 }

@@ -261,6 +261,9 @@ func (p *prober) remark(info *Info, why []string) {
 		if p.tracks[v.Index].untimed() {
 			p.notes.add(fmt.Sprintf("most timestamps are missing: pictures are timed at %s frames per second between those that are there", v.Rate))
 		}
+		if note := p.tracks[v.Index].dolbyNote(); note != "" {
+			p.notes.add(note)
+		}
 		if v.HDR() {
 			p.notes.add("HDR pictures are tone-mapped to SDR for SDR rungs")
 		}

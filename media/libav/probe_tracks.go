@@ -27,11 +27,21 @@ func (t *probeTrack) frame(f *astiav.Frame) error {
 	v.Width, v.Height = f.Width(), f.Height()
 	v.PixelFormat = f.PixelFormat().Name()
 	v.BitDepth = bitDepth(f.PixelFormat())
+	v.colour(f)
 	v.Interlaced = f.Flags().Has(astiav.FrameFlagInterlaced)
 	if sar := f.SampleAspectRatio(); sar.Num() > 0 && sar.Den() > 0 && v.SARNum == 0 {
 		v.SARNum, v.SARDen = sar.Num(), sar.Den()
 	}
 	return nil
+}
+
+// colour fills in what the container does not say.
+func (v *VideoInfo) colour(f *astiav.Frame) {
+	primaries, transfer := colorDesc(f)
+	v.Primaries = cmp.Or(v.Primaries, primariesName(astiav.ColorPrimaries(primaries)))
+	v.Transfer = cmp.Or(v.Transfer, transferName(astiav.ColorTransferCharacteristic(transfer)))
+	v.Matrix = cmp.Or(v.Matrix, known(f.ColorSpace().Name()))
+	v.Range = cmp.Or(v.Range, known(f.ColorRange().Name()))
 }
 
 func (t *probeTrack) reason() string {

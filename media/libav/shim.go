@@ -37,6 +37,8 @@ import (
 	"unsafe"
 
 	"github.com/asticode/go-astiav"
+
+	"github.com/galafarm/gala/media/encoders"
 )
 
 func cFrame(f *astiav.Frame) *C.AVFrame { return (*C.AVFrame)(f.UnsafePointer()) }
@@ -120,9 +122,9 @@ func FFmpeg() Build {
 		Configuration: C.GoString(C.gala_configuration()),
 		License:       C.GoString(C.gala_license()),
 	}
-	for _, row := range Encoders() {
-		if astiav.FindEncoderByName(row.Name) != nil {
-			b.Encoders = append(b.Encoders, row.Name)
+	for _, e := range encoders.Table() {
+		if astiav.FindEncoderByName(e.Name) != nil {
+			b.Encoders = append(b.Encoders, e.Name)
 		}
 	}
 	return b

@@ -3,35 +3,45 @@ package libav
 import (
 	"errors"
 	"fmt"
+	"runtime"
+	"slices"
 
 	"github.com/asticode/go-astiav"
 
 	"github.com/galafarm/gala/ladders"
 	"github.com/galafarm/gala/media"
+	"github.com/galafarm/gala/media/encoders"
 	"github.com/galafarm/gala/timeline"
 )
 
-// videoEncoder encodes one rendition. It is opened by its first frame, whose
-// colour description it carries on.
+// videoEncoder encodes one rendition. It is opened by its first frame, which
+// says where its chroma lies and what display it was graded on.
 type videoEncoder struct {
 	name   string
 	v      ladders.Video
 	grid   timeline.Grid
 	live   bool
-	row    Row
+	row    encoders.Encoder
+	format string // pixel format
 	cc     *astiav.CodecContext
 	pkt    *astiav.Packet
 	base   int64 // grid frame of encoder time 0
 	nal    *nalConverter
 	config media.CodecConfig
+	// fed: it has had a picture. drained: it was told that none follows.
+	fed, drained bool
 }
 
 func newVideoEncoder(name string, v ladders.Video, grid timeline.Grid, live bool) (*videoEncoder, error) {
-	r, err := row(v)
-	if err != nil {
-		return nil, err
+	row, ok := encoders.Find(v)
+	if !ok {
+		return nil, &media.Error{Code: media.EncoderError, Message: fmt.Sprintf("no encoder %q for codec %q", v.Encoder, v.Codec), Advice: "use codec h264, hevc or av1 in the ladder"}
 	}
-	return &videoEncoder{name: name, v: v, grid: grid, live: live, row: r, pkt: astiav.AllocPacket()}, nil
+	e := &videoEncoder{name: name, v: v, grid: grid, live: live, row: row, format: row.PixelFormat(v), pkt: astiav.AllocPacket()}
+	if e.format == "" {
+		return nil, e.fail(fmt.Sprintf("has no %d bits", v.Depth), nil)
+	}
+	return e, nil
 }
 
 func (e *videoEncoder) rate() timeline.Rate { return e.grid.Rate.Div(e.v.Divisor) }
@@ -42,51 +52,72 @@ func (e *videoEncoder) open(f *astiav.Frame, n int64) error {
 	if codec == nil {
 		return e.fail("is not in this build of FFmpeg", nil)
 	}
-	cc := astiav.AllocCodecContext(codec)
-	if cc == nil {
-		return e.fail("cannot be allocated", nil)
-	}
-	e.cc, e.base = cc, n
-	rate := e.rate()
-	cc.SetWidth(e.v.Width)
-	cc.SetHeight(e.v.Height)
-	cc.SetPixelFormat(f.PixelFormat())
-	cc.SetTimeBase(astiav.NewRational(int(rate.Den), int(rate.Num)))
-	cc.SetFramerate(astiav.NewRational(int(rate.Num), int(rate.Den)))
-	cc.SetSampleAspectRatio(astiav.NewRational(1, 1))
-	cc.SetGopSize(int(e.grid.FramesPerGOP / e.v.Divisor))
-	cc.SetBitRate(e.v.Bitrate)
-	cc.SetRateControlMaxRate(e.v.Maxrate)
-	cc.SetRateControlBufferSize(int(e.v.Bufsize))
-	cc.SetThreadCount(threads(e.v))
-	e.color(f)
-	cc.SetFlags(astiav.NewCodecContextFlags(astiav.CodecContextFlagGlobalHeader, astiav.CodecContextFlagClosedGop))
-	opts := astiav.NewDictionary()
-	defer opts.Free()
-	for _, o := range e.row.opts(encodeContext{Video: e.v, rate: rate, gop: e.grid.FramesPerGOP / e.v.Divisor, live: e.live}) {
-		if o.Value != "" {
-			_ = opts.Set(o.Key, o.Value, 0)
+	e.base = n
+	all := encoders.NewRung(e.v, e.grid, e.live, runtime.NumCPU())
+	err := e.attempt(codec, f, e.row.Options(all))
+	if err != nil && e.row.GPU { // a card that lacks what is only better
+		plain := slices.DeleteFunc(e.row.Options(all), func(o encoders.Option) bool { return o.Spare })
+		if e.attempt(codec, f, plain) == nil {
+			err = nil
 		}
 	}
-	if err := cc.Open(codec, opts); err != nil {
+	if err != nil {
 		return e.fail("does not open", err)
 	}
-	var err error
-	if e.nal, err = newNALConverter(e.v.Codec, cc.ExtraData()); err != nil {
+	if e.nal, err = newNALConverter(e.v, e.cc.ExtraData(), chromaLocation(f)); err != nil {
 		return e.fail("has an unreadable header", err)
 	}
 	e.config.Extradata = e.nal.config
 	return nil
 }
 
-// color carries the picture's description into the stream and the init segment.
+// attempt opens the encoder with these options.
+func (e *videoEncoder) attempt(codec *astiav.Codec, f *astiav.Frame, options []encoders.Option) error {
+	if e.cc != nil {
+		e.cc.Free()
+	}
+	e.cc = astiav.AllocCodecContext(codec)
+	if e.cc == nil {
+		return errors.New("allocate encoder")
+	}
+	e.describe(f)
+	for _, o := range encoders.Joined(options) {
+		if err := setOption(e.cc, o.Key, o.Value); err != nil {
+			return err
+		}
+	}
+	if e.v.Range.HDR() {
+		if err := passHDR(e.cc, f); err != nil {
+			return err
+		}
+		e.config.Mastering, e.config.Light = mastering(f), lightLevel(f)
+	}
+	return e.cc.Open(codec, nil)
+}
+
+// describe tells the encoder what pictures come.
+func (e *videoEncoder) describe(f *astiav.Frame) {
+	cc, rate := e.cc, e.rate()
+	cc.SetWidth(e.v.Width)
+	cc.SetHeight(e.v.Height)
+	cc.SetPixelFormat(f.PixelFormat())
+	cc.SetTimeBase(astiav.NewRational(int(rate.Den), int(rate.Num)))
+	cc.SetFramerate(astiav.NewRational(int(rate.Num), int(rate.Den)))
+	cc.SetSampleAspectRatio(astiav.NewRational(1, 1))
+	cc.SetFlags(astiav.NewCodecContextFlags(astiav.CodecContextFlagGlobalHeader))
+	e.color(f)
+}
+
+// color says in the stream and the init segment what the rendition shows; the
+// pictures have been brought to it.
 func (e *videoEncoder) color(f *astiav.Frame) {
-	primaries, transfer := colorDesc(f)
+	primaries, transfer, matrix := e.v.Range.CodePoints()
 	e.cc.SetColorPrimaries(astiav.ColorPrimaries(primaries))
 	e.cc.SetColorTransferCharacteristic(astiav.ColorTransferCharacteristic(transfer))
-	e.cc.SetColorSpace(f.ColorSpace())
+	e.cc.SetColorSpace(astiav.ColorSpace(matrix))
 	e.cc.SetColorRange(astiav.ColorRangeMpeg)
-	e.config.Primaries, e.config.Transfer, e.config.Matrix = primaries, transfer, int(f.ColorSpace())
+	setCodecChroma(e.cc, chromaLocation(f))
+	e.config.Primaries, e.config.Transfer, e.config.Matrix = primaries, transfer, matrix
 	e.config.SARNum, e.config.SARDen = 1, 1
 }
 
@@ -100,6 +131,7 @@ func (e *videoEncoder) encode(f *astiav.Frame, n int64, emit func(media.Packet) 
 			f.SetPictureType(astiav.PictureTypeI)
 		}
 	}
+	e.fed, e.drained = true, f == nil
 	if err := e.cc.SendFrame(f); err != nil && !errors.Is(err, astiav.ErrEof) {
 		return e.fail("refused a picture", err)
 	}
@@ -112,7 +144,7 @@ func (e *videoEncoder) encode(f *astiav.Frame, n int64, emit func(media.Packet) 
 			return e.fail("broke off", err)
 		}
 		p := media.Packet{
-			Data:  e.nal.convert(e.pkt.Data()),
+			Data:  e.nal.convert(e.pkt.Data(), e.pkt.Flags().Has(astiav.PacketFlagKey)),
 			Index: e.pkt.Pts()*e.v.Divisor + e.base,
 			Key:   e.pkt.Flags().Has(astiav.PacketFlagKey),
 		}
@@ -126,13 +158,29 @@ func (e *videoEncoder) encode(f *astiav.Frame, n int64, emit func(media.Packet) 
 	}
 }
 
+// giveUp ends a stream that breaks off, and tells whether the encoder may be
+// freed. SVT-AV1 waits for ever when it is freed in mid-stream, and also when
+// it never saw a picture: then a worker that ends anyway rather leaks it.
+func (e *videoEncoder) giveUp() bool {
+	if e.row.Name != "libsvtav1" || e.nal == nil || e.drained {
+		return true
+	}
+	if !e.fed || e.cc.SendFrame(nil) != nil {
+		return false
+	}
+	for e.cc.ReceivePacket(e.pkt) == nil {
+		e.pkt.Unref()
+	}
+	return true
+}
+
 func (e *videoEncoder) fail(what string, err error) error {
 	advice := "gala doctor shows what this build can encode; the worker's log has the encoder's own words"
 	return &media.Error{Code: media.EncoderError, Message: fmt.Sprintf("rendition %s: encoder %s %s", e.name, e.row.Name, what), Advice: advice, Retryable: err != nil, Err: err}
 }
 
 func (e *videoEncoder) Close() {
-	if e.cc != nil {
+	if e.cc != nil && e.giveUp() {
 		e.cc.Free()
 	}
 	e.pkt.Free()

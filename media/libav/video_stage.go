@@ -8,6 +8,7 @@ import (
 
 	"github.com/asticode/go-astiav"
 
+	"github.com/galafarm/gala/ladders"
 	"github.com/galafarm/gala/media"
 	"github.com/galafarm/gala/timeline"
 )
@@ -25,6 +26,7 @@ type videoStage struct {
 	placer   timeline.Placer
 	pre      *preFilter
 	branches []*branch
+	views    map[ladders.Range]*view
 	last     *astiav.Frame // the picture shown at next-1, or before first
 	next     int64         // the grid frame to fill next
 	until    int64         // when the source's last picture ends, in base
@@ -39,7 +41,8 @@ func newVideoStage(p *Pipeline) (*videoStage, error) {
 	v := p.facts.BestVideo()
 	spec := p.o.Spec
 	s := &videoStage{p: p, in: make(chan *astiav.Frame, videoFrames), done: make(chan struct{}), grid: spec.Grid, next: p.firstFrame()}
-	bySize := map[[3]int64]*branch{}
+	s.views = map[ladders.Range]*view{}
+	branches := map[branchKey]*branch{}
 	for _, r := range spec.Renditions {
 		if r.Video == nil {
 			continue
@@ -51,12 +54,13 @@ func newVideoStage(p *Pipeline) (*videoStage, error) {
 		if err != nil {
 			return nil, err
 		}
-		key := [3]int64{int64(r.Video.Width), int64(r.Video.Height), r.Video.Divisor}
-		if bySize[key] == nil {
-			bySize[key] = newBranch(s, r.Video.Width, r.Video.Height, r.Video.Divisor)
-			s.branches = append(s.branches, bySize[key])
+		view := s.view(*r.Video)
+		key := branchKey{r.Video.Width, r.Video.Height, r.Video.Divisor, enc.format, ladders.Range(r.Video.Range.String())}
+		if branches[key] == nil {
+			branches[key] = newBranch(s, key, view)
+			s.branches = append(s.branches, branches[key])
 		}
-		bySize[key].add(enc)
+		branches[key].add(enc)
 	}
 	if len(s.branches) == 0 {
 		return nil, nil
@@ -70,6 +74,16 @@ func newVideoStage(p *Pipeline) (*videoStage, error) {
 	return s, nil
 }
 
+// view is the one of a rendition's range.
+func (s *videoStage) view(v ladders.Video) *view {
+	r := ladders.Range(v.Range.String())
+	if s.views[r] == nil {
+		s.views[r] = newView(r)
+	}
+	s.views[r].add(v)
+	return s.views[r]
+}
+
 func (s *videoStage) run(ctx context.Context) error {
 	defer s.close()
 	tell := sync.OnceFunc(func() { s.p.ends.at(framesUS(s.next, s.grid)) })
@@ -78,6 +92,7 @@ func (s *videoStage) run(ctx context.Context) error {
 		if d := frameDuration(f); d > 0 && timeline.Rescale(d, s.base, microseconds) < maxJump {
 			s.until = max(s.until, f.Pts()+d)
 		}
+		lookOf(f).put(f)
 		err := s.pre.push(f, s.base, func(f *astiav.Frame) error { return s.place(ctx, f) })
 		f.Free()
 		if err != nil {
@@ -177,6 +192,9 @@ func (s *videoStage) keep(f *astiav.Frame) {
 		s.last.Free()
 	}
 	s.last = f.Clone()
+	for _, v := range s.views {
+		v.forget()
+	}
 }
 
 // fill repeats the picture before up to frame n.
@@ -199,7 +217,11 @@ func (s *videoStage) emit(ctx context.Context, n int64) error {
 		if n%b.divisor != 0 {
 			continue
 		}
-		c := s.last.Clone()
+		f, err := b.view.of(s.last)
+		if err != nil {
+			return err
+		}
+		c := f.Clone()
 		if c == nil {
 			return fmt.Errorf("allocate frame")
 		}
@@ -222,6 +244,9 @@ func (s *videoStage) close() {
 	if s.last != nil {
 		s.last.Free()
 		s.last = nil
+	}
+	for _, v := range s.views {
+		v.close()
 	}
 	s.pre.Close()
 }

@@ -36,7 +36,7 @@ func (p *Packager) master(present []ladders.Rendition, iframes func(*ladders.Ren
 func (p *Packager) picture(out *hls.Variant, v ladders.Variant) {
 	out.URI = path.Join(v.Video.Name, playlistName)
 	out.Width, out.Height, out.FrameRate = v.Width, v.Height, v.FrameRate
-	out.VideoRange = "SDR"
+	out.VideoRange = v.Video.Video.Range.String()
 	opened := p.tracks[v.Video.Name].opened.Load()
 	if opened == nil { // resumed when nothing was left to encode
 		return
@@ -47,9 +47,9 @@ func (p *Packager) picture(out *hls.Variant, v ladders.Variant) {
 	}
 	switch cfg.Transfer { // ISO/IEC 23091-2 §8.2
 	case 16:
-		out.VideoRange = "PQ"
+		out.VideoRange = string(ladders.PQ)
 	case 18:
-		out.VideoRange = "HLG"
+		out.VideoRange = string(ladders.HLG)
 	}
 }
 

@@ -64,9 +64,10 @@ func (s *initSegment) entry(box mp4.Box) error {
 
 func (s *initSegment) visual(e *mp4.VisualSampleEntryBox) error {
 	s.transfer = 2
+	var colour *mp4.ColrBox
 	for _, c := range e.Children {
 		if colr, ok := c.(*mp4.ColrBox); ok {
-			s.transfer = int(colr.TransferCharacteristics)
+			s.transfer, colour = int(colr.TransferCharacteristics), colr
 		}
 	}
 	switch {
@@ -75,12 +76,7 @@ func (s *initSegment) visual(e *mp4.VisualSampleEntryBox) error {
 	case e.HvcC != nil:
 		return s.hevc(e)
 	case e.Av1C != nil:
-		c, tier := e.Av1C.CodecConfRec, "M"
-		if c.SeqTier0 == 1 {
-			tier = "H"
-		}
-		depth := 8 + 2*c.HighBitdepth + 2*(c.HighBitdepth&c.TwelveBit)
-		s.codec = fmt.Sprintf("av01.%d.%02d%s.%02d", c.SeqProfile, c.SeqLevelIdx0, tier, depth)
+		s.codec = cmaf.AV1Codecs(e.Av1C.CodecConfRec, colour)
 		return nil
 	}
 	if _, ours := map[string]bool{"avc1": true, "hvc1": true, "av01": true}[e.Type()]; ours {

@@ -821,7 +821,10 @@ type VideoRendition struct {
 	// Preset of the ladder's own scale: fastest, fast, balanced, quality.
 	Preset string `protobuf:"bytes,10,opt,name=preset,proto3" json:"preset,omitempty"`
 	// Row of the encoder table: libx264, h264_nvenc, ...
-	Encoder       string `protobuf:"bytes,11,opt,name=encoder,proto3" json:"encoder,omitempty"`
+	Encoder  string `protobuf:"bytes,11,opt,name=encoder,proto3" json:"encoder,omitempty"`
+	BitDepth int32  `protobuf:"varint,12,opt,name=bit_depth,json=bitDepth,proto3" json:"bit_depth,omitempty"` // 8 or 10; 0 is 8
+	// As HLS names it: SDR, PQ or HLG; empty is SDR.
+	VideoRange    string `protobuf:"bytes,13,opt,name=video_range,json=videoRange,proto3" json:"video_range,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -929,6 +932,20 @@ func (x *VideoRendition) GetPreset() string {
 func (x *VideoRendition) GetEncoder() string {
 	if x != nil {
 		return x.Encoder
+	}
+	return ""
+}
+
+func (x *VideoRendition) GetBitDepth() int32 {
+	if x != nil {
+		return x.BitDepth
+	}
+	return 0
+}
+
+func (x *VideoRendition) GetVideoRange() string {
+	if x != nil {
+		return x.VideoRange
 	}
 	return ""
 }
@@ -1114,7 +1131,7 @@ const file_gala_v1_media_proto_rawDesc = "" +
 	"\x06codecs\x18\x04 \x01(\tR\x06codecs\x12\x1c\n" +
 	"\tbandwidth\x18\x05 \x01(\x03R\tbandwidth\x12+\n" +
 	"\x11average_bandwidth\x18\x06 \x01(\x03R\x10averageBandwidthB\x06\n" +
-	"\x04kind\"\xae\x02\n" +
+	"\x04kind\"\xec\x02\n" +
 	"\x0eVideoRendition\x12\x14\n" +
 	"\x05width\x18\x01 \x01(\x05R\x05width\x12\x16\n" +
 	"\x06height\x18\x02 \x01(\x05R\x06height\x12(\n" +
@@ -1128,7 +1145,10 @@ const file_gala_v1_media_proto_rawDesc = "" +
 	"\abufsize\x18\t \x01(\x03R\abufsize\x12\x16\n" +
 	"\x06preset\x18\n" +
 	" \x01(\tR\x06preset\x12\x18\n" +
-	"\aencoder\x18\v \x01(\tR\aencoder\"\xf5\x01\n" +
+	"\aencoder\x18\v \x01(\tR\aencoder\x12\x1b\n" +
+	"\tbit_depth\x18\f \x01(\x05R\bbitDepth\x12\x1f\n" +
+	"\vvideo_range\x18\r \x01(\tR\n" +
+	"videoRange\"\xf5\x01\n" +
 	"\x0eAudioRendition\x12\x14\n" +
 	"\x05codec\x18\x01 \x01(\tR\x05codec\x12\x1a\n" +
 	"\bchannels\x18\x02 \x01(\x05R\bchannels\x12\x1f\n" +
