@@ -76,7 +76,7 @@ func videoProto(v *ladders.Video) *galav1.VideoRendition {
 		Width: int32(v.Width), Height: int32(v.Height), FpsDivisor: int32(v.Divisor),
 		Codec: v.Codec, Profile: v.Profile, Level: v.Level,
 		Bitrate: v.Bitrate, Maxrate: v.Maxrate, Bufsize: v.Bufsize,
-		Preset: v.Preset, Encoder: v.Encoder,
+		Preset: v.Preset, Encoder: v.Encoder, Captions: v.Captions,
 	}
 }
 
@@ -85,7 +85,7 @@ func video(p *galav1.VideoRendition) *ladders.Video {
 		Width: int(p.GetWidth()), Height: int(p.GetHeight()), Divisor: int64(p.GetFpsDivisor()),
 		Codec: p.GetCodec(), Profile: p.GetProfile(), Level: p.GetLevel(),
 		Bitrate: p.GetBitrate(), Maxrate: p.GetMaxrate(), Bufsize: p.GetBufsize(),
-		Preset: p.GetPreset(), Encoder: p.GetEncoder(),
+		Preset: p.GetPreset(), Encoder: p.GetEncoder(), Captions: p.GetCaptions(),
 	}
 }
 

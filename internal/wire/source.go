@@ -47,6 +47,7 @@ func sourceVideo(t *galav1.VideoTrack) (*ladders.SourceVideo, error) {
 		Interlaced:      t.GetInterlaced(),
 		BitDepth:        int(t.GetBitDepth()),
 		HDR:             hdr(t.GetColorTransfer()),
+		Captions:        t.GetCaptions(),
 	}, nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/galafarm/gala/media"
+	"github.com/galafarm/gala/media/captions"
 	"github.com/galafarm/gala/timeline"
 )
 
@@ -21,6 +22,9 @@ type branch struct {
 	scale         *graph
 	scaledFrom    string // geometry that scale was built for
 	encoders      []*encoderFeed
+	captions      *captions.Dealer   // of the stage, until in is closed
+	dealt         int                // captions of the last frame, likewise
+	rest          []captions.Triplet // what is left when in is closed
 }
 
 type encoderFeed struct {
@@ -35,7 +39,8 @@ type encoderFeed struct {
 const scaleQueue, encodeQueue = 1, 2
 
 func newBranch(s *videoStage, width, height int, divisor int64) *branch {
-	return &branch{stage: s, width: width, height: height, divisor: divisor, in: make(chan *astiav.Frame, scaleQueue)}
+	return &branch{stage: s, width: width, height: height, divisor: divisor, in: make(chan *astiav.Frame, scaleQueue),
+		captions: captions.NewDealer(s.grid.Rate.Div(divisor))}
 }
 
 func (b *branch) add(e *videoEncoder) {
@@ -55,6 +60,9 @@ func (b *branch) scaleLoop(ctx context.Context) (err error) {
 	defer func() {
 		for f := range b.in { // after a failure: let the stage go on to see it
 			f.Free()
+		}
+		if b.stage.ended {
+			b.rest = b.captions.Rest(b.dealt)
 		}
 		for _, e := range b.encoders {
 			close(e.in)
@@ -184,5 +192,6 @@ func (b *branch) encodeLoop(ctx context.Context, e *encoderFeed) (err error) {
 	if ctx.Err() != nil || e.enc.cc == nil {
 		return ctx.Err()
 	}
+	e.enc.captionLast(b.rest)
 	return e.enc.encode(nil, 0, write)
 }

@@ -201,15 +201,22 @@ type picture struct {
 // pictures decodes a video rendition as a player does, in presentation order.
 func pictures(t *testing.T, codec astiav.CodecID, cfg media.CodecConfig, packets []media.Packet) []picture {
 	t.Helper()
+	var out []picture
+	eachDecoded(t, codec, cfg, packets, func(f *astiav.Frame) { out = append(out, pictureOf(t, f)) })
+	return out
+}
+
+// eachDecoded hands every frame of a rendition to see, in presentation order.
+func eachDecoded(t *testing.T, codec astiav.CodecID, cfg media.CodecConfig, packets []media.Packet, see func(*astiav.Frame)) {
+	t.Helper()
 	cc := newDecoderFor(t, codec, cfg)
 	defer cc.Free()
 	pkt, f := astiav.AllocPacket(), astiav.AllocFrame()
 	defer pkt.Free()
 	defer f.Free()
-	var out []picture
 	receive := func() {
 		for cc.ReceiveFrame(f) == nil {
-			out = append(out, pictureOf(t, f))
+			see(f)
 			f.Unref()
 		}
 	}
@@ -228,7 +235,6 @@ func pictures(t *testing.T, codec astiav.CodecID, cfg media.CodecConfig, packets
 		t.Fatal(err)
 	}
 	receive()
-	return out
 }
 
 func newDecoderFor(t *testing.T, id astiav.CodecID, cfg media.CodecConfig) *astiav.CodecContext {

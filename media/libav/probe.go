@@ -59,6 +59,7 @@ type probeTrack struct {
 	pts   []int64
 	// packets counts what the demuxer delivered, missing those without a timestamp.
 	packets, missing int
+	captions         []captioned
 }
 
 func newProber(d *demuxer) *prober {
@@ -126,6 +127,9 @@ func (p *prober) packet(pkt *astiav.Packet) {
 	if t.video != nil && pkt.Pts() != noPTS && len(t.pts) < probeTimestamps {
 		t.pts = append(t.pts, pkt.Pts())
 	}
+	if t.video != nil {
+		t.caption(pkt)
+	}
 	if t.dec != nil && !t.seen {
 		_ = t.dec.decode(pkt, t.frame)
 	}
@@ -170,6 +174,7 @@ func (p *prober) info() (Info, error) {
 			continue
 		}
 		t.rate()
+		t.video.Captions = t.channels()
 		info.Video = append(info.Video, *t.video)
 	}
 	info.Chosen = choose(info.Video)

@@ -8,22 +8,28 @@ import (
 
 	"github.com/galafarm/gala/ladders"
 	"github.com/galafarm/gala/media"
+	"github.com/galafarm/gala/media/captions"
 	"github.com/galafarm/gala/timeline"
 )
 
 // videoEncoder encodes one rendition. It is opened by its first frame, whose
 // colour description it carries on.
 type videoEncoder struct {
-	name   string
-	v      ladders.Video
-	grid   timeline.Grid
-	live   bool
-	row    Row
-	cc     *astiav.CodecContext
-	pkt    *astiav.Packet
-	base   int64 // grid frame of encoder time 0
-	nal    *nalConverter
-	config media.CodecConfig
+	name string
+	v    ladders.Video
+	grid timeline.Grid
+	live bool
+	row  Row
+	cc   *astiav.CodecContext
+	pkt  *astiav.Packet
+	base int64 // grid frame of encoder time 0
+	last int64 // grid frame of the last picture
+	// captions of pictures in the encoder, by grid frame. They are put into its
+	// packets here: not every encoder of libavcodec does, and none of those on all
+	// builds.
+	captions map[int64][]captions.Triplet
+	nal      *nalConverter
+	config   media.CodecConfig
 }
 
 func newVideoEncoder(name string, v ladders.Video, grid timeline.Grid, live bool) (*videoEncoder, error) {
@@ -31,7 +37,7 @@ func newVideoEncoder(name string, v ladders.Video, grid timeline.Grid, live bool
 	if err != nil {
 		return nil, err
 	}
-	return &videoEncoder{name: name, v: v, grid: grid, live: live, row: r, pkt: astiav.AllocPacket()}, nil
+	return &videoEncoder{name: name, v: v, grid: grid, live: live, row: r, pkt: astiav.AllocPacket(), captions: map[int64][]captions.Triplet{}}, nil
 }
 
 func (e *videoEncoder) rate() timeline.Rate { return e.grid.Rate.Div(e.v.Divisor) }
@@ -94,6 +100,10 @@ func (e *videoEncoder) color(f *astiav.Frame) {
 // finished. The picture's type and time are overwritten.
 func (e *videoEncoder) encode(f *astiav.Frame, n int64, emit func(media.Packet) error) error {
 	if f != nil {
+		e.last = n
+		if ts := captions.Triplets(takeA53(f)); len(ts) > 0 {
+			e.captions[n] = ts
+		}
 		f.SetPts((n - e.base) / e.v.Divisor)
 		f.SetPictureType(astiav.PictureTypeNone)
 		if e.grid.IDR(n) {
@@ -112,10 +122,11 @@ func (e *videoEncoder) encode(f *astiav.Frame, n int64, emit func(media.Packet) 
 			return e.fail("broke off", err)
 		}
 		p := media.Packet{
-			Data:  e.nal.convert(e.pkt.Data()),
 			Index: e.pkt.Pts()*e.v.Divisor + e.base,
 			Key:   e.pkt.Flags().Has(astiav.PacketFlagKey),
 		}
+		p.Data = captions.Insert(e.v.Codec, e.nal.convert(e.pkt.Data()), e.captions[p.Index])
+		delete(e.captions, p.Index)
 		e.pkt.Unref()
 		if p.Key != e.grid.IDR(p.Index) {
 			return e.fail(fmt.Sprintf("put a key frame off the grid or left one out, at frame %d", p.Index), nil)
@@ -123,6 +134,14 @@ func (e *videoEncoder) encode(f *astiav.Frame, n int64, emit func(media.Packet) 
 		if err := emit(p); err != nil {
 			return err
 		}
+	}
+}
+
+// captionLast adds what is left over to the last picture, which every encoder
+// that looks ahead still holds.
+func (e *videoEncoder) captionLast(rest []captions.Triplet) {
+	if len(rest) > 0 {
+		e.captions[e.last] = append(e.captions[e.last], rest...)
 	}
 }
 

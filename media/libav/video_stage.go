@@ -9,6 +9,7 @@ import (
 	"github.com/asticode/go-astiav"
 
 	"github.com/galafarm/gala/media"
+	"github.com/galafarm/gala/media/captions"
 	"github.com/galafarm/gala/timeline"
 )
 
@@ -26,8 +27,11 @@ type videoStage struct {
 	pre      *preFilter
 	branches []*branch
 	last     *astiav.Frame // the picture shown at next-1, or before first
-	next     int64         // the grid frame to fill next
-	until    int64         // when the source's last picture ends, in base
+	lastAt   int64         // its time, in the anchor's base
+	captions captions.Channels
+	ended    bool  // the source came to its own end
+	next     int64 // the grid frame to fill next
+	until    int64 // when the source's last picture ends, in base
 
 	doubled, dropped, position atomic.Int64
 }
@@ -78,6 +82,7 @@ func (s *videoStage) run(ctx context.Context) error {
 		if d := frameDuration(f); d > 0 && timeline.Rescale(d, s.base, microseconds) < maxJump {
 			s.until = max(s.until, f.Pts()+d)
 		}
+		s.caption(f)
 		err := s.pre.push(f, s.base, func(f *astiav.Frame) error { return s.place(ctx, f) })
 		f.Free()
 		if err != nil {
@@ -93,6 +98,7 @@ func (s *videoStage) run(ctx context.Context) error {
 	if err := s.stay(ctx); err != nil {
 		return ignoreFinished(err)
 	}
+	s.ended = true
 	tell()
 	if s.p.o.Spec.Live || s.last == nil {
 		return nil
@@ -156,6 +162,9 @@ func (s *videoStage) place(ctx context.Context, f *astiav.Frame) error {
 	}
 	if n < s.next {
 		s.keep(f) // before the first wanted frame: only there to fill a gap
+		for _, b := range s.branches {
+			b.captions.Drop(f.Pts())
+		}
 		return nil
 	}
 	if s.last == nil {
@@ -176,7 +185,7 @@ func (s *videoStage) keep(f *astiav.Frame) {
 	if s.last != nil {
 		s.last.Free()
 	}
-	s.last = f.Clone()
+	s.last, s.lastAt = f.Clone(), f.Pts()
 }
 
 // fill repeats the picture before up to frame n.
@@ -188,6 +197,22 @@ func (s *videoStage) fill(ctx context.Context, n int64) error {
 		}
 	}
 	return nil
+}
+
+// caption takes the captions off a picture before filters and doubling can copy
+// them; every branch deals them out again at its own rate.
+func (s *videoStage) caption(f *astiav.Frame) {
+	ts := captions.Triplets(takeA53(f))
+	if len(ts) == 0 {
+		return
+	}
+	at := timeline.Rescale(f.Pts(), s.base, s.anchor.Base)
+	for _, b := range s.branches {
+		b.captions.Put(at, ts)
+	}
+	if out, ok := s.p.o.Output.(Captioned); ok && s.captions.See(ts) {
+		out.Captions(s.captions.List())
+	}
 }
 
 // emit hands the kept picture to every branch as frame n.
@@ -204,6 +229,11 @@ func (s *videoStage) emit(ctx context.Context, n int64) error {
 			return fmt.Errorf("allocate frame")
 		}
 		c.SetPts(n)
+		ts := b.captions.Take(s.lastAt)
+		if b.dealt = len(ts); !setA53(c, captions.Bytes(ts)) {
+			c.Free()
+			return fmt.Errorf("allocate captions")
+		}
 		select {
 		case b.in <- c:
 		case <-ctx.Done():

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/galafarm/gala/ladders"
 	"github.com/galafarm/gala/media"
@@ -20,6 +21,8 @@ type output struct {
 	// mu keeps the takers from writing the playlist at the same time.
 	mu   sync.Mutex
 	done bool
+	// stale: the playlist lacks something that came up since.
+	stale atomic.Bool
 }
 
 // listed is called by takers after each playlist: the one that completes the
@@ -31,6 +34,9 @@ func (o *output) listed(ctx context.Context) {
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if o.stale.Swap(false) {
+		o.done = false
+	}
 	if o.done || !o.complete() {
 		return
 	}
@@ -77,6 +83,9 @@ func (o *output) master(measured bool) hls.Master {
 // described is the rendition as it came out; ok is false while it has no segment.
 func (k *taker) described(measured bool) (r ladders.Rendition, ok bool) {
 	r = k.t.rendition
+	if r.Video != nil {
+		r.Video = k.t.p.captioned(*r.Video)
+	}
 	if opened := k.t.opened.Load(); opened != nil {
 		r.Codecs = opened.init.Codecs
 	}

@@ -75,6 +75,7 @@ func (t *tree) judge(b *book) {
 	}
 	t.judgeAlignment(b)
 	t.judgeMaster(b)
+	t.judgeCaptions(b)
 	t.judgeApple(b)
 }
 
