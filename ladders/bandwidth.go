@@ -14,6 +14,9 @@ const (
 	videoFrameBytes = 16
 	audioFrameBytes = 8
 	segmentBytes    = 320
+	// Captions: 600 triplets a second at the most, and what carries them.
+	captionRate       = 600 * 3 * 8
+	captionFrameBytes = 20
 )
 
 // videoBandwidth is what a video rendition takes on the wire.
@@ -23,6 +26,9 @@ const (
 // whatever the picture does without declaring more than players would see.
 func videoBandwidth(v Video, rate timeline.Rate, g timeline.Grid) (peak, average int64) {
 	extra := overhead(rate.Num, rate.Den, videoFrameBytes, g)
+	if len(v.Captions) > 0 {
+		extra += captionRate + 8*captionFrameBytes*rate.Num/rate.Den
+	}
 	bound := v.Maxrate + v.Bufsize*g.Timescale/g.SegmentTicks()
 	return roundUp(max(v.Maxrate, bound*4/5) + extra), roundUp(v.Bitrate + extra)
 }

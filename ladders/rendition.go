@@ -20,6 +20,9 @@ type SourceVideo struct {
 	Interlaced                       bool
 	BitDepth                         int
 	Range                            Range
+	// Captions are the closed-caption channels in it: CC1 to CC4, SERVICE1 to
+	// SERVICE63.
+	Captions []string
 }
 
 // SourceAudio describes one audio track.
@@ -55,6 +58,8 @@ type Video struct {
 	Preset                    string // fastest, fast, balanced, quality
 	// Encoder is the row of the encoder table; empty until placement chose a device.
 	Encoder string
+	// Captions are the closed-caption channels that the pictures carry.
+	Captions []string
 }
 
 // Audio is what the encoder of an audio rendition is told.

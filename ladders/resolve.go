@@ -138,6 +138,7 @@ func (r *resolver) rendition(c fitted, divisor int64) Rendition {
 		Width: c.w, Height: c.h, Divisor: divisor, Codec: c.rung.Codec, Profile: c.rung.Profile,
 		Depth: c.rung.Depth, Range: c.rung.Range.of(r.source.Video.Range),
 		Bitrate: c.bitrate, Maxrate: share(c.rung.Maxrate), Bufsize: share(c.rung.Bufsize), Preset: c.rung.Preset,
+		Captions: r.source.Video.Captions,
 	}
 	rate := r.out.Grid.Rate.Div(divisor)
 	v.Level = r.level(c.rung, v, rate)

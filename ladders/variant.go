@@ -25,6 +25,8 @@ type Variant struct {
 	// Width and Height are zero for sound alone, as is FrameRate.
 	Width, Height int
 	FrameRate     timeline.Rate
+	// Captions are the closed-caption channels in the pictures.
+	Captions []string
 }
 
 // cellularBandwidth: Apple 9.21 wants one variant that a weak cellular link holds.
@@ -146,7 +148,7 @@ func variant(g timeline.Grid, video *Rendition, group audioGroup) Variant {
 	var codecs []string
 	if video != nil {
 		v.Width, v.Height = video.Video.Width, video.Video.Height
-		v.FrameRate = g.Rate.Div(video.Video.Divisor)
+		v.FrameRate, v.Captions = g.Rate.Div(video.Video.Divisor), video.Video.Captions
 		v.Bandwidth, v.AverageBandwidth = v.Bandwidth+video.Bandwidth, v.AverageBandwidth+video.AverageBandwidth
 		codecs = append(codecs, video.Codecs)
 	}

@@ -55,7 +55,7 @@ func sourceInfo(url string, i libav.Info) *galav1.SourceInfo {
 			SampleAspect: rational(v.SARNum, v.SARDen), Rotation: int32(v.Rotation),
 			Fps: wire.RateProto(v.Rate), VariableFps: v.Variable, Interlaced: v.Interlaced, PixelFormat: v.PixelFormat,
 			BitDepth: int32(v.BitDepth), ColorPrimaries: v.Primaries, ColorTransfer: v.Transfer, ColorSpace: v.Matrix,
-			ColorRange: v.Range, Bitrate: v.Bitrate,
+			ColorRange: v.Range, Bitrate: v.Bitrate, Captions: v.Captions,
 		})
 	}
 	for _, a := range i.Audio {

@@ -161,6 +161,9 @@ func (o lateOutput) Write(ctx context.Context, r string, p media.Packet) error {
 	return o.w.packager.Write(ctx, r, p)
 }
 
+// Captions passes on what the pictures carry.
+func (o lateOutput) Captions(channels []string) { o.w.packager.Captions(channels) }
+
 func (w *Worker) install(p *libav.Pipeline, k *packager.Packager) *order {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -76,7 +76,7 @@ func videoProto(v *ladders.Video) *galav1.VideoRendition {
 		Width: int32(v.Width), Height: int32(v.Height), FpsDivisor: int32(v.Divisor),
 		Codec: v.Codec, Profile: v.Profile, Level: v.Level,
 		Bitrate: v.Bitrate, Maxrate: v.Maxrate, Bufsize: v.Bufsize,
-		Preset: v.Preset, Encoder: v.Encoder, BitDepth: int32(v.Depth), VideoRange: string(v.Range),
+		Preset: v.Preset, Encoder: v.Encoder, BitDepth: int32(v.Depth), VideoRange: string(v.Range), Captions: v.Captions,
 	}
 }
 
@@ -85,7 +85,7 @@ func video(p *galav1.VideoRendition) *ladders.Video {
 		Width: int(p.GetWidth()), Height: int(p.GetHeight()), Divisor: int64(p.GetFpsDivisor()),
 		Codec: p.GetCodec(), Profile: p.GetProfile(), Level: p.GetLevel(),
 		Bitrate: p.GetBitrate(), Maxrate: p.GetMaxrate(), Bufsize: p.GetBufsize(),
-		Preset: p.GetPreset(), Encoder: p.GetEncoder(), Depth: int(p.GetBitDepth()), Range: ladders.Range(p.GetVideoRange()),
+		Preset: p.GetPreset(), Encoder: p.GetEncoder(), Depth: int(p.GetBitDepth()), Range: ladders.Range(p.GetVideoRange()), Captions: p.GetCaptions(),
 	}
 }
 

@@ -47,6 +47,7 @@ func sourceVideo(t *galav1.VideoTrack) (*ladders.SourceVideo, error) {
 		Interlaced:      t.GetInterlaced(),
 		BitDepth:        int(t.GetBitDepth()),
 		Range:           ladders.RangeOf(t.GetColorTransfer()),
+		Captions:        t.GetCaptions(),
 	}, nil
 }
 

@@ -96,6 +96,7 @@ func TestGolden(t *testing.T) {
 	golden(t, "live.m3u8", window.Encode())
 	golden(t, "live-iframes.m3u8", window.EncodeIFrames())
 	golden(t, "master.m3u8", master().Encode())
+	golden(t, "master-captions.m3u8", captioned(master()).Encode())
 }
 
 func master() hls.Master {
@@ -112,4 +113,12 @@ func master() hls.Master {
 			{URI: "stereo-en/media.m3u8", Codecs: []string{"mp4a.40.2"}, Rates: hls.Rates{Peak: 140_000, Average: 130_000}, AudioGroup: "stereo"},
 		},
 	}
+}
+
+func captioned(m hls.Master) hls.Master {
+	m.Captions = []hls.Captions{{Group: "cc", Name: "CC1", Channel: "CC1"}, {Group: "cc", Name: "SERVICE1", Channel: "SERVICE1"}}
+	for i := range m.Variants {
+		m.Variants[i].CaptionGroup = "cc"
+	}
+	return m
 }

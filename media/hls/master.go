@@ -13,6 +13,7 @@ import (
 type Master struct {
 	Variants []Variant
 	Audio    []Audio
+	Captions []Captions
 }
 
 // Variant is a video rendition with the audio group that goes with it, or an
@@ -26,6 +27,9 @@ type Variant struct {
 	FrameRate     timeline.Rate
 	VideoRange    string // SDR, PQ, HLG
 	AudioGroup    string // empty: no audio
+	// CaptionGroup is empty where the pictures carry no closed captions. All
+	// variants have one, or none has (RFC 8216bis §4.4.6.2).
+	CaptionGroup string
 	// IFrameURI is empty without an I-frame playlist.
 	IFrameURI   string
 	IFrameRates Rates
@@ -38,13 +42,19 @@ type Audio struct {
 	Channels                   int
 }
 
+// Captions is one closed-caption channel in the pictures.
+type Captions struct {
+	Group, Name string
+	Channel     string // CC1 to CC4, SERVICE1 to SERVICE63
+}
+
 // Encode is the playlist. The order of variants is kept: a player starts with
 // the first.
 func (m Master) Encode() []byte {
 	p := m3u8.NewMasterPlaylist()
 	p.SetIndependentSegments(true)
 	for _, v := range m.Variants {
-		p.Append(v.URI, nil, v.params(m.Audio))
+		p.Append(v.URI, nil, v.params(m))
 	}
 	for _, v := range m.Variants {
 		if v.IFrameURI != "" {
@@ -55,12 +65,10 @@ func (m Master) Encode() []byte {
 	return p.Encode().Bytes()
 }
 
-func (v Variant) params(audio []Audio) m3u8.VariantParams {
+func (v Variant) params(m Master) m3u8.VariantParams {
 	p := m3u8.VariantParams{
 		Bandwidth: uint32(v.Peak), AverageBandwidth: uint32(v.Average), Codecs: strings.Join(v.Codecs, ","),
-		// Captions do not survive yet; saying so keeps players from offering
-		// what is not there (RFC 8216bis §4.4.6.2).
-		Captions: "NONE",
+		Captions: "NONE", // said, so that players do not offer them
 	}
 	if v.Height > 0 {
 		p.Resolution = fmt.Sprintf("%dx%d", v.Width, v.Height)
@@ -69,9 +77,17 @@ func (v Variant) params(audio []Audio) m3u8.VariantParams {
 	}
 	if v.AudioGroup != "" {
 		p.Audio = v.AudioGroup
-		for _, a := range audio {
+		for _, a := range m.Audio {
 			if a.Group == v.AudioGroup {
 				p.Alternatives = append(p.Alternatives, a.alternative())
+			}
+		}
+	}
+	if v.CaptionGroup != "" {
+		p.Captions = v.CaptionGroup
+		for _, c := range m.Captions {
+			if c.Group == v.CaptionGroup {
+				p.Alternatives = append(p.Alternatives, c.alternative())
 			}
 		}
 	}
@@ -91,4 +107,8 @@ func (a Audio) alternative() *m3u8.Alternative {
 		Type: "AUDIO", GroupId: a.Group, Name: a.Name, Language: a.Language, URI: a.URI,
 		Default: a.Default, Autoselect: true, Channels: &m3u8.Channels{Amount: a.Channels},
 	}
+}
+
+func (c Captions) alternative() *m3u8.Alternative {
+	return &m3u8.Alternative{Type: "CLOSED-CAPTIONS", GroupId: c.Group, Name: c.Name, InstreamId: c.Channel, Autoselect: true}
 }

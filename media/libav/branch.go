@@ -10,6 +10,7 @@ import (
 
 	"github.com/galafarm/gala/ladders"
 	"github.com/galafarm/gala/media"
+	"github.com/galafarm/gala/media/captions"
 	"github.com/galafarm/gala/timeline"
 )
 
@@ -23,6 +24,9 @@ type branch struct {
 	scale      *graph
 	scaledFrom string // geometry that scale was built for
 	encoders   []*encoderFeed
+	captions   *captions.Dealer   // of the stage, until in is closed
+	dealt      int                // captions of the last frame, likewise
+	rest       []captions.Triplet // what is left when in is closed
 }
 
 type branchKey struct {
@@ -44,7 +48,7 @@ type encoderFeed struct {
 const scaleQueue, encodeQueue = 1, 2
 
 func newBranch(s *videoStage, k branchKey, v *view) *branch {
-	return &branch{branchKey: k, stage: s, view: v, in: make(chan *astiav.Frame, scaleQueue)}
+	return &branch{branchKey: k, stage: s, view: v, in: make(chan *astiav.Frame, scaleQueue), captions: captions.NewDealer(s.grid.Rate.Div(k.divisor))}
 }
 
 func (b *branch) add(e *videoEncoder) {
@@ -64,6 +68,9 @@ func (b *branch) scaleLoop(ctx context.Context) (err error) {
 	defer func() {
 		for f := range b.in { // after a failure: let the stage go on to see it
 			f.Free()
+		}
+		if b.stage.ended {
+			b.rest = b.captions.Rest(b.dealt)
 		}
 		for _, e := range b.encoders {
 			close(e.in)
@@ -198,5 +205,6 @@ func (b *branch) encodeLoop(ctx context.Context, e *encoderFeed) (err error) {
 	if ctx.Err() != nil || e.enc.cc == nil {
 		return ctx.Err()
 	}
+	e.enc.captionLast(b.rest)
 	return e.enc.encode(nil, 0, write)
 }

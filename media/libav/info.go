@@ -31,6 +31,8 @@ type VideoInfo struct {
 	Base                               timeline.Timebase
 	// First is the timestamp of the first frame that decodes.
 	First int64
+	// Captions are the closed-caption channels of the first seconds: CC1, SERVICE1.
+	Captions []string
 }
 
 // AudioInfo describes one audio track that decodes.

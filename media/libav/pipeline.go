@@ -24,6 +24,12 @@ type Output interface {
 	Write(ctx context.Context, rendition string, p media.Packet) error
 }
 
+// Captioned is an Output that wants to know which caption channels have been
+// met so far: a probe looks at the first seconds only.
+type Captioned interface {
+	Captions(channels []string)
+}
+
 // Options of a pipeline. Now and Propose may be nil for VOD.
 type Options struct {
 	Spec   media.Spec

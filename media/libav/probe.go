@@ -76,6 +76,7 @@ type probeTrack struct {
 	pts   []int64
 	// packets counts what the demuxer delivered, missing those without a timestamp.
 	packets, missing int
+	captions         []captioned
 }
 
 func newProber(d *demuxer) *prober {
@@ -147,6 +148,9 @@ func (p *prober) packet(pkt *astiav.Packet) {
 	if t.video != nil && pkt.Pts() != noPTS && len(t.pts) < probeTimestamps {
 		t.pts = append(t.pts, pkt.Pts())
 	}
+	if t.video != nil {
+		t.caption(pkt)
+	}
 	if t.dec != nil && !t.seen {
 		_ = t.dec.decode(pkt, t.frame)
 	}
@@ -212,6 +216,7 @@ func (p *prober) info() (Info, error) {
 			continue
 		}
 		t.rate()
+		t.video.Captions = t.channels()
 		info.Video = append(info.Video, *t.video)
 	}
 	info.Chosen = choose(info.Video)

@@ -9,6 +9,7 @@ package libav
 #include <libavformat/avformat.h>
 #include <libavutil/frame.h>
 #include <libavutil/pixdesc.h>
+#include <string.h>
 
 static int64_t gala_best_effort(const AVFrame *f) { return f->best_effort_timestamp; }
 static int64_t gala_frame_duration(const AVFrame *f) { return f->duration; }
@@ -27,6 +28,17 @@ static const char *gala_transfer_name(int v) { return av_color_transfer_name(v);
 static int gala_bit_depth(int fmt) { const AVPixFmtDescriptor *d = av_pix_fmt_desc_get(fmt); return d ? d->comp[0].depth : 0; }
 static int gala_encrypted(const AVCodecContext *c) { return av_packet_side_data_get(c->coded_side_data, c->nb_coded_side_data, AV_PKT_DATA_ENCRYPTION_INIT_INFO) != NULL; }
 static int gala_encrypted_packet(const AVPacket *p) { return av_packet_get_side_data(p, AV_PKT_DATA_ENCRYPTION_INFO, NULL) != NULL; }
+static uint8_t *gala_a53(const AVFrame *f, size_t *n) {
+	AVFrameSideData *d = av_frame_get_side_data(f, AV_FRAME_DATA_A53_CC);
+	*n = d ? d->size : 0;
+	return d ? d->data : NULL;
+}
+static void gala_remove_a53(AVFrame *f) { av_frame_remove_side_data(f, AV_FRAME_DATA_A53_CC); }
+static int gala_set_a53(AVFrame *f, const void *b, size_t n) {
+	AVFrameSideData *d = av_frame_new_side_data(f, AV_FRAME_DATA_A53_CC, n);
+	if (d) memcpy(d->data, b, n);
+	return d != NULL;
+}
 static const char *gala_configuration(void) { return avcodec_configuration(); }
 static const char *gala_license(void) { return avcodec_license(); }
 static const char *gala_version(void) { return av_version_info(); }
@@ -104,6 +116,24 @@ func encryptedStream(c *astiav.CodecContext) bool { return C.gala_encrypted(cCod
 func encryptedPacket(p *astiav.Packet) bool {
 	// A Packet is a struct around the one pointer.
 	return C.gala_encrypted_packet(*(**C.AVPacket)(unsafe.Pointer(p))) != 0
+}
+
+// takeA53 removes and returns the frame's captions, as cc_data packets; nil
+// without any. Another reference of the frame keeps its own.
+func takeA53(f *astiav.Frame) []byte {
+	var n C.size_t
+	data := C.gala_a53(cFrame(f), &n)
+	if data == nil || n == 0 {
+		return nil
+	}
+	b := C.GoBytes(unsafe.Pointer(data), C.int(n))
+	C.gala_remove_a53(cFrame(f))
+	return b
+}
+
+// setA53 gives captions to a frame that has none.
+func setA53(f *astiav.Frame, b []byte) bool {
+	return len(b) == 0 || C.gala_set_a53(cFrame(f), unsafe.Pointer(&b[0]), C.size_t(len(b))) != 0
 }
 
 // Build describes the FFmpeg that is linked in.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/galafarm/gala/ladders"
 	"github.com/galafarm/gala/media"
+	"github.com/galafarm/gala/media/captions"
 	"github.com/galafarm/gala/media/encoders"
 	"github.com/galafarm/gala/timeline"
 )
@@ -26,8 +27,13 @@ type videoEncoder struct {
 	cc     *astiav.CodecContext
 	pkt    *astiav.Packet
 	base   int64 // grid frame of encoder time 0
-	nal    *nalConverter
-	config media.CodecConfig
+	last   int64 // grid frame of the last picture
+	// captions of pictures in the encoder, by grid frame. They are put into its
+	// packets here: not every encoder of libavcodec does, and none of those on all
+	// builds.
+	captions map[int64][]captions.Triplet
+	nal      *nalConverter
+	config   media.CodecConfig
 	// fed: it has had a picture. drained: it was told that none follows.
 	fed, drained bool
 }
@@ -37,7 +43,7 @@ func newVideoEncoder(name string, v ladders.Video, grid timeline.Grid, live bool
 	if !ok {
 		return nil, &media.Error{Code: media.EncoderError, Message: fmt.Sprintf("no encoder %q for codec %q", v.Encoder, v.Codec), Advice: "use codec h264, hevc or av1 in the ladder"}
 	}
-	e := &videoEncoder{name: name, v: v, grid: grid, live: live, row: row, format: row.PixelFormat(v), pkt: astiav.AllocPacket()}
+	e := &videoEncoder{name: name, v: v, grid: grid, live: live, row: row, format: row.PixelFormat(v), pkt: astiav.AllocPacket(), captions: map[int64][]captions.Triplet{}}
 	if e.format == "" {
 		return nil, e.fail(fmt.Sprintf("has no %d bits", v.Depth), nil)
 	}
@@ -125,6 +131,10 @@ func (e *videoEncoder) color(f *astiav.Frame) {
 // finished. The picture's type and time are overwritten.
 func (e *videoEncoder) encode(f *astiav.Frame, n int64, emit func(media.Packet) error) error {
 	if f != nil {
+		e.last = n
+		if ts := captions.Triplets(takeA53(f)); len(ts) > 0 {
+			e.captions[n] = ts
+		}
 		f.SetPts((n - e.base) / e.v.Divisor)
 		f.SetPictureType(astiav.PictureTypeNone)
 		if e.grid.IDR(n) {
@@ -144,10 +154,11 @@ func (e *videoEncoder) encode(f *astiav.Frame, n int64, emit func(media.Packet) 
 			return e.fail("broke off", err)
 		}
 		p := media.Packet{
-			Data:  e.nal.convert(e.pkt.Data(), e.pkt.Flags().Has(astiav.PacketFlagKey)),
 			Index: e.pkt.Pts()*e.v.Divisor + e.base,
 			Key:   e.pkt.Flags().Has(astiav.PacketFlagKey),
 		}
+		p.Data = captions.Insert(e.v.Codec, e.nal.convert(e.pkt.Data(), p.Key), e.captions[p.Index])
+		delete(e.captions, p.Index)
 		e.pkt.Unref()
 		if p.Key != e.grid.IDR(p.Index) {
 			return e.fail(fmt.Sprintf("put a key frame off the grid or left one out, at frame %d", p.Index), nil)
@@ -172,6 +183,14 @@ func (e *videoEncoder) giveUp() bool {
 		e.pkt.Unref()
 	}
 	return true
+}
+
+// captionLast adds what is left over to the last picture, which every encoder
+// that looks ahead still holds.
+func (e *videoEncoder) captionLast(rest []captions.Triplet) {
+	if len(rest) > 0 {
+		e.captions[e.last] = append(e.captions[e.last], rest...)
+	}
 }
 
 func (e *videoEncoder) fail(what string, err error) error {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/galafarm/gala/ladders"
 	"github.com/galafarm/gala/media"
+	"github.com/galafarm/gala/media/captions"
 	"github.com/galafarm/gala/timeline"
 )
 
@@ -28,8 +29,11 @@ type videoStage struct {
 	branches []*branch
 	views    map[ladders.Range]*view
 	last     *astiav.Frame // the picture shown at next-1, or before first
-	next     int64         // the grid frame to fill next
-	until    int64         // when the source's last picture ends, in base
+	lastAt   int64         // its time, in the anchor's base
+	captions captions.Channels
+	ended    bool  // the source came to its own end
+	next     int64 // the grid frame to fill next
+	until    int64 // when the source's last picture ends, in base
 
 	doubled, dropped, position atomic.Int64
 }
@@ -93,6 +97,7 @@ func (s *videoStage) run(ctx context.Context) error {
 			s.until = max(s.until, f.Pts()+d)
 		}
 		lookOf(f).put(f)
+		s.caption(f)
 		err := s.pre.push(f, s.base, func(f *astiav.Frame) error { return s.place(ctx, f) })
 		f.Free()
 		if err != nil {
@@ -108,6 +113,7 @@ func (s *videoStage) run(ctx context.Context) error {
 	if err := s.stay(ctx); err != nil {
 		return ignoreFinished(err)
 	}
+	s.ended = true
 	tell()
 	if s.p.o.Spec.Live || s.last == nil {
 		return nil
@@ -171,6 +177,9 @@ func (s *videoStage) place(ctx context.Context, f *astiav.Frame) error {
 	}
 	if n < s.next {
 		s.keep(f) // before the first wanted frame: only there to fill a gap
+		for _, b := range s.branches {
+			b.captions.Drop(f.Pts())
+		}
 		return nil
 	}
 	if s.last == nil {
@@ -191,7 +200,7 @@ func (s *videoStage) keep(f *astiav.Frame) {
 	if s.last != nil {
 		s.last.Free()
 	}
-	s.last = f.Clone()
+	s.last, s.lastAt = f.Clone(), f.Pts()
 	for _, v := range s.views {
 		v.forget()
 	}
@@ -206,6 +215,22 @@ func (s *videoStage) fill(ctx context.Context, n int64) error {
 		}
 	}
 	return nil
+}
+
+// caption takes the captions off a picture before filters and doubling can copy
+// them; every branch deals them out again at its own rate.
+func (s *videoStage) caption(f *astiav.Frame) {
+	ts := captions.Triplets(takeA53(f))
+	if len(ts) == 0 {
+		return
+	}
+	at := timeline.Rescale(f.Pts(), s.base, s.anchor.Base)
+	for _, b := range s.branches {
+		b.captions.Put(at, ts)
+	}
+	if out, ok := s.p.o.Output.(Captioned); ok && s.captions.See(ts) {
+		out.Captions(s.captions.List())
+	}
 }
 
 // emit hands the kept picture to every branch as frame n.
@@ -226,6 +251,11 @@ func (s *videoStage) emit(ctx context.Context, n int64) error {
 			return fmt.Errorf("allocate frame")
 		}
 		c.SetPts(n)
+		ts := b.captions.Take(s.lastAt)
+		if b.dealt = len(ts); !setA53(c, captions.Bytes(ts)) {
+			c.Free()
+			return fmt.Errorf("allocate captions")
+		}
 		select {
 		case b.in <- c:
 		case <-ctx.Done():

@@ -10,7 +10,7 @@ import (
 
 // master turns the ladder's variants into a multivariant playlist.
 func (p *Packager) master(present []ladders.Rendition, iframes func(*ladders.Rendition) hls.Rates) hls.Master {
-	var m hls.Master
+	m := hls.Master{Captions: captionsOf(present)}
 	grouped, shown := map[string]bool{}, map[string]bool{}
 	for _, v := range ladders.Variants(p.spec.Grid, present) {
 		out := hls.Variant{Codecs: strings.Split(v.Codecs, ","), Rates: hls.Rates{Peak: v.Bandwidth, Average: v.AverageBandwidth}, AudioGroup: v.AudioGroup}
@@ -22,6 +22,9 @@ func (p *Packager) master(present []ladders.Rendition, iframes func(*ladders.Ren
 				shown[v.Video.Name] = true
 				out.IFrameURI, out.IFrameRates = path.Join(v.Video.Name, iframesName), iframes(v.Video)
 			}
+		}
+		if len(m.Captions) > 0 {
+			out.CaptionGroup = captionGroup
 		}
 		if v.AudioGroup != "" && !grouped[v.AudioGroup] {
 			grouped[v.AudioGroup] = true

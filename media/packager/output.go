@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/galafarm/gala/ladders"
 	"github.com/galafarm/gala/media"
@@ -21,6 +22,8 @@ type output struct {
 	// mu keeps the takers from writing these at the same time.
 	mu   sync.Mutex
 	done bool // the multivariant playlist is there
+	// stale: the playlist lacks something that came up since.
+	stale atomic.Bool
 
 	turns    int // those that the manifest there tells
 	recalled bool
@@ -36,6 +39,9 @@ func (o *output) listed(ctx context.Context) {
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if o.stale.Swap(false) {
+		o.done = false
+	}
 	if !o.complete() {
 		return
 	}
@@ -90,6 +96,9 @@ func (o *output) master(measured bool) hls.Master {
 // described is the rendition as it came out; ok is false while it has no segment.
 func (k *taker) described(measured bool) (r ladders.Rendition, ok bool) {
 	r = k.t.rendition
+	if r.Video != nil {
+		r.Video = k.t.p.captioned(*r.Video)
+	}
 	if opened := k.t.opened.Load(); opened != nil {
 		r.Codecs = opened.init.Codecs
 	}

@@ -46,6 +46,9 @@ type Packager struct {
 	group  sync.WaitGroup
 	ending ending
 	once   sync.Once
+
+	mu  sync.Mutex
+	met []string // caption channels
 }
 
 // ending is how the takers leave when their lanes are empty; it is set before

@@ -17,6 +17,7 @@ import (
 
 	"github.com/galafarm/gala/ladders"
 	"github.com/galafarm/gala/media"
+	"github.com/galafarm/gala/media/captions"
 	"github.com/galafarm/gala/media/cmaf"
 	"github.com/galafarm/gala/media/cmaf/cmaftest"
 	"github.com/galafarm/gala/media/dash"
@@ -36,6 +37,9 @@ type fixture struct {
 	videos   []rung
 	audio    bool
 	channels int
+	// captions of each rendition, in its first frame; declared in the master.
+	captions map[string][]captions.Triplet
+	declared []string
 	// Hooks break what they are given.
 	fragment func(rendition string, number int64, f *cmaf.Fragment)
 	config   func(rendition string, c *media.CodecConfig)
@@ -86,11 +90,17 @@ func (f *fixture) files(t testing.TB) map[string][]byte {
 		audioPeak, audioAverage, audioCodec = m.peak, m.average, ",mp4a.40.2"
 		master += `#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="stereo",NAME="English",LANGUAGE="en",URI="audio/media.m3u8",DEFAULT=YES,AUTOSELECT=YES,CHANNELS="2"` + "\n"
 	}
+	for _, c := range f.declared {
+		master += fmt.Sprintf("#EXT-X-MEDIA:TYPE=CLOSED-CAPTIONS,GROUP-ID=\"cc\",NAME=%q,INSTREAM-ID=%q\n", c, c)
+	}
 	for _, v := range f.videos {
 		m := f.track(t, out, v.name, &v)
 		group := ""
 		if f.audio {
 			group = `,AUDIO="stereo"`
+		}
+		if len(f.declared) > 0 {
+			group += `,CLOSED-CAPTIONS="cc"`
 		}
 		master += fmt.Sprintf("#EXT-X-STREAM-INF:BANDWIDTH=%d,AVERAGE-BANDWIDTH=%d,CODECS=\"%s%s\",RESOLUTION=%dx%d,FRAME-RATE=%.3f%s\n%s/media.m3u8\n",
 			m.peak+audioPeak, m.average+audioAverage, m.codec, audioCodec, v.width, v.height, float64(f.rate.Num)/float64(f.rate.Den*v.k), group, v.name)
@@ -133,6 +143,10 @@ func (f *fixture) track(t testing.TB, out map[string][]byte, name string, v *run
 			fragments, seconds = f.sound(g, n)
 		}
 		for i := range fragments {
+			if v != nil && n == f.first && i == 0 {
+				s := &fragments[0].Samples[0]
+				s.Data = captions.Insert(v.codec, s.Data, f.captions[name])
+			}
 			if f.fragment != nil {
 				f.fragment(name, n, &fragments[i])
 			}

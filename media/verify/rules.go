@@ -54,6 +54,8 @@ func gridRules() []Rule {
 		{"idr-aligned", "design §3 Segments", Must, "IDRs are at the same instants in all video renditions", "renditions of one job must share one grid; extra IDRs must be forced in all of them"},
 		{"counts", "design §3 Segments", Must, "a rung at rate/k has a kth of the frames", "a rung dropped or doubled frames by itself"},
 		{"audio-grid", "design §3 Audio", Must, "an audio segment holds the frames that start inside the video segment", "audio frames must be counted from the origin of the grid"},
+		{"captions", "RFC 8216bis §4.4.6.1", Must, "closed captions that are declared are in the pictures of every rendition, and the other way round", "captions are put into the packets of every encoder: see the job's source for what it carries"},
+		{"captions-group", "RFC 8216bis §4.4.6.2", Must, "every variant names its group of closed captions, or all say NONE", "the manifest writer gives all variants the same"},
 		{"no-gap", "design headline", Should, "no gap is listed", "a segment was lost; the job's events say when and why"},
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/Eyevinn/hls-m3u8/m3u8"
 
+	"github.com/galafarm/gala/media/captions"
 	"github.com/galafarm/gala/media/cmaf"
 )
 
@@ -35,6 +36,7 @@ type rendition struct {
 	alts     []*m3u8.Alternative
 	inits    map[string]*initSegment // by path
 	segments []*segment              // that could be read, in order
+	captions captions.Channels
 }
 
 // open finds the tree and reads its master playlist.

@@ -80,6 +80,7 @@ func (t *tree) judge(b *book) {
 	t.judgeAlignment(b)
 	t.judgeMaster(b)
 	t.judgeManifest(b)
+	t.judgeCaptions(b)
 	t.judgeApple(b)
 }
 

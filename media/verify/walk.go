@@ -63,6 +63,7 @@ func (t *tree) read(b *book, r *rendition, e entry, init *initSegment, body []by
 	if init.track.Video {
 		seg.checkVideo(b, p)
 		r.checkIFrames(b, e, p)
+		r.seeCaptions(init.track.Format, p.Samples())
 	} else {
 		seg.checkAudio(b, p)
 	}

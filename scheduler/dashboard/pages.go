@@ -63,7 +63,8 @@ func (f *file) gzipped() []byte {
 
 // policy keeps the page to this host. Media may come from anywhere, because a
 // job's destination may be another origin.
-const policy = "default-src 'self'; connect-src *; media-src 'self' blob:; worker-src 'self' blob:; " +
+// Text tracks that hls.js fills itself begin as an empty data: address.
+const policy = "default-src 'self'; connect-src *; media-src 'self' blob: data:; worker-src 'self' blob:; " +
 	"img-src 'self' data:; style-src 'self'; script-src 'self'; frame-ancestors 'self'; base-uri 'none'; form-action 'none'"
 
 func (p *pages) index(w http.ResponseWriter, r *http.Request) {

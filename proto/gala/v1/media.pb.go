@@ -443,8 +443,11 @@ type VideoTrack struct {
 	ColorSpace     string    `protobuf:"bytes,15,opt,name=color_space,json=colorSpace,proto3" json:"color_space,omitempty"`
 	ColorRange     string    `protobuf:"bytes,16,opt,name=color_range,json=colorRange,proto3" json:"color_range,omitempty"`
 	Bitrate        int64     `protobuf:"varint,17,opt,name=bitrate,proto3" json:"bitrate,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// Closed-caption channels met in the first seconds, as HLS names them: CC1 to
+	// CC4 (CEA-608), SERVICE1 to SERVICE63 (CTA-708).
+	Captions      []string `protobuf:"bytes,18,rep,name=captions,proto3" json:"captions,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *VideoTrack) Reset() {
@@ -594,6 +597,13 @@ func (x *VideoTrack) GetBitrate() int64 {
 		return x.Bitrate
 	}
 	return 0
+}
+
+func (x *VideoTrack) GetCaptions() []string {
+	if x != nil {
+		return x.Captions
+	}
+	return nil
 }
 
 type AudioTrack struct {
@@ -824,7 +834,9 @@ type VideoRendition struct {
 	Encoder  string `protobuf:"bytes,11,opt,name=encoder,proto3" json:"encoder,omitempty"`
 	BitDepth int32  `protobuf:"varint,12,opt,name=bit_depth,json=bitDepth,proto3" json:"bit_depth,omitempty"` // 8 or 10; 0 is 8
 	// As HLS names it: SDR, PQ or HLG; empty is SDR.
-	VideoRange    string `protobuf:"bytes,13,opt,name=video_range,json=videoRange,proto3" json:"video_range,omitempty"`
+	VideoRange string `protobuf:"bytes,13,opt,name=video_range,json=videoRange,proto3" json:"video_range,omitempty"`
+	// Closed-caption channels that the pictures carry: CC1, SERVICE1.
+	Captions      []string `protobuf:"bytes,14,rep,name=captions,proto3" json:"captions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -948,6 +960,13 @@ func (x *VideoRendition) GetVideoRange() string {
 		return x.VideoRange
 	}
 	return ""
+}
+
+func (x *VideoRendition) GetCaptions() []string {
+	if x != nil {
+		return x.Captions
+	}
+	return nil
 }
 
 type AudioRendition struct {
@@ -1089,7 +1108,7 @@ const file_gala_v1_media_proto_rawDesc = "" +
 	"\x05video\x18\x04 \x03(\v2\x13.gala.v1.VideoTrackR\x05video\x12)\n" +
 	"\x05audio\x18\x05 \x03(\v2\x13.gala.v1.AudioTrackR\x05audio\x12\x14\n" +
 	"\x05notes\x18\x06 \x03(\tR\x05notes\x12!\n" +
-	"\fchosen_video\x18\a \x01(\x05R\vchosenVideo\"\xa8\x04\n" +
+	"\fchosen_video\x18\a \x01(\x05R\vchosenVideo\"\xc4\x04\n" +
 	"\n" +
 	"VideoTrack\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x05R\x05index\x12\x14\n" +
@@ -1113,7 +1132,8 @@ const file_gala_v1_media_proto_rawDesc = "" +
 	"colorSpace\x12\x1f\n" +
 	"\vcolor_range\x18\x10 \x01(\tR\n" +
 	"colorRange\x12\x18\n" +
-	"\abitrate\x18\x11 \x01(\x03R\abitrate\"\xd2\x01\n" +
+	"\abitrate\x18\x11 \x01(\x03R\abitrate\x12\x1a\n" +
+	"\bcaptions\x18\x12 \x03(\tR\bcaptions\"\xd2\x01\n" +
 	"\n" +
 	"AudioTrack\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x05R\x05index\x12\x14\n" +
@@ -1131,7 +1151,7 @@ const file_gala_v1_media_proto_rawDesc = "" +
 	"\x06codecs\x18\x04 \x01(\tR\x06codecs\x12\x1c\n" +
 	"\tbandwidth\x18\x05 \x01(\x03R\tbandwidth\x12+\n" +
 	"\x11average_bandwidth\x18\x06 \x01(\x03R\x10averageBandwidthB\x06\n" +
-	"\x04kind\"\xec\x02\n" +
+	"\x04kind\"\x88\x03\n" +
 	"\x0eVideoRendition\x12\x14\n" +
 	"\x05width\x18\x01 \x01(\x05R\x05width\x12\x16\n" +
 	"\x06height\x18\x02 \x01(\x05R\x06height\x12(\n" +
@@ -1148,7 +1168,8 @@ const file_gala_v1_media_proto_rawDesc = "" +
 	"\aencoder\x18\v \x01(\tR\aencoder\x12\x1b\n" +
 	"\tbit_depth\x18\f \x01(\x05R\bbitDepth\x12\x1f\n" +
 	"\vvideo_range\x18\r \x01(\tR\n" +
-	"videoRange\"\xf5\x01\n" +
+	"videoRange\x12\x1a\n" +
+	"\bcaptions\x18\x0e \x03(\tR\bcaptions\"\xf5\x01\n" +
 	"\x0eAudioRendition\x12\x14\n" +
 	"\x05codec\x18\x01 \x01(\tR\x05codec\x12\x1a\n" +
 	"\bchannels\x18\x02 \x01(\x05R\bchannels\x12\x1f\n" +

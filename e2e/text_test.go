@@ -1,0 +1,60 @@
+package e2e
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/galafarm/gala/e2e/browser"
+	"github.com/galafarm/gala/e2e/farm"
+)
+
+// shown turns on the first text track of a kind and waits until a cue of it
+// with this text is on screen at second at.
+func shown(t *testing.T, p *browser.Page, kind string, at float64, text string) {
+	t.Helper()
+	track := fmt.Sprintf("[...document.querySelector('video').textTracks].find((t) => t.kind === %q)", kind)
+	if err := p.WaitEval(within(t, 30*time.Second), "a track of "+kind, track); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := browser.Eval[bool](p, fmt.Sprintf("(%s).mode = 'showing', document.querySelector('video').pause(), true", track)); err != nil {
+		t.Fatal(err)
+	}
+	seek := fmt.Sprintf("document.querySelector('video').currentTime = %f, true", at)
+	if _, err := browser.Eval[bool](p, seek); err != nil {
+		t.Fatal(err)
+	}
+	active := fmt.Sprintf("[...((%s).activeCues || [])].map((c) => c.text).join('|')", track)
+	if err := p.WaitEval(within(t, 30*time.Second), "the text "+text, fmt.Sprintf("(%s).includes(%q)", active, text)); err != nil {
+		seen, _ := browser.Eval[string](p, fmt.Sprintf("JSON.stringify([...((%s).cues || [])].map((c) => [c.startTime, c.endTime, c.text]))", track))
+		t.Fatalf("%v; the track holds %s", err, seen)
+	}
+}
+
+// queued waits for a VOD job and holds its tree against our own rules.
+func queued(t *testing.T, f *farm.Farm, id, ladder, file string) {
+	t.Helper()
+	f.Must("vod", "queue", "--id", id, "--ladder", ladder, "--wait", filepath.Join(farm.Media(t), file))
+	verify(t, f, id)
+}
+
+// Closed captions of a source are on the viewer's screen, and two readers that
+// are not ours find them in every rendition.
+func TestCaptionsOnScreen(t *testing.T) {
+	f := farm.Start(t)
+	queued(t, f, "sintel", "mini", "sintel_cea608_170p24.ts")
+	p := watchJob(t, f, "sintel")
+	see(t, p, "playback", func(s browser.State) bool { return s.CurrentTime > 0 })
+	shown(t, p, "captions", 2.5, "Japanese")
+	shoot(t, p, "captions")
+	file := joined(t, filepath.Join(f.Data, "origin", "sintel", "240p"))
+	if out := tool(t, "mediainfo", file); !strings.Contains(out, "EIA-608") {
+		t.Errorf("mediainfo sees no captions:\n%s", out)
+	}
+	out := tool(t, "ffprobe", "-v", "error", "-select_streams", "v", "-show_entries", "frame_side_data=side_data_type", file)
+	if n := strings.Count(out, "Closed Captions"); n < 200 {
+		t.Errorf("ffprobe sees captions on %d frames, want 240 or so", n)
+	}
+}
