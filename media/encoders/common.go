@@ -33,7 +33,7 @@ func preset(name, fastest, fast, balanced, quality string) string {
 const presetReason = "speed against quality, from the ladder"
 
 func captions() Option {
-	return Option{Key: "a53cc", Value: "1", Reason: "captions that come with the pictures stay with them"}
+	return Option{Key: "a53cc", Value: "0", Reason: "the engine puts captions into the packets itself, at the rendition's own frame rate"}
 }
 
 // part makes options of one parameter list.
