@@ -96,7 +96,7 @@ func TestPushedSourceSurvives(t *testing.T) {
 
 	worker := theWorker(t, f)
 	signal(t, f.Child("gala-agent"), syscall.SIGKILL)
-	job = goesOn(t, f, c, "push", newest(job), 4)
+	goesOn(t, f, c, "push", newest(job), 4)
 	if theIngest(t, f) != ingest || theWorker(t, f) != worker {
 		t.Error("the next agent did not adopt the ingest and its worker")
 	}
