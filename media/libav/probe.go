@@ -46,6 +46,7 @@ const (
 type prober struct {
 	d      *demuxer
 	tracks map[int]*probeTrack
+	text   []TextInfo
 	notes  notes
 }
 
@@ -76,6 +77,9 @@ func newProber(d *demuxer) *prober {
 			t.video = videoInfo(s)
 		case astiav.MediaTypeAudio:
 			t.audio = audioInfo(s)
+		case astiav.MediaTypeSubtitle:
+			p.subtitles(s)
+			continue
 		default:
 			continue
 		}
@@ -155,7 +159,7 @@ func (p *prober) satisfied() bool {
 }
 
 func (p *prober) info() (Info, error) {
-	info := Info{Container: p.d.fc.InputFormat().Name(), Chosen: -1}
+	info := Info{Container: p.d.fc.InputFormat().Name(), Chosen: -1, Text: p.text}
 	if us := p.d.fc.Duration(); us > 0 {
 		info.DurationUS = us
 	}

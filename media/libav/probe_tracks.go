@@ -1,6 +1,7 @@
 package libav
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 
@@ -87,13 +88,17 @@ func videoInfo(s *astiav.Stream) *VideoInfo {
 
 func audioInfo(s *astiav.Stream) *AudioInfo {
 	cp := s.CodecParameters()
-	lang := "und"
+	return &AudioInfo{Index: s.Index(), Codec: cp.CodecID().Name(), Bitrate: cp.BitRate(), Language: cmp.Or(tag(s, "language"), "und"), Base: timebase(s.TimeBase())}
+}
+
+// tag is an entry of a stream's metadata, "" without it.
+func tag(s *astiav.Stream, key string) string {
 	if md := s.Metadata(); md != nil {
-		if e := md.Get("language", nil, 0); e != nil && e.Value() != "" {
-			lang = e.Value()
+		if e := md.Get(key, nil, 0); e != nil {
+			return e.Value()
 		}
 	}
-	return &AudioInfo{Index: s.Index(), Codec: cp.CodecID().Name(), Bitrate: cp.BitRate(), Language: lang, Base: timebase(s.TimeBase())}
+	return ""
 }
 
 // rotation is the clockwise turn that puts the picture upright, to the nearest

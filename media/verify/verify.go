@@ -48,6 +48,7 @@ func (t *tree) look(ctx context.Context, b *book, o Options) error {
 	if err := t.readPlaylists(ctx, b); err != nil {
 		return err
 	}
+	outer := ctx
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(o.parallel())
 	for _, r := range t.renditions {
@@ -58,7 +59,10 @@ func (t *tree) look(ctx context.Context, b *book, o Options) error {
 			return nil
 		})
 	}
-	return g.Wait()
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	return t.walkTexts(outer, b)
 }
 
 func (o Options) parallel() int {
@@ -76,6 +80,7 @@ func (t *tree) judge(b *book) {
 	t.judgeAlignment(b)
 	t.judgeMaster(b)
 	t.judgeCaptions(b)
+	t.judgeTexts(b)
 	t.judgeApple(b)
 }
 
