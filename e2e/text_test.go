@@ -58,3 +58,13 @@ func TestCaptionsOnScreen(t *testing.T) {
 		t.Errorf("ffprobe sees captions on %d frames, want 240 or so", n)
 	}
 }
+
+// Subtitles of a file are a choice in the player, and on the viewer's screen.
+func TestSubtitlesOnScreen(t *testing.T) {
+	f := farm.Start(t)
+	queued(t, f, "nasa", "mini", "nasa_2video_2audio_2subs.mp4")
+	p := watchJob(t, f, "nasa")
+	see(t, p, "playback", func(s browser.State) bool { return s.CurrentTime > 0 })
+	shown(t, p, "subtitles", 6.5, "largest cleanrooms in the world") // over the boundary at 6 s
+	shoot(t, p, "subtitles")
+}

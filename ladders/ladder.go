@@ -18,6 +18,7 @@ type Ladder struct {
 	Deinterlace Deinterlace
 	Video       []VideoRung
 	Audio       []AudioRung
+	Subtitles   Subtitles
 }
 
 // Segment is the wanted length of a segment per kind of job.
@@ -81,6 +82,12 @@ type AudioRung struct {
 type Languages struct {
 	First bool     // only the first track
 	Only  []string // these, as BCP 47
+}
+
+// Subtitles chooses among a source's text tracks. The zero value takes them all.
+type Subtitles struct {
+	None bool
+	Only []string // these languages, as BCP 47
 }
 
 // What a ladder file leaves out.

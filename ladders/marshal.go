@@ -24,6 +24,9 @@ func (l *Ladder) Marshal() []byte {
 	fmt.Fprintf(&b, "deinterlace: %s\n", l.Deinterlace)
 	rows(&b, "video", l.Video, VideoRung.row)
 	rows(&b, "audio", l.Audio, AudioRung.row)
+	if s := l.Subtitles; s.None || s.Only != nil {
+		fmt.Fprintf(&b, "subtitles: %s\n", s)
+	}
 	return b.Bytes()
 }
 
@@ -79,8 +82,22 @@ func (l Languages) String() string {
 	case l.Only == nil:
 		return "all"
 	}
-	quoted := make([]string, len(l.Only))
-	for i, tag := range l.Only {
+	return tagList(l.Only)
+}
+
+func (s Subtitles) String() string {
+	switch {
+	case s.None:
+		return "none"
+	case s.Only == nil:
+		return "all"
+	}
+	return tagList(s.Only)
+}
+
+func tagList(tags []string) string {
+	quoted := make([]string, len(tags))
+	for i, tag := range tags {
 		quoted[i] = plain(tag)
 	}
 	return "[" + strings.Join(quoted, ", ") + "]"

@@ -42,6 +42,7 @@ func (d *decoder) ladder(root value) *Ladder {
 		{"audio", func(v value) {
 			v.list(maxAudioRungs, func(_ int, item value) { l.Audio = append(l.Audio, rungs.audio(item)) })
 		}},
+		{"subtitles", func(v value) { l.Subtitles = v.subtitles() }},
 	})
 	got.require(root, "name")
 	checkWhole(root, got, l)

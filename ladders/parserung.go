@@ -197,7 +197,7 @@ const wantLanguages = "all, first, or a list of languages such as [en, de]"
 
 func (v value) languages() Languages {
 	if _, ok := v.node.(*ast.SequenceNode); ok {
-		return Languages{Only: v.languageList()}
+		return Languages{Only: v.languageList(wantLanguages)}
 	}
 	s, _ := v.scalar(wantLanguages)
 	switch s {
@@ -210,10 +210,27 @@ func (v value) languages() Languages {
 	return Languages{}
 }
 
-func (v value) languageList() []string {
+const wantSubtitles = "all, none, or a list of languages such as [en, de]"
+
+func (v value) subtitles() Subtitles {
+	if _, ok := v.node.(*ast.SequenceNode); ok {
+		return Subtitles{Only: v.languageList(wantSubtitles)}
+	}
+	s, ok := v.scalar(wantSubtitles)
+	switch {
+	case !ok, s == "all":
+		return Subtitles{}
+	case s == "none":
+		return Subtitles{None: true}
+	}
+	v.fail("%q is not allowed, want %s", clip(s), wantSubtitles)
+	return Subtitles{}
+}
+
+func (v value) languageList(want string) []string {
 	var only []string
 	if len(v.node.(*ast.SequenceNode).Values) == 0 {
-		v.fail("is empty, want %s", wantLanguages)
+		v.fail("is empty, want %s", want)
 	}
 	v.list(64, func(_ int, item value) {
 		s := item.text("a language such as en or pt-BR", func(s string) bool { _, err := language.Parse(s); return err == nil })

@@ -7,6 +7,7 @@ type Source struct {
 	// Video is nil for a source without pictures.
 	Video *SourceVideo
 	Audio []SourceAudio
+	Text  []SourceText
 }
 
 // SourceVideo describes the chosen video track. Width and Height are the coded
@@ -31,13 +32,23 @@ type SourceAudio struct {
 	Language             string // BCP 47, "und" when unknown
 }
 
+// SourceText describes one track of subtitles that are text.
+type SourceText struct {
+	Language string // BCP 47, "und" when unknown
+	Title    string
+	// Forced subtitles belong to the picture (signs, foreign words); Impaired ones
+	// describe sounds, for those who do not hear them.
+	Forced, Impaired bool
+}
+
 // Rendition is a rung applied to a source: one encoded output. Exactly one of
-// Video and Audio is set.
+// Video, Audio and Text is set.
 type Rendition struct {
 	// Name is the folder under the job's tree.
 	Name  string
 	Video *Video
 	Audio *Audio
+	Text  *Text
 	// Codecs is the RFC 6381 string that the output will carry.
 	Codecs string
 	// Bandwidth and AverageBandwidth are derived bits per second with CMAF
@@ -73,4 +84,12 @@ type Audio struct {
 	// Track indexes Source.Audio.
 	Track   int
 	Default bool
+}
+
+// Text is a rendition of subtitles.
+type Text struct {
+	Language, Label  string
+	Forced, Impaired bool
+	// Track indexes Source.Text.
+	Track int
 }

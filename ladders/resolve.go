@@ -11,7 +11,7 @@ import (
 // Resolved is a ladder applied to a source.
 type Resolved struct {
 	Grid       timeline.Grid
-	Renditions []Rendition // video as authored, then audio
+	Renditions []Rendition // video as authored, then audio, then text
 	// Notes are sentences for people: what was left out, reduced or not believed.
 	Notes []string
 }
@@ -30,6 +30,7 @@ func Resolve(l *Ladder, src Source, kind Kind) (*Resolved, error) {
 		return nil, fmt.Errorf("ladder %s: %w", l.Name, err)
 	}
 	r.audio()
+	r.text()
 	return &r.out, nil
 }
 

@@ -64,6 +64,9 @@ func sourceInfo(url string, i libav.Info) *galav1.SourceInfo {
 			SampleRate: int32(a.SampleRate), Language: a.Language, Bitrate: a.Bitrate,
 		})
 	}
+	for _, t := range i.Text {
+		out.Text = append(out.Text, &galav1.TextTrack{Index: int32(t.Index), Codec: t.Codec, Language: t.Language, Title: t.Title, Forced: t.Forced, Impaired: t.Impaired})
+	}
 	return out
 }
 

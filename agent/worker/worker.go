@@ -19,6 +19,7 @@ import (
 	"github.com/galafarm/gala/media/libav"
 	"github.com/galafarm/gala/media/packager"
 	"github.com/galafarm/gala/media/publish"
+	"github.com/galafarm/gala/media/webvtt"
 	galav1 "github.com/galafarm/gala/proto/gala/v1"
 	"github.com/galafarm/gala/timeline"
 )
@@ -160,6 +161,9 @@ func (o lateOutput) Init(r string, cfg media.CodecConfig) error { return o.w.pac
 func (o lateOutput) Write(ctx context.Context, r string, p media.Packet) error {
 	return o.w.packager.Write(ctx, r, p)
 }
+
+// Cue passes on subtitles.
+func (o lateOutput) Cue(r string, c webvtt.Cue) error { return o.w.packager.Cue(r, c) }
 
 // Captions passes on what the pictures carry.
 func (o lateOutput) Captions(channels []string) { o.w.packager.Captions(channels) }

@@ -24,6 +24,9 @@ func sourceLine(s *galav1.SourceInfo) string {
 	for _, a := range s.GetAudio() {
 		parts = append(parts, strings.TrimSpace(fmt.Sprintf("%s %d ch %s", a.GetCodec(), a.GetChannels(), a.GetLanguage())))
 	}
+	for _, t := range s.GetText() {
+		parts = append(parts, fmt.Sprintf("%s %s", t.GetCodec(), t.GetLanguage()))
+	}
 	return strings.Join(parts, ", ")
 }
 
@@ -59,6 +62,9 @@ func renditionLine(r *galav1.Rendition) string {
 			line += fmt.Sprintf(" 1/%d", v.GetFpsDivisor())
 		}
 		return line
+	}
+	if t := r.GetText(); t != nil {
+		return "webvtt " + t.GetLanguage()
 	}
 	a := r.GetAudio()
 	return strings.TrimSpace(fmt.Sprintf("%s %d ch %s", a.GetCodec(), a.GetChannels(), a.GetLanguage()))

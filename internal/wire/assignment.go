@@ -42,7 +42,7 @@ func readSpec(p *galav1.Assignment) (media.Spec, error) {
 	if spec.Renditions, err = Renditions(p.GetRenditions()); err != nil {
 		return spec, err
 	}
-	if err := checkTracks(spec); err != nil {
+	if err := checkTracks(spec, len(p.GetSource().GetText())); err != nil {
 		return spec, err
 	}
 	if p.GetAnchor() == nil {
@@ -70,7 +70,7 @@ func checkSpec(s media.Spec, kind galav1.JobKind) error {
 }
 
 // checkTracks: every rendition is made from a track that the probe found.
-func checkTracks(s media.Spec) error {
+func checkTracks(s media.Spec, texts int) error {
 	if len(s.Renditions) == 0 {
 		return fmt.Errorf("no rendition: %w", ErrInvalid)
 	}
@@ -80,6 +80,9 @@ func checkTracks(s media.Spec) error {
 		}
 		if r.Audio != nil && (r.Audio.Track < 0 || r.Audio.Track >= len(s.AudioTracks)) {
 			return fmt.Errorf("rendition %q wants audio track %d of %d: %w", r.Name, r.Audio.Track, len(s.AudioTracks), ErrInvalid)
+		}
+		if r.Text != nil && (r.Text.Track < 0 || r.Text.Track >= texts) {
+			return fmt.Errorf("rendition %q wants text track %d of %d: %w", r.Name, r.Text.Track, texts, ErrInvalid)
 		}
 	}
 	return nil

@@ -20,6 +20,8 @@ func RenditionProto(r ladders.Rendition) *galav1.Rendition {
 		p.Kind = &galav1.Rendition_Video{Video: videoProto(r.Video)}
 	case r.Audio != nil:
 		p.Kind = &galav1.Rendition_Audio{Audio: audioProto(r.Audio)}
+	case r.Text != nil:
+		p.Kind = &galav1.Rendition_Text{Text: textProto(r.Text)}
 	}
 	return p
 }
@@ -33,7 +35,7 @@ func RenditionProtos(rs []ladders.Rendition) []*galav1.Rendition {
 	return ps
 }
 
-// Rendition reads a rendition; it errs on one that is neither video nor audio.
+// Rendition reads a rendition; it errs on one that is neither video nor audio nor text.
 func Rendition(p *galav1.Rendition) (ladders.Rendition, error) {
 	r := ladders.Rendition{
 		Name:             p.GetName(),
@@ -46,6 +48,8 @@ func Rendition(p *galav1.Rendition) (ladders.Rendition, error) {
 		r.Video = video(kind.Video)
 	case *galav1.Rendition_Audio:
 		r.Audio = audio(kind.Audio)
+	case *galav1.Rendition_Text:
+		r.Text = text(kind.Text)
 	default:
 		return r, fmt.Errorf("rendition %q is neither video nor audio: %w", r.Name, ErrInvalid)
 	}
@@ -103,4 +107,12 @@ func audio(p *galav1.AudioRendition) *ladders.Audio {
 		Bitrate: p.GetBitrate(), Language: p.GetLanguage(), Label: p.GetLabel(),
 		Track: int(p.GetTrack()), Default: p.GetDefault(), Group: p.GetGroup(),
 	}
+}
+
+func textProto(t *ladders.Text) *galav1.TextRendition {
+	return &galav1.TextRendition{Language: t.Language, Label: t.Label, Forced: t.Forced, Impaired: t.Impaired, Track: int32(t.Track)}
+}
+
+func text(p *galav1.TextRendition) *ladders.Text {
+	return &ladders.Text{Language: p.GetLanguage(), Label: p.GetLabel(), Forced: p.GetForced(), Impaired: p.GetImpaired(), Track: int(p.GetTrack())}
 }

@@ -21,6 +21,9 @@ func Source(p *galav1.SourceInfo) (ladders.Source, error) {
 	for _, t := range p.GetAudio() {
 		s.Audio = append(s.Audio, sourceAudio(t))
 	}
+	for _, t := range p.GetText() {
+		s.Text = append(s.Text, ladders.SourceText{Language: t.GetLanguage(), Title: t.GetTitle(), Forced: t.GetForced(), Impaired: t.GetImpaired()})
+	}
 	return s, nil
 }
 

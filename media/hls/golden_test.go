@@ -97,6 +97,7 @@ func TestGolden(t *testing.T) {
 	golden(t, "live-iframes.m3u8", window.EncodeIFrames())
 	golden(t, "master.m3u8", master().Encode())
 	golden(t, "master-captions.m3u8", captioned(master()).Encode())
+	golden(t, "master-subtitles.m3u8", subtitled(master()).Encode())
 }
 
 func master() hls.Master {
@@ -119,6 +120,17 @@ func captioned(m hls.Master) hls.Master {
 	m.Captions = []hls.Captions{{Group: "cc", Name: "CC1", Channel: "CC1"}, {Group: "cc", Name: "SERVICE1", Channel: "SERVICE1"}}
 	for i := range m.Variants {
 		m.Variants[i].CaptionGroup = "cc"
+	}
+	return m
+}
+
+func subtitled(m hls.Master) hls.Master {
+	m.Subtitles = []hls.Subtitles{
+		{Group: "text", Name: "English", Language: "en", URI: "text-en/media.m3u8", Impaired: true},
+		{Group: "text", Name: "Deutsch", Language: "de", URI: "text-de/media.m3u8", Forced: true},
+	}
+	for i := range m.Variants {
+		m.Variants[i].SubtitleGroup = "text"
 	}
 	return m
 }

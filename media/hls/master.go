@@ -11,9 +11,10 @@ import (
 
 // Master is a multivariant playlist.
 type Master struct {
-	Variants []Variant
-	Audio    []Audio
-	Captions []Captions
+	Variants  []Variant
+	Audio     []Audio
+	Captions  []Captions
+	Subtitles []Subtitles
 }
 
 // Variant is a video rendition with the audio group that goes with it, or an
@@ -30,6 +31,8 @@ type Variant struct {
 	// CaptionGroup is empty where the pictures carry no closed captions. All
 	// variants have one, or none has (RFC 8216bis §4.4.6.2).
 	CaptionGroup string
+	// SubtitleGroup is empty without subtitles.
+	SubtitleGroup string
 	// IFrameURI is empty without an I-frame playlist.
 	IFrameURI   string
 	IFrameRates Rates
@@ -46,6 +49,14 @@ type Audio struct {
 type Captions struct {
 	Group, Name string
 	Channel     string // CC1 to CC4, SERVICE1 to SERVICE63
+}
+
+// Subtitles is one rendition of a group of subtitles.
+type Subtitles struct {
+	Group, Name, Language, URI string
+	Forced                     bool
+	// Impaired subtitles describe sounds too.
+	Impaired bool
 }
 
 // Encode is the playlist. The order of variants is kept: a player starts with
@@ -91,6 +102,14 @@ func (v Variant) params(m Master) m3u8.VariantParams {
 			}
 		}
 	}
+	if v.SubtitleGroup != "" {
+		p.Subtitles = v.SubtitleGroup
+		for _, s := range m.Subtitles {
+			if s.Group == v.SubtitleGroup {
+				p.Alternatives = append(p.Alternatives, s.alternative())
+			}
+		}
+	}
 	return p
 }
 
@@ -111,4 +130,17 @@ func (a Audio) alternative() *m3u8.Alternative {
 
 func (c Captions) alternative() *m3u8.Alternative {
 	return &m3u8.Alternative{Type: "CLOSED-CAPTIONS", GroupId: c.Group, Name: c.Name, InstreamId: c.Channel, Autoselect: true}
+}
+
+// forImpaired are the characteristics of RFC 8216bis §4.4.6.1.
+const forImpaired = "public.accessibility.transcribes-spoken-dialog,public.accessibility.describes-music-and-sound"
+
+func (s Subtitles) alternative() *m3u8.Alternative {
+	a := &m3u8.Alternative{
+		Type: "SUBTITLES", GroupId: s.Group, Name: s.Name, Language: s.Language, URI: s.URI, Autoselect: true, Forced: s.Forced,
+	}
+	if s.Impaired {
+		a.Characteristics = forImpaired
+	}
+	return a
 }

@@ -91,6 +91,9 @@ func (m *Media) Clear() []Segment { return m.drop(len(m.Segments)) }
 // SegmentName is the file name of segment number n.
 func SegmentName(n int64) string { return fmt.Sprintf("%d.m4s", n) }
 
+// TextName is that of a segment of subtitles.
+func TextName(n int64) string { return fmt.Sprintf("%d.vtt", n) }
+
 func (m *Media) slide() []Segment {
 	if !m.Live || m.Window <= 0 || len(m.Segments) <= m.Window {
 		return nil

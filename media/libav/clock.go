@@ -125,6 +125,17 @@ func (c *clock) fixed(stream int, pts, dts, duration int64) (int64, int64) {
 	return pts, dts
 }
 
+// follows is the time of a packet that the clock does not run by: cues are few,
+// and last as long as they like.
+func (c *clock) follows(p *astiav.Packet, base timeline.Timebase) int64 {
+	pts := p.Pts()
+	if c.wraps {
+		near := c.unwrap
+		pts = near.Next(pts)
+	}
+	return pts + timeline.Rescale(c.offset, microseconds, base)
+}
+
 // end is when the last of the tracks that run beside s ends, in µs: after a
 // splice nothing may fall on what was there before.
 func (c *clock) end(s *trackClock) int64 {

@@ -91,7 +91,7 @@ func describeStream(s *astiav.Stream) ring.Stream {
 	cp := s.CodecParameters()
 	d := ring.Stream{
 		ID: s.ID(), Kind: kindOf(cp.MediaType()), Base: timebase(s.TimeBase()), Codec: cp.CodecID().Name(),
-		Extradata: append([]byte(nil), cp.ExtraData()...), Language: languageOf(s), Params: map[string]int64{},
+		Extradata: append([]byte(nil), cp.ExtraData()...), Language: tag(s, "language"), Params: map[string]int64{},
 	}
 	var v [C.GALA_PARAMS]C.int64_t
 	C.gala_params_get(cStream(s), &v[0])

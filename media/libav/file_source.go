@@ -33,6 +33,7 @@ type fileSource struct {
 	streams   []*astiav.Stream
 	known     map[int]astiav.CodecID // what was there from the start
 	newcomers map[int]*newcomer
+	texts     map[int]*textTrack
 
 	mu     sync.Mutex
 	extra  notes
@@ -53,7 +54,7 @@ func openFileSource(ctx context.Context, name string, rules input.Rules, facts I
 }
 
 func newFileSource(name string, d *demuxer, facts Info, pace pacer) *fileSource {
-	s := &fileSource{name: name, facts: facts, d: d, pace: pace, tracks: map[int]*fileTrack{}, known: map[int]astiav.CodecID{}, newcomers: map[int]*newcomer{}, streams: d.fc.Streams()}
+	s := &fileSource{name: name, facts: facts, d: d, pace: pace, tracks: map[int]*fileTrack{}, known: map[int]astiav.CodecID{}, newcomers: map[int]*newcomer{}, texts: map[int]*textTrack{}, streams: d.fc.Streams()}
 	for i, st := range s.streams {
 		s.known[i] = st.CodecParameters().CodecID()
 	}
@@ -120,6 +121,15 @@ func (s *fileSource) openTracks(out sinks) error {
 			return err
 		}
 	}
+	for i, info := range s.facts.Text {
+		if i < len(out.text) && out.text[i] != nil && s.stream(info.Index) != nil {
+			t, err := openText(s.stream(info.Index), out.text[i])
+			if err != nil {
+				return err
+			}
+			s.texts[info.Index] = t
+		}
+	}
 	return nil
 }
 
@@ -143,6 +153,9 @@ func (s *fileSource) closeTracks() {
 	}
 	for _, n := range s.newcomers {
 		n.drop()
+	}
+	for _, t := range s.texts {
+		t.cc.Free()
 	}
 }
 

@@ -35,6 +35,12 @@ const (
 func (s *fileSource) take(ctx context.Context, p *astiav.Packet) error {
 	s.seq++
 	i := p.StreamIndex()
+	if t := s.texts[i]; t != nil {
+		if p.Pts() == noPTS {
+			return nil
+		}
+		return t.take(p, s.d.clock.follows(p, t.base))
+	}
 	stream := s.stream(i)
 	if stream == nil {
 		return nil

@@ -8,6 +8,7 @@ type Info struct {
 	DurationUS int64 // what the header claims; 0 unknown or endless
 	Video      []VideoInfo
 	Audio      []AudioInfo
+	Text       []TextInfo
 	// Chosen indexes Video, -1 when nothing there decodes.
 	Chosen int
 	Notes  []string
@@ -44,6 +45,15 @@ type AudioInfo struct {
 	Bitrate              int64
 	Base                 timeline.Timebase
 	First                int64
+}
+
+// TextInfo describes one track of subtitles that are text.
+type TextInfo struct {
+	Index            int
+	Codec            string
+	Language, Title  string
+	Forced, Impaired bool
+	Base             timeline.Timebase
 }
 
 // HDR tells PQ and HLG pictures from SDR ones.

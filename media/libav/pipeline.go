@@ -142,7 +142,7 @@ func (p *Pipeline) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	srcCtx, stopSource := context.WithCancel(ctx)
 	defer stopSource()
-	out := sinks{audio: make([]func(*astiav.Frame) error, len(p.facts.Audio))}
+	out := sinks{audio: make([]func(*astiav.Frame) error, len(p.facts.Audio)), text: p.cueSinks()}
 	p.ends = newEnds(p)
 	for _, a := range p.audio {
 		g.Go(func() error { return a.run(ctx) })

@@ -63,6 +63,7 @@ const (
 type prober struct {
 	d      *demuxer
 	tracks map[int]*probeTrack
+	text   []TextInfo
 	notes  notes
 }
 
@@ -93,6 +94,9 @@ func newProber(d *demuxer) *prober {
 			t.video = videoInfo(s)
 		case astiav.MediaTypeAudio:
 			t.audio = audioInfo(s)
+		case astiav.MediaTypeSubtitle:
+			p.subtitles(s)
+			continue
 		default:
 			continue
 		}
@@ -197,7 +201,7 @@ func (p *prober) satisfied() bool {
 }
 
 func (p *prober) info() (Info, error) {
-	info := Info{Container: p.d.container(), Chosen: -1}
+	info := Info{Container: p.d.container(), Chosen: -1, Text: p.text}
 	if us := p.d.fc.Duration(); us > 0 {
 		info.DurationUS = us
 	}

@@ -98,14 +98,13 @@ func videoInfo(s *astiav.Stream) *VideoInfo {
 
 func audioInfo(s *astiav.Stream) *AudioInfo {
 	cp := s.CodecParameters()
-	lang := cmp.Or(languageOf(s), "und")
-	return &AudioInfo{Index: s.Index(), Codec: cp.CodecID().Name(), Bitrate: cp.BitRate(), Language: lang, Base: timebase(s.TimeBase())}
+	return &AudioInfo{Index: s.Index(), Codec: cp.CodecID().Name(), Bitrate: cp.BitRate(), Language: cmp.Or(tag(s, "language"), "und"), Base: timebase(s.TimeBase())}
 }
 
-// languageOf is what the container says, "" for nothing.
-func languageOf(s *astiav.Stream) string {
+// tag is an entry of a stream's metadata, "" without it.
+func tag(s *astiav.Stream, key string) string {
 	if md := s.Metadata(); md != nil {
-		if e := md.Get("language", nil, 0); e != nil {
+		if e := md.Get(key, nil, 0); e != nil {
 			return e.Value()
 		}
 	}

@@ -7,6 +7,7 @@ package libav
 #cgo pkg-config: libavformat libavcodec libavutil
 #include <libavcodec/avcodec.h>
 #include <libavformat/avformat.h>
+#include <libavutil/avstring.h>
 #include <libavutil/frame.h>
 #include <libavutil/pixdesc.h>
 #include <string.h>
@@ -39,6 +40,25 @@ static int gala_set_a53(AVFrame *f, const void *b, size_t n) {
 	if (d) memcpy(d->data, b, n);
 	return d != NULL;
 }
+// gala_text decodes one packet of subtitles: its events, one a line, as text that
+// the caller frees. *ms is how long the decoder wants them shown, 0 unknown.
+static char *gala_text(AVCodecContext *c, const AVPacket *p, uint32_t *ms) {
+	AVSubtitle s;
+	int got = 0;
+	char *out = NULL;
+	if (avcodec_decode_subtitle2(c, &s, &got, p) < 0 || !got) return NULL;
+	*ms = s.end_display_time == UINT32_MAX ? 0 : s.end_display_time;
+	for (unsigned i = 0; i < s.num_rects; i++) {
+		if (s.rects[i]->ass) {
+			char *more = av_asprintf("%s%s%s", out ? out : "", out ? "\n" : "", s.rects[i]->ass);
+			av_free(out);
+			out = more;
+		}
+	}
+	avsubtitle_free(&s);
+	return out;
+}
+static void gala_free(char *s) { av_free(s); }
 static const char *gala_configuration(void) { return avcodec_configuration(); }
 static const char *gala_license(void) { return avcodec_license(); }
 static const char *gala_version(void) { return av_version_info(); }
@@ -46,6 +66,7 @@ static const char *gala_version(void) { return av_version_info(); }
 import "C"
 
 import (
+	"strings"
 	"unsafe"
 
 	"github.com/asticode/go-astiav"
@@ -134,6 +155,18 @@ func takeA53(f *astiav.Frame) []byte {
 // setA53 gives captions to a frame that has none.
 func setA53(f *astiav.Frame, b []byte) bool {
 	return len(b) == 0 || C.gala_set_a53(cFrame(f), unsafe.Pointer(&b[0]), C.size_t(len(b))) != 0
+}
+
+// decodeText decodes a packet of subtitles: its events in the form that ASS has
+// them, and how long the decoder wants them shown, in ms, 0 where it does not say.
+func decodeText(c *astiav.CodecContext, p *astiav.Packet) (events []string, ms int64) {
+	var length C.uint32_t
+	text := C.gala_text(cCodec(c), *(**C.AVPacket)(unsafe.Pointer(p)), &length)
+	if text == nil {
+		return nil, 0
+	}
+	defer C.gala_free(text)
+	return strings.Split(C.GoString(text), "\n"), int64(length)
 }
 
 // Build describes the FFmpeg that is linked in.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/asticode/go-astiav"
 
+	"github.com/galafarm/gala/media/webvtt"
 	"github.com/galafarm/gala/timeline"
 )
 
@@ -27,6 +28,7 @@ type source interface {
 type sinks struct {
 	video func(*astiav.Frame) error
 	audio []func(*astiav.Frame) error // by index into Info.Audio
+	text  []func(webvtt.Cue) error    // by index into Info.Text
 }
 
 type sourceStats struct {

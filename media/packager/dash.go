@@ -18,6 +18,9 @@ import (
 func (o *output) refreshManifest(ctx context.Context) error {
 	turns := 0
 	for _, t := range o.p.order {
+		if t.rendition.Text != nil {
+			continue
+		}
 		n, enough := t.takerOf(o).turned()
 		if turns += n; !enough {
 			return nil
@@ -57,6 +60,9 @@ func (o *output) manifest(ended bool) dash.Manifest {
 	p := o.p
 	m := dash.Manifest{Grid: p.spec.Grid, Live: p.spec.Live, Ended: ended, Start: o.availability(), Window: p.window, Published: p.now()}
 	for _, t := range p.order {
+		if t.rendition.Text != nil { // segmented WebVTT is HLS's own form
+			continue
+		}
 		k := t.takerOf(o)
 		r, ok := k.described(!p.spec.Live)
 		if !ok {

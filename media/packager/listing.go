@@ -131,7 +131,7 @@ func (k *taker) sweep(ctx context.Context, busy bool) {
 		k.deleted = k.list.Segments[0].Number
 	}
 	for until := k.sweepable(); k.deleted < until; k.deleted++ {
-		if err := k.out.sink.Delete(ctx, k.path(hls.SegmentName(k.deleted))); err != nil {
+		if err := k.out.sink.Delete(ctx, k.path(k.t.segmentName(k.deleted))); err != nil {
 			k.t.p.log.Debug("old segment not deleted", "rendition", k.t.rendition.Name, "segment", k.deleted, "error", err)
 		}
 		if ctx.Err() != nil {

@@ -10,7 +10,7 @@ import (
 
 // master turns the ladder's variants into a multivariant playlist.
 func (p *Packager) master(present []ladders.Rendition, iframes func(*ladders.Rendition) hls.Rates) hls.Master {
-	m := hls.Master{Captions: captionsOf(present)}
+	m := hls.Master{Captions: captionsOf(present), Subtitles: subtitles(present)}
 	grouped, shown := map[string]bool{}, map[string]bool{}
 	for _, v := range ladders.Variants(p.spec.Grid, present) {
 		out := hls.Variant{Codecs: strings.Split(v.Codecs, ","), Rates: hls.Rates{Peak: v.Bandwidth, Average: v.AverageBandwidth}, AudioGroup: v.AudioGroup}
@@ -25,6 +25,9 @@ func (p *Packager) master(present []ladders.Rendition, iframes func(*ladders.Ren
 		}
 		if len(m.Captions) > 0 {
 			out.CaptionGroup = captionGroup
+		}
+		if len(m.Subtitles) > 0 {
+			out.SubtitleGroup = textGroup
 		}
 		if v.AudioGroup != "" && !grouped[v.AudioGroup] {
 			grouped[v.AudioGroup] = true

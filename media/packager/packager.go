@@ -40,6 +40,7 @@ type Packager struct {
 	outputs []*output
 	order   []*track
 	tracks  map[string]*track
+	leader  *track // by which subtitles are cut
 
 	ctx    context.Context
 	cancel context.CancelCauseFunc
@@ -81,6 +82,7 @@ func New(o Options) (*Packager, error) {
 			t.takers = append(t.takers, newTaker(t, out))
 		}
 	}
+	p.leader = lead(p.order)
 	p.start()
 	return p, nil
 }
@@ -98,6 +100,9 @@ func check(o Options) error {
 			return fmt.Errorf("packager: rendition name %q is empty or used twice", r.Name)
 		}
 		seen[r.Name] = true
+		if r.Text != nil {
+			continue
+		}
 		// The frame size of audio is known later; any serves to check the grid.
 		if _, err := newPace(o.Spec.Grid, r, 1024); err != nil {
 			return fmt.Errorf("packager: %w", err)

@@ -163,7 +163,7 @@ func (k *taker) setback(ctx context.Context, s *segment, err error) error {
 func (k *taker) putSegment(ctx context.Context, s *segment) error {
 	ctx, cancel := k.bounded(ctx)
 	defer cancel()
-	if s.init.Name != k.init {
+	if s.init != nil && s.init.Name != k.init { // subtitles have none
 		if err := k.put(ctx, s.init.Name, s.init.Bytes); err != nil {
 			return err
 		}

@@ -9,6 +9,8 @@ import (
 	"github.com/galafarm/gala/ladders"
 	"github.com/galafarm/gala/media"
 	"github.com/galafarm/gala/media/cmaf"
+	"github.com/galafarm/gala/media/hls"
+	"github.com/galafarm/gala/media/webvtt"
 )
 
 // track is one rendition on its way in.
@@ -20,6 +22,8 @@ type track struct {
 	mu   sync.Mutex // held through Write: packets come one by one
 	pace pace
 	asm  *assembler
+	cues []webvtt.Cue // of subtitles, not yet over
+	cut  int64        // µs on the grid up to which subtitles are in segments
 	// opened is read by takers while a writer waits for them.
 	opened atomic.Pointer[opened]
 }
@@ -49,6 +53,14 @@ func (t *track) configure(cfg media.CodecConfig) error {
 	}
 	t.opened.Store(&opened{init, cfg})
 	return nil
+}
+
+// segmentName is the file name of segment number n.
+func (t *track) segmentName(n int64) string {
+	if t.rendition.Text != nil {
+		return hls.TextName(n)
+	}
+	return hls.SegmentName(n)
 }
 
 func (t *track) initSegment(cfg media.CodecConfig) (cmaf.Init, error) {
@@ -104,6 +116,14 @@ func (t *track) send(ctx context.Context, b *batch) error {
 	if err != nil {
 		return encoderError(t.rendition.Name, err)
 	}
+	if err := t.deliver(ctx, s); err != nil || t != t.p.leader {
+		return err
+	}
+	at := func(frame int64) hls.Micros { return hls.Between(0, frame*t.pace.ticks, t.pace.timescale) }
+	return t.p.cutText(ctx, s, at(b.first), at(b.next))
+}
+
+func (t *track) deliver(ctx context.Context, s *segment) error {
 	var errs []error
 	for _, k := range t.takers {
 		if err := k.lane.Send(ctx, s); err != nil {

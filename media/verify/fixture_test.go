@@ -40,6 +40,7 @@ type fixture struct {
 	// captions of each rendition, in its first frame; declared in the master.
 	captions map[string][]captions.Triplet
 	declared []string
+	texts    bool // subtitles, a cue over each boundary
 	// Hooks break what they are given.
 	fragment func(rendition string, number int64, f *cmaf.Fragment)
 	config   func(rendition string, c *media.CodecConfig)
@@ -93,6 +94,10 @@ func (f *fixture) files(t testing.TB) map[string][]byte {
 	for _, c := range f.declared {
 		master += fmt.Sprintf("#EXT-X-MEDIA:TYPE=CLOSED-CAPTIONS,GROUP-ID=\"cc\",NAME=%q,INSTREAM-ID=%q\n", c, c)
 	}
+	if f.texts {
+		f.subtitles(t, out)
+		master += "#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID=\"text\",NAME=\"English\",LANGUAGE=\"en\",URI=\"text/media.m3u8\"\n"
+	}
 	for _, v := range f.videos {
 		m := f.track(t, out, v.name, &v)
 		group := ""
@@ -101,6 +106,9 @@ func (f *fixture) files(t testing.TB) map[string][]byte {
 		}
 		if len(f.declared) > 0 {
 			group += `,CLOSED-CAPTIONS="cc"`
+		}
+		if f.texts {
+			group += `,SUBTITLES="text"`
 		}
 		master += fmt.Sprintf("#EXT-X-STREAM-INF:BANDWIDTH=%d,AVERAGE-BANDWIDTH=%d,CODECS=\"%s%s\",RESOLUTION=%dx%d,FRAME-RATE=%.3f%s\n%s/media.m3u8\n",
 			m.peak+audioPeak, m.average+audioAverage, m.codec, audioCodec, v.width, v.height, float64(f.rate.Num)/float64(f.rate.Den*v.k), group, v.name)

@@ -56,6 +56,8 @@ func gridRules() []Rule {
 		{"audio-grid", "design §3 Audio", Must, "an audio segment holds the frames that start inside the video segment", "audio frames must be counted from the origin of the grid"},
 		{"captions", "RFC 8216bis §4.4.6.1", Must, "closed captions that are declared are in the pictures of every rendition, and the other way round", "captions are put into the packets of every encoder: see the job's source for what it carries"},
 		{"captions-group", "RFC 8216bis §4.4.6.2", Must, "every variant names its group of closed captions, or all say NONE", "the manifest writer gives all variants the same"},
+		{"webvtt", "RFC 8216bis §3.1.4", Must, "segments of subtitles are WebVTT with a timestamp map, and their cues are on screen in them", "the packager writes a cue into every segment in which it is shown"},
+		{"text-aligned", "RFC 8216bis §6.2.4", Must, "segments of subtitles have the numbers and durations of the pictures', and every variant names their group", "the packager cuts subtitles where it cuts the first rendition with pictures"},
 		{"no-gap", "design headline", Should, "no gap is listed", "a segment was lost; the job's events say when and why"},
 	}
 }

@@ -23,6 +23,7 @@ type tree struct {
 	masterObject object
 	renditions   []*rendition
 	manifest     *manifest // nil without
+	texts        []*rendition // of subtitles
 }
 
 // rendition is one media playlist of the tree and what was read of it.
@@ -75,6 +76,7 @@ func (t *tree) readPlaylists(ctx context.Context, b *book) error {
 			r.alts = append(r.alts, a)
 		}
 	}
+	t.listTexts(b)
 	if len(t.renditions) == 0 {
 		b.broke("playlists", at(t.masterPath), "no variant is listed")
 	}
@@ -103,21 +105,30 @@ func (t *tree) resolve(b *book, from, uri string) string {
 	return p
 }
 
-func (t *tree) readMedia(ctx context.Context, b *book) error {
-	readable := t.renditions[:0]
-	for _, r := range t.renditions {
+func (t *tree) readMedia(ctx context.Context, b *book) (err error) {
+	if t.renditions, err = t.readable(ctx, b, t.renditions); err != nil {
+		return err
+	}
+	if t.texts, err = t.readable(ctx, b, t.texts); err != nil {
+		return err
+	}
+	return t.readIFrames(ctx, b)
+}
+
+// readable reads the playlists of renditions and leaves out those that have none.
+func (t *tree) readable(ctx context.Context, b *book, all []*rendition) ([]*rendition, error) {
+	var out []*rendition
+	for _, r := range all {
 		list, err := t.readPlaylist(ctx, b, r.path)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if list == nil {
-			continue
+		if list != nil {
+			r.list = *list
+			out = append(out, r)
 		}
-		r.list = *list
-		readable = append(readable, r)
 	}
-	t.renditions = readable
-	return t.readIFrames(ctx, b)
+	return out, nil
 }
 
 // readIFrames attaches each I-frame playlist to the rendition in whose folder

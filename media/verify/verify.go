@@ -52,6 +52,7 @@ func (t *tree) look(ctx context.Context, b *book, o Options) error {
 	if t.manifest, err = t.readManifest(ctx, b); err != nil {
 		return err
 	}
+	outer := ctx
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(o.parallel())
 	for _, r := range t.renditions {
@@ -62,7 +63,10 @@ func (t *tree) look(ctx context.Context, b *book, o Options) error {
 			return nil
 		})
 	}
-	return g.Wait()
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	return t.walkTexts(outer, b)
 }
 
 func (o Options) parallel() int {
@@ -81,6 +85,7 @@ func (t *tree) judge(b *book) {
 	t.judgeMaster(b)
 	t.judgeManifest(b)
 	t.judgeCaptions(b)
+	t.judgeTexts(b)
 	t.judgeApple(b)
 }
 

@@ -337,7 +337,9 @@ type SourceInfo struct {
 	// Sentences about what is odd and how it will be repaired.
 	Notes []string `protobuf:"bytes,6,rep,name=notes,proto3" json:"notes,omitempty"`
 	// Index into video of the track that will be encoded, -1 for none.
-	ChosenVideo   int32 `protobuf:"varint,7,opt,name=chosen_video,json=chosenVideo,proto3" json:"chosen_video,omitempty"`
+	ChosenVideo int32 `protobuf:"varint,7,opt,name=chosen_video,json=chosenVideo,proto3" json:"chosen_video,omitempty"`
+	// Subtitles that are text; those made of pictures are left out.
+	Text          []*TextTrack `protobuf:"bytes,8,rep,name=text,proto3" json:"text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -419,6 +421,13 @@ func (x *SourceInfo) GetChosenVideo() int32 {
 		return x.ChosenVideo
 	}
 	return 0
+}
+
+func (x *SourceInfo) GetText() []*TextTrack {
+	if x != nil {
+		return x.Text
+	}
+	return nil
 }
 
 type VideoTrack struct {
@@ -698,6 +707,91 @@ func (x *AudioTrack) GetBitrate() int64 {
 	return 0
 }
 
+type TextTrack struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Index    int32                  `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"`
+	Codec    string                 `protobuf:"bytes,2,opt,name=codec,proto3" json:"codec,omitempty"`       // as libav has it: mov_text, subrip, ass, webvtt
+	Language string                 `protobuf:"bytes,3,opt,name=language,proto3" json:"language,omitempty"` // BCP 47, "und" when unknown
+	Title    string                 `protobuf:"bytes,4,opt,name=title,proto3" json:"title,omitempty"`
+	Forced   bool                   `protobuf:"varint,5,opt,name=forced,proto3" json:"forced,omitempty"`
+	// For viewers who do not hear: sounds are described.
+	Impaired      bool `protobuf:"varint,6,opt,name=impaired,proto3" json:"impaired,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TextTrack) Reset() {
+	*x = TextTrack{}
+	mi := &file_gala_v1_media_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TextTrack) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TextTrack) ProtoMessage() {}
+
+func (x *TextTrack) ProtoReflect() protoreflect.Message {
+	mi := &file_gala_v1_media_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TextTrack.ProtoReflect.Descriptor instead.
+func (*TextTrack) Descriptor() ([]byte, []int) {
+	return file_gala_v1_media_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *TextTrack) GetIndex() int32 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
+func (x *TextTrack) GetCodec() string {
+	if x != nil {
+		return x.Codec
+	}
+	return ""
+}
+
+func (x *TextTrack) GetLanguage() string {
+	if x != nil {
+		return x.Language
+	}
+	return ""
+}
+
+func (x *TextTrack) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
+func (x *TextTrack) GetForced() bool {
+	if x != nil {
+		return x.Forced
+	}
+	return false
+}
+
+func (x *TextTrack) GetImpaired() bool {
+	if x != nil {
+		return x.Impaired
+	}
+	return false
+}
+
 // Rendition is a rung applied to a source.
 type Rendition struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -707,6 +801,7 @@ type Rendition struct {
 	//
 	//	*Rendition_Video
 	//	*Rendition_Audio
+	//	*Rendition_Text
 	Kind isRendition_Kind `protobuf_oneof:"kind"`
 	// RFC 6381.
 	Codecs string `protobuf:"bytes,4,opt,name=codecs,proto3" json:"codecs,omitempty"`
@@ -719,7 +814,7 @@ type Rendition struct {
 
 func (x *Rendition) Reset() {
 	*x = Rendition{}
-	mi := &file_gala_v1_media_proto_msgTypes[6]
+	mi := &file_gala_v1_media_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -731,7 +826,7 @@ func (x *Rendition) String() string {
 func (*Rendition) ProtoMessage() {}
 
 func (x *Rendition) ProtoReflect() protoreflect.Message {
-	mi := &file_gala_v1_media_proto_msgTypes[6]
+	mi := &file_gala_v1_media_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -744,7 +839,7 @@ func (x *Rendition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rendition.ProtoReflect.Descriptor instead.
 func (*Rendition) Descriptor() ([]byte, []int) {
-	return file_gala_v1_media_proto_rawDescGZIP(), []int{6}
+	return file_gala_v1_media_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Rendition) GetName() string {
@@ -774,6 +869,15 @@ func (x *Rendition) GetAudio() *AudioRendition {
 	if x != nil {
 		if x, ok := x.Kind.(*Rendition_Audio); ok {
 			return x.Audio
+		}
+	}
+	return nil
+}
+
+func (x *Rendition) GetText() *TextRendition {
+	if x != nil {
+		if x, ok := x.Kind.(*Rendition_Text); ok {
+			return x.Text
 		}
 	}
 	return nil
@@ -812,9 +916,15 @@ type Rendition_Audio struct {
 	Audio *AudioRendition `protobuf:"bytes,3,opt,name=audio,proto3,oneof"`
 }
 
+type Rendition_Text struct {
+	Text *TextRendition `protobuf:"bytes,7,opt,name=text,proto3,oneof"`
+}
+
 func (*Rendition_Video) isRendition_Kind() {}
 
 func (*Rendition_Audio) isRendition_Kind() {}
+
+func (*Rendition_Text) isRendition_Kind() {}
 
 type VideoRendition struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
@@ -843,7 +953,7 @@ type VideoRendition struct {
 
 func (x *VideoRendition) Reset() {
 	*x = VideoRendition{}
-	mi := &file_gala_v1_media_proto_msgTypes[7]
+	mi := &file_gala_v1_media_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -855,7 +965,7 @@ func (x *VideoRendition) String() string {
 func (*VideoRendition) ProtoMessage() {}
 
 func (x *VideoRendition) ProtoReflect() protoreflect.Message {
-	mi := &file_gala_v1_media_proto_msgTypes[7]
+	mi := &file_gala_v1_media_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -868,7 +978,7 @@ func (x *VideoRendition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VideoRendition.ProtoReflect.Descriptor instead.
 func (*VideoRendition) Descriptor() ([]byte, []int) {
-	return file_gala_v1_media_proto_rawDescGZIP(), []int{7}
+	return file_gala_v1_media_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *VideoRendition) GetWidth() int32 {
@@ -988,7 +1098,7 @@ type AudioRendition struct {
 
 func (x *AudioRendition) Reset() {
 	*x = AudioRendition{}
-	mi := &file_gala_v1_media_proto_msgTypes[8]
+	mi := &file_gala_v1_media_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1000,7 +1110,7 @@ func (x *AudioRendition) String() string {
 func (*AudioRendition) ProtoMessage() {}
 
 func (x *AudioRendition) ProtoReflect() protoreflect.Message {
-	mi := &file_gala_v1_media_proto_msgTypes[8]
+	mi := &file_gala_v1_media_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1013,7 +1123,7 @@ func (x *AudioRendition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AudioRendition.ProtoReflect.Descriptor instead.
 func (*AudioRendition) Descriptor() ([]byte, []int) {
-	return file_gala_v1_media_proto_rawDescGZIP(), []int{8}
+	return file_gala_v1_media_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *AudioRendition) GetCodec() string {
@@ -1079,6 +1189,84 @@ func (x *AudioRendition) GetGroup() string {
 	return ""
 }
 
+// TextRendition is subtitles as segments of WebVTT.
+type TextRendition struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Language string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	Label    string                 `protobuf:"bytes,2,opt,name=label,proto3" json:"label,omitempty"`
+	Forced   bool                   `protobuf:"varint,3,opt,name=forced,proto3" json:"forced,omitempty"`
+	Impaired bool                   `protobuf:"varint,4,opt,name=impaired,proto3" json:"impaired,omitempty"`
+	// Which of SourceInfo.text it is made from.
+	Track         int32 `protobuf:"varint,5,opt,name=track,proto3" json:"track,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TextRendition) Reset() {
+	*x = TextRendition{}
+	mi := &file_gala_v1_media_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TextRendition) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TextRendition) ProtoMessage() {}
+
+func (x *TextRendition) ProtoReflect() protoreflect.Message {
+	mi := &file_gala_v1_media_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TextRendition.ProtoReflect.Descriptor instead.
+func (*TextRendition) Descriptor() ([]byte, []int) {
+	return file_gala_v1_media_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *TextRendition) GetLanguage() string {
+	if x != nil {
+		return x.Language
+	}
+	return ""
+}
+
+func (x *TextRendition) GetLabel() string {
+	if x != nil {
+		return x.Label
+	}
+	return ""
+}
+
+func (x *TextRendition) GetForced() bool {
+	if x != nil {
+		return x.Forced
+	}
+	return false
+}
+
+func (x *TextRendition) GetImpaired() bool {
+	if x != nil {
+		return x.Impaired
+	}
+	return false
+}
+
+func (x *TextRendition) GetTrack() int32 {
+	if x != nil {
+		return x.Track
+	}
+	return 0
+}
+
 var File_gala_v1_media_proto protoreflect.FileDescriptor
 
 const file_gala_v1_media_proto_rawDesc = "" +
@@ -1098,7 +1286,7 @@ const file_gala_v1_media_proto_rawDesc = "" +
 	"generation\x12!\n" +
 	"\fsource_ticks\x18\x02 \x01(\x03R\vsourceTicks\x12:\n" +
 	"\x0fsource_timebase\x18\x03 \x01(\v2\x11.gala.v1.RationalR\x0esourceTimebase\x12\x14\n" +
-	"\x05frame\x18\x04 \x01(\x03R\x05frame\"\xec\x01\n" +
+	"\x05frame\x18\x04 \x01(\x03R\x05frame\"\x94\x02\n" +
 	"\n" +
 	"SourceInfo\x12\x10\n" +
 	"\x03url\x18\x01 \x01(\tR\x03url\x12\x1c\n" +
@@ -1108,7 +1296,8 @@ const file_gala_v1_media_proto_rawDesc = "" +
 	"\x05video\x18\x04 \x03(\v2\x13.gala.v1.VideoTrackR\x05video\x12)\n" +
 	"\x05audio\x18\x05 \x03(\v2\x13.gala.v1.AudioTrackR\x05audio\x12\x14\n" +
 	"\x05notes\x18\x06 \x03(\tR\x05notes\x12!\n" +
-	"\fchosen_video\x18\a \x01(\x05R\vchosenVideo\"\xc4\x04\n" +
+	"\fchosen_video\x18\a \x01(\x05R\vchosenVideo\x12&\n" +
+	"\x04text\x18\b \x03(\v2\x12.gala.v1.TextTrackR\x04text\"\xc4\x04\n" +
 	"\n" +
 	"VideoTrack\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x05R\x05index\x12\x14\n" +
@@ -1143,11 +1332,19 @@ const file_gala_v1_media_proto_rawDesc = "" +
 	"\vsample_rate\x18\x05 \x01(\x05R\n" +
 	"sampleRate\x12\x1a\n" +
 	"\blanguage\x18\x06 \x01(\tR\blanguage\x12\x18\n" +
-	"\abitrate\x18\a \x01(\x03R\abitrate\"\x96\x02\n" +
+	"\abitrate\x18\a \x01(\x03R\abitrate\"\x9d\x01\n" +
+	"\tTextTrack\x12\x14\n" +
+	"\x05index\x18\x01 \x01(\x05R\x05index\x12\x14\n" +
+	"\x05codec\x18\x02 \x01(\tR\x05codec\x12\x1a\n" +
+	"\blanguage\x18\x03 \x01(\tR\blanguage\x12\x14\n" +
+	"\x05title\x18\x04 \x01(\tR\x05title\x12\x16\n" +
+	"\x06forced\x18\x05 \x01(\bR\x06forced\x12\x1a\n" +
+	"\bimpaired\x18\x06 \x01(\bR\bimpaired\"\xc4\x02\n" +
 	"\tRendition\x12<\n" +
 	"\x04name\x18\x01 \x01(\tB(\xbaH%r#2!^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$R\x04name\x12/\n" +
 	"\x05video\x18\x02 \x01(\v2\x17.gala.v1.VideoRenditionH\x00R\x05video\x12/\n" +
-	"\x05audio\x18\x03 \x01(\v2\x17.gala.v1.AudioRenditionH\x00R\x05audio\x12\x16\n" +
+	"\x05audio\x18\x03 \x01(\v2\x17.gala.v1.AudioRenditionH\x00R\x05audio\x12,\n" +
+	"\x04text\x18\a \x01(\v2\x16.gala.v1.TextRenditionH\x00R\x04text\x12\x16\n" +
 	"\x06codecs\x18\x04 \x01(\tR\x06codecs\x12\x1c\n" +
 	"\tbandwidth\x18\x05 \x01(\x03R\tbandwidth\x12+\n" +
 	"\x11average_bandwidth\x18\x06 \x01(\x03R\x10averageBandwidthB\x06\n" +
@@ -1180,7 +1377,13 @@ const file_gala_v1_media_proto_rawDesc = "" +
 	"\x05track\x18\x06 \x01(\x05R\x05track\x12\x14\n" +
 	"\x05label\x18\a \x01(\tR\x05label\x12\x18\n" +
 	"\adefault\x18\b \x01(\bR\adefault\x12\x14\n" +
-	"\x05group\x18\t \x01(\tR\x05group*H\n" +
+	"\x05group\x18\t \x01(\tR\x05group\"\x8b\x01\n" +
+	"\rTextRendition\x12\x1a\n" +
+	"\blanguage\x18\x01 \x01(\tR\blanguage\x12\x14\n" +
+	"\x05label\x18\x02 \x01(\tR\x05label\x12\x16\n" +
+	"\x06forced\x18\x03 \x01(\bR\x06forced\x12\x1a\n" +
+	"\bimpaired\x18\x04 \x01(\bR\bimpaired\x12\x14\n" +
+	"\x05track\x18\x05 \x01(\x05R\x05track*H\n" +
 	"\aJobKind\x12\x18\n" +
 	"\x14JOB_KIND_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rJOB_KIND_LIVE\x10\x01\x12\x10\n" +
@@ -1204,7 +1407,7 @@ func file_gala_v1_media_proto_rawDescGZIP() []byte {
 }
 
 var file_gala_v1_media_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_gala_v1_media_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_gala_v1_media_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_gala_v1_media_proto_goTypes = []any{
 	(JobKind)(0),           // 0: gala.v1.JobKind
 	(CpuPolicy)(0),         // 1: gala.v1.CpuPolicy
@@ -1214,24 +1417,28 @@ var file_gala_v1_media_proto_goTypes = []any{
 	(*SourceInfo)(nil),     // 5: gala.v1.SourceInfo
 	(*VideoTrack)(nil),     // 6: gala.v1.VideoTrack
 	(*AudioTrack)(nil),     // 7: gala.v1.AudioTrack
-	(*Rendition)(nil),      // 8: gala.v1.Rendition
-	(*VideoRendition)(nil), // 9: gala.v1.VideoRendition
-	(*AudioRendition)(nil), // 10: gala.v1.AudioRendition
+	(*TextTrack)(nil),      // 8: gala.v1.TextTrack
+	(*Rendition)(nil),      // 9: gala.v1.Rendition
+	(*VideoRendition)(nil), // 10: gala.v1.VideoRendition
+	(*AudioRendition)(nil), // 11: gala.v1.AudioRendition
+	(*TextRendition)(nil),  // 12: gala.v1.TextRendition
 }
 var file_gala_v1_media_proto_depIdxs = []int32{
 	2,  // 0: gala.v1.Grid.fps:type_name -> gala.v1.Rational
 	2,  // 1: gala.v1.Anchor.source_timebase:type_name -> gala.v1.Rational
 	6,  // 2: gala.v1.SourceInfo.video:type_name -> gala.v1.VideoTrack
 	7,  // 3: gala.v1.SourceInfo.audio:type_name -> gala.v1.AudioTrack
-	2,  // 4: gala.v1.VideoTrack.sample_aspect:type_name -> gala.v1.Rational
-	2,  // 5: gala.v1.VideoTrack.fps:type_name -> gala.v1.Rational
-	9,  // 6: gala.v1.Rendition.video:type_name -> gala.v1.VideoRendition
-	10, // 7: gala.v1.Rendition.audio:type_name -> gala.v1.AudioRendition
-	8,  // [8:8] is the sub-list for method output_type
-	8,  // [8:8] is the sub-list for method input_type
-	8,  // [8:8] is the sub-list for extension type_name
-	8,  // [8:8] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	8,  // 4: gala.v1.SourceInfo.text:type_name -> gala.v1.TextTrack
+	2,  // 5: gala.v1.VideoTrack.sample_aspect:type_name -> gala.v1.Rational
+	2,  // 6: gala.v1.VideoTrack.fps:type_name -> gala.v1.Rational
+	10, // 7: gala.v1.Rendition.video:type_name -> gala.v1.VideoRendition
+	11, // 8: gala.v1.Rendition.audio:type_name -> gala.v1.AudioRendition
+	12, // 9: gala.v1.Rendition.text:type_name -> gala.v1.TextRendition
+	10, // [10:10] is the sub-list for method output_type
+	10, // [10:10] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_gala_v1_media_proto_init() }
@@ -1239,9 +1446,10 @@ func file_gala_v1_media_proto_init() {
 	if File_gala_v1_media_proto != nil {
 		return
 	}
-	file_gala_v1_media_proto_msgTypes[6].OneofWrappers = []any{
+	file_gala_v1_media_proto_msgTypes[7].OneofWrappers = []any{
 		(*Rendition_Video)(nil),
 		(*Rendition_Audio)(nil),
+		(*Rendition_Text)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -1249,7 +1457,7 @@ func file_gala_v1_media_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_gala_v1_media_proto_rawDesc), len(file_gala_v1_media_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   9,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

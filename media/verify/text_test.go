@@ -1,0 +1,62 @@
+package verify
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/galafarm/gala/media/webvtt"
+)
+
+// subtitles adds a rendition of text in step with the pictures.
+func (f *fixture) subtitles(t testing.TB, out map[string][]byte) {
+	t.Helper()
+	g := f.grid(t)
+	list := fmt.Sprintf("#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-TARGETDURATION:%d\n#EXT-X-MEDIA-SEQUENCE:%d\n#EXT-X-PLAYLIST-TYPE:VOD\n", int(f.gop.Seconds())*int(f.gops), f.first)
+	for n := f.first; n < f.first+f.segments; n++ {
+		start := g.TimeOf(g.FirstFrame(n)).Microseconds()
+		length := g.TimeOf(f.framesOf(g, n)).Microseconds()
+		out[fmt.Sprintf("text/%d.vtt", n)] = webvtt.Segment([]webvtt.Cue{{Start: max(0, start-500_000), End: start + 500_000, Text: "over"}})
+		list += fmt.Sprintf("#EXTINF:%.6f,\n%d.vtt\n", float64(length)/1e6, n)
+	}
+	out["text/media.m3u8"] = []byte(list + "#EXT-X-ENDLIST\n")
+}
+
+func subtitled() *fixture {
+	f := vod()
+	f.texts = true
+	return f
+}
+
+func TestGoodSubtitles(t *testing.T) {
+	wantOnly(t, judge(t, Options{Target: write(t, subtitled().files(t)), Decoder: paper{}}), short...)
+}
+
+func TestBrokenSubtitles(t *testing.T) {
+	change := func(file, old, fresh string) func(map[string][]byte) {
+		return func(files map[string][]byte) {
+			if !strings.Contains(string(files[file]), old) {
+				t.Fatalf("%s does not say %q", file, old)
+			}
+			files[file] = []byte(strings.Replace(string(files[file]), old, fresh, 1))
+		}
+	}
+	for name, c := range map[string]struct {
+		spoil func(map[string][]byte)
+		rules []string
+	}{
+		"no map":         {change("text/1.vtt", "X-TIMESTAMP-MAP", "X-MAP"), []string{"webvtt"}},
+		"another clock":  {change("text/1.vtt", "MPEGTS:0", "MPEGTS:900000"), []string{"webvtt"}},
+		"a segment less": {change("text/media.m3u8", "#EXTINF:1.520000,\n2.vtt\n", ""), []string{"text-aligned"}},
+		"a longer one":   {change("text/media.m3u8", "#EXTINF:2.000000,\n1", "#EXTINF:1.900000,\n1"), []string{"text-aligned"}},
+		"a variant less": {change("master.m3u8", `,SUBTITLES="text"`, ""), []string{"text-aligned"}},
+		"not there":      {func(files map[string][]byte) { delete(files, "text/1.vtt") }, []string{"files"}},
+		"another name":   {change("text/media.m3u8", "1.vtt", "2.vtt"), []string{"names"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			files := subtitled().files(t)
+			c.spoil(files)
+			wantOnly(t, judge(t, Options{Target: write(t, files), Decoder: paper{}}), append(c.rules, short...)...)
+		})
+	}
+}
