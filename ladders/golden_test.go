@@ -34,14 +34,14 @@ func sources() []namedSource {
 		v.Interlaced, v.SampleAspectNum, v.SampleAspectDen = true, 8, 9
 	}
 	return []namedSource{
-		{"1080p50, English stereo and German 5.1", Source{video(1920, 1080, 50, 1, nil), []SourceAudio{en, de}}},
-		{"720p25, mono", Source{video(1280, 720, 25, 1, nil), []SourceAudio{{1, 44100, ""}}}},
-		{"480i29.97, pixels 8:9", Source{video(720, 480, 30000, 1001, interlaced), []SourceAudio{en}}},
-		{"portrait by rotation, 29.97", Source{video(1920, 1080, 2997, 100, func(v *SourceVideo) { v.Rotation = 90 }), []SourceAudio{en}}},
-		{"2160p59.94 HDR", Source{video(3840, 2160, 60000, 1001, func(v *SourceVideo) { v.HDR, v.BitDepth = true, 10 }), []SourceAudio{en}}},
-		{"audio only", Source{nil, []SourceAudio{en, de}}},
-		{"16x4000, silent", Source{video(16, 4000, 90000, 1, nil), nil}},
-		{"1x1, one picture a second", Source{video(1, 1, 1, 1, nil), nil}},
+		{"1080p50, English stereo and German 5.1", Source{Video: video(1920, 1080, 50, 1, nil), Audio: []SourceAudio{en, de}}},
+		{"720p25, mono", Source{Video: video(1280, 720, 25, 1, nil), Audio: []SourceAudio{{1, 44100, ""}}}},
+		{"480i29.97, pixels 8:9", Source{Video: video(720, 480, 30000, 1001, interlaced), Audio: []SourceAudio{en}}},
+		{"portrait by rotation, 29.97", Source{Video: video(1920, 1080, 2997, 100, func(v *SourceVideo) { v.Rotation = 90 }), Audio: []SourceAudio{en}}},
+		{"2160p59.94 HDR", Source{Video: video(3840, 2160, 60000, 1001, func(v *SourceVideo) { v.HDR, v.BitDepth = true, 10 }), Audio: []SourceAudio{en}}},
+		{"audio only", Source{Audio: []SourceAudio{en, de}}},
+		{"16x4000, silent", Source{Video: video(16, 4000, 90000, 1, nil)}},
+		{"1x1, one picture a second", Source{Video: video(1, 1, 1, 1, nil)}},
 	}
 }
 
