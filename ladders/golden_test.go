@@ -38,7 +38,7 @@ func sources() []namedSource {
 		{"720p25, mono", Source{Video: video(1280, 720, 25, 1, nil), Audio: []SourceAudio{{1, 44100, ""}}}},
 		{"480i29.97, pixels 8:9", Source{Video: video(720, 480, 30000, 1001, interlaced), Audio: []SourceAudio{en}}},
 		{"portrait by rotation, 29.97", Source{Video: video(1920, 1080, 2997, 100, func(v *SourceVideo) { v.Rotation = 90 }), Audio: []SourceAudio{en}}},
-		{"2160p59.94 HDR", Source{Video: video(3840, 2160, 60000, 1001, func(v *SourceVideo) { v.HDR, v.BitDepth = true, 10 }), Audio: []SourceAudio{en}}},
+		{"2160p59.94 HDR", Source{Video: video(3840, 2160, 60000, 1001, func(v *SourceVideo) { v.Range, v.BitDepth = PQ, 10 }), Audio: []SourceAudio{en}}},
 		{"audio only", Source{Audio: []SourceAudio{en, de}}},
 		{"16x4000, silent", Source{Video: video(16, 4000, 90000, 1, nil)}},
 		{"1x1, one picture a second", Source{Video: video(1, 1, 1, 1, nil)}},
