@@ -179,6 +179,9 @@ func (k *taker) keepRuns(e hls.Segment, codecs string) {
 func (o *output) lastTicks() int64 {
 	var number, last int64
 	for _, t := range o.p.order {
+		if t.rendition.Text != nil {
+			continue
+		}
 		k := t.takerOf(o)
 		k.mu.Lock()
 		if n := len(k.list.Segments); n > 0 {

@@ -17,7 +17,11 @@ func (k *taker) append(s *segment) error {
 		}
 		entry.Discontinuity = before != entry.Map
 	}
-	if err := k.appendEntry(entry, s.init.Codecs); err != nil {
+	codecs := ""
+	if s.init != nil {
+		codecs = s.init.Codecs
+	}
+	if err := k.appendEntry(entry, codecs); err != nil {
 		return err
 	}
 	if entry.Discontinuity {
@@ -33,7 +37,9 @@ func (k *taker) appendEntry(e hls.Segment, codecs string) error {
 	if _, err := k.list.Append(e); err != nil {
 		return err
 	}
-	k.keepRuns(e, codecs)
+	if k.t.rendition.Text == nil { // which manifests do not list
+		k.keepRuns(e, codecs)
+	}
 	return nil
 }
 
@@ -51,7 +57,8 @@ func (k *taker) fill(last, next int64, initName string) error {
 		from = next - window + 1
 	}
 	for n := from; n < next; n++ {
-		g := k.t.pace.entry(n, k.t.pace.first(n+1))
+		pace := k.t.counting()
+		g := pace.entry(n, pace.first(n+1))
 		g.Gap, g.Map = true, initName
 		if err := k.appendEntry(g, ""); err != nil {
 			return err

@@ -47,6 +47,14 @@ func lead(order []*track) *track {
 	return order[i]
 }
 
+// counting is the frame grid that a track's segments are cut by.
+func (t *track) counting() pace {
+	if t.rendition.Text == nil {
+		return t.pace
+	}
+	return lead(t.p.order).pace
+}
+
 // cutText sends the segments of subtitles that go with a segment of the leader,
 // from and until in µs on the grid.
 func (p *Packager) cutText(ctx context.Context, with *segment, from, until hls.Micros) error {

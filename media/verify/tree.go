@@ -22,7 +22,7 @@ type tree struct {
 	// masterObject keeps the headers of the delivery.
 	masterObject object
 	renditions   []*rendition
-	manifest     *manifest // nil without
+	manifest     *manifest    // nil without
 	texts        []*rendition // of subtitles
 }
 
