@@ -78,10 +78,10 @@ function renditionOf(status, grid) {
   const media = v ?? r.audio ?? {};
   return {
     name: r.name ?? "",
-    kind: v ? "video" : "audio",
+    kind: v ? "video" : r.text ? "text" : "audio",
     width: num(v?.width), height: num(v?.height),
     nominalFps: v && grid ? grid.fps / num(v.fpsDivisor || 1) : 0,
-    channels: num(r.audio?.channels), language: r.audio?.language ?? "",
+    channels: num(r.audio?.channels), language: (r.audio ?? r.text)?.language ?? "",
     codec: media.codec ?? "", encoder: media.encoder ?? "", preset: media.preset ?? "",
     codecs: r.codecs ?? "", target: num(media.bitrate),
     frames: num(status.frames), fps: num(status.fps), speed: num(status.speed), bitrate: num(status.bitrate),
@@ -126,6 +126,7 @@ export function health(job, r, now) {
 // size names a rendition the way people do.
 export function size(r) {
   if (r.kind === "video") return `${r.width}×${r.height}`;
+  if (r.kind === "text") return `subtitles ${r.language}`;
   return { 1: "mono", 2: "stereo", 6: "5.1", 8: "7.1" }[r.channels] ?? `${r.channels} channels`;
 }
 
