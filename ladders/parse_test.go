@@ -33,7 +33,7 @@ func TestParseSaysWhatIsWrongAndWhere(t *testing.T) {
 		{"name a number", "name: 12\n", `t.yaml:1:7: name: is "12", want a name of letters, digits, '.', '_' and '-', beginning with a letter or digit, at most 40 long; put it in quotes`},
 		{"name a path", row("name: ../a, height: 480, codec: h264, bitrate: 1M"), `t.yaml:3:12: video[0].name: "../a" is not allowed, want a name of letters, digits, '.', '_' and '-', beginning with a letter or digit, at most 40 long`},
 		{"name a playlist", row("name: master.m3u8, height: 480, codec: h264, bitrate: 1M"), `t.yaml:3:12: video[0].name: "master.m3u8" is not allowed, want a name of letters, digits, '.', '_' and '-', beginning with a letter or digit, at most 40 long`},
-		{"unknown key", row(good + ", max_rate: 1M"), `t.yaml:3:54: video[0]: unknown key "max_rate", did you mean "maxrate"?; allowed are name, height, width, size, fps, codec, profile, level, bitrate, maxrate, bufsize, preset, upscale`},
+		{"unknown key", row(good + ", max_rate: 1M"), `t.yaml:3:54: video[0]: unknown key "max_rate", did you mean "maxrate"?; allowed are name, height, width, size, fps, codec, profile, level, depth, range, bitrate, maxrate, bufsize, preset, upscale`},
 		{"unknown key, no idea", "foo: 1\nname: t\naudio: [{name: s, codec: aac, bitrate: 96k}]", `t.yaml:1:1: unknown key "foo"; allowed are name, about, segment, gop, deinterlace, video, audio, subtitles`},
 		{"key twice", "name: t\nname: u\naudio: [{name: s, codec: aac, bitrate: 96k}]", "t.yaml:2:1: name: is given twice; first on line 1"},
 		{"name twice", row(good) + "audio:\n  - {name: A, codec: aac, bitrate: 96k}\n", `t.yaml:5:12: audio[0].name: "A" is taken by video[0] on line 3; names are folders and must differ by more than case`},
