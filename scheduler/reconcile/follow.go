@@ -23,6 +23,8 @@ func (p *pass) follow(pl job.Placement) {
 		p.lost(pl, fmt.Sprintf("agent %s has not attached", pl.Agent))
 	case agent.Lost:
 		p.lost(pl, fmt.Sprintf("agent %s is lost", pl.Agent))
+	case !agent.Connected && l == nil: // the view knows of no reason to come back
+		p.wake(p.Now.Add(p.Settings.MissingGrace))
 	case !agent.Connected: // its next beat, or its loss, brings us back
 	case l == nil:
 		p.gone(pl, fmt.Sprintf("agent %s runs it no more", pl.Agent))
@@ -103,6 +105,7 @@ func (p *pass) finish(pl job.Placement, agent *fleet.Agent, l *fleet.Lease) {
 	case agent == nil || agent.Lost || agent.Connected && l == nil:
 		p.endStopped("its worker could not be asked to finish; the playlists may lack their end")
 	case !agent.Connected:
+		p.wake(p.Now.Add(p.Settings.MissingGrace))
 	default:
 		p.finishLive(pl, agent, l)
 	}
