@@ -91,7 +91,7 @@ func (c *ingestCmd) Run(ctx context.Context) error {
 type probeCmd struct {
 	JSON   bool     `help:"One line of JSON, errors included."`
 	Allow  []string `help:"Sources that may be opened, as the farm's --allow-source; none given: any." placeholder:"PATTERN"`
-	Live   bool    `help:"Look at a source that runs by itself, as a live job would."`
+	Live   bool     `help:"Look at a source that runs by itself, as a live job would."`
 	Ingest string   `help:"Runtime directory of the ingest that holds the source." type:"path"`
 	Input  string   `arg:"" help:"Path, http(s), srt, rtmp, udp or rtp URL, or testcard:."`
 }
