@@ -195,6 +195,10 @@ func (p *Page) Throttle(bitsPerSecond float64) error {
 	all := &network.Conditions{DownloadThroughput: rate, UploadThroughput: -1}
 	_, err := chromedp.Call(p.ctx, network.EmulateNetworkConditionsByRule,
 		network.EmulateNetworkConditionsByRuleParams{MatchedNetworkConditions: []*network.Conditions{all}})
+	if err != nil { // an older Chromium knows only the call before that
+		older := map[string]any{"offline": false, "latency": 0, "downloadThroughput": rate, "uploadThroughput": -1}
+		_, err = chromedp.Call(p.ctx, cdp.Command[map[string]any, struct{}]{Method: "Network.emulateNetworkConditions"}, older)
+	}
 	if err != nil {
 		return fmt.Errorf("throttle to %.0f bit/s: %w", bitsPerSecond, err)
 	}
