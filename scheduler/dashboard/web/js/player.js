@@ -131,7 +131,16 @@ export class Player extends EventTarget {
     signal.throwIfAborted();
     if (!this.#Hls?.isSupported()) return this.#native();
     const { Events } = this.#Hls;
+    const Timeline = this.#Hls.DefaultConfig.timelineController;
     const hls = (this.#hls = new this.#Hls({
+      // hls.js 1.7 keeps the first captions back until it hears that pictures
+      // were appended, and hears only of the sound where both end at once. What
+      // is buffered is told with either.
+      timelineController: class extends Timeline {
+        onBufferAppended(event, data) {
+          super.onBufferAppended(event, { ...data, type: "video" });
+        }
+      },
       workerPath: "/ui/vendor/hls.worker.js",
       startPosition: this.live ? -1 : 0,
       lowLatencyMode: false,
