@@ -85,7 +85,9 @@ func TestWorkerAndPeerMakeTheSamePictures(t *testing.T) {
 	}
 	dir := t.TempDir()
 	clip := filepath.Join(dir, "clip.mp4")
-	out, err := exec.Command(bin.FFmpeg, "-loglevel", "error", "-f", "lavfi", "-i", "testsrc2=size=640x360:rate=25:duration=3",
+	// It says which colours it has: of a small clip that does not, the engine
+	// takes those of standard definition, and converts them.
+	out, err := exec.Command(bin.FFmpeg, "-loglevel", "error", "-f", "lavfi", "-i", "testsrc2=size=640x360:rate=25:duration=3,setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709:range=tv",
 		"-f", "lavfi", "-i", "sine=sample_rate=48000:duration=3", "-c:v", "libx264", "-preset", "ultrafast", "-c:a", "aac", "-ac", "2", clip).CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)
