@@ -106,7 +106,12 @@ func (p *Pipeline) firstFrame() int64 {
 		return g.FirstFrame(p.o.Spec.FirstSegment)
 	}
 	if p.o.Spec.Live {
-		return p.anchor.Frame
+		// A source that tells its own time may begin anywhere in a segment.
+		whole := g.FirstFrame(g.Segment(p.anchor.Frame))
+		if whole < p.anchor.Frame {
+			whole += g.FramesPerSegment()
+		}
+		return whole
 	}
 	return 0
 }
