@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"sort"
 	"strconv"
@@ -34,7 +35,8 @@ var rungs = map[string]reading{
 }
 
 // Readers of other people agree on what was written: libavformat as a player
-// over HTTP, the same as a decoder of everything, MediaInfo on the fragments.
+// over HTTP, the same as a decoder of everything, MediaInfo on the fragments,
+// GStreamer as a player of both lists.
 func TestIndependentReaders(t *testing.T) {
 	t.Parallel()
 	f := farm.Start(t)
@@ -49,6 +51,8 @@ func TestIndependentReaders(t *testing.T) {
 		})
 	}
 	t.Run("ffprobe manifest", func(t *testing.T) { probesManifest(t, f.Origin("card/manifest.mpd")) })
+	t.Run("gstreamer master", func(t *testing.T) { gstreamer(t, "hlsdemux", f.Origin("card/master.m3u8")) })
+	t.Run("gstreamer manifest", func(t *testing.T) { gstreamer(t, "dashdemux", f.Origin("card/manifest.mpd")) })
 	t.Run("ffmpeg decodes", func(t *testing.T) {
 		if out := tool(t, "ffmpeg", "-nostdin", "-v", "warning", "-i", f.Origin("card/master.m3u8"), "-map", "0", "-f", "null", "-"); out != "" {
 			t.Errorf("ffmpeg has something to say:\n%s", out)
@@ -174,6 +178,31 @@ func startsNearZero(t *testing.T, s stream) {
 		t.Errorf("%dx%d has the rate %s, want 25/1", s.Width, s.Height, s.Rate)
 	}
 }
+
+// gstreamer plays picture and sound with its own reader of playlists; every
+// picture gives a line with its time and a hash.
+func gstreamer(t *testing.T, demuxer, url string) {
+	t.Helper()
+	samples := filepath.Join(t.TempDir(), "samples")
+	out := tool(t, "gst-launch-1.0", strings.Fields("souphttpsrc location="+url+" ! "+demuxer+" connection-speed=100000 name=tree"+
+		" tree. ! queue ! decodebin ! video/x-raw ! checksumsink sync=false"+
+		" tree. ! queue ! decodebin ! audio/x-raw ! audioconvert ! audio/x-raw,format=S16LE,channels=1 ! filesink location="+samples)...)
+	if pictures := len(hashed.FindAllString(out, -1)); pictures != rungs["480p"].Frames {
+		t.Errorf("%s shows %d pictures, want %d", demuxer, pictures, rungs["480p"].Frames)
+	}
+	if strings.Contains(out, "WARNING") || strings.Contains(out, "ERROR") {
+		t.Errorf("%s has something to say:\n%s", demuxer, out)
+	}
+	sound, err := os.Stat(samples)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := int64(rungs["stereo"].Frames * 1024 * 2); sound.Size() != want {
+		t.Errorf("%s plays %d bytes of sound, want %d", demuxer, sound.Size(), want)
+	}
+}
+
+var hashed = regexp.MustCompile(`(?m)^\d:\d\d:[\d.]+ [0-9a-f]{40}$`)
 
 // probe decodes one rendition by its media playlist. Its length is from the
 // first presentation time to the end of the last.

@@ -39,6 +39,11 @@ test  redis-server   redis-server the job store's tests
 test  ffmpeg         ffmpeg      an independent reader of what the farm wrote
 test  mediainfo      mediainfo   another independent reader
 test  chromium       chromium    plays the ladders in a real browser
+test  gstreamer1.0-tools gst-launch-1.0 GStreamer, a third independent reader
+test  gstreamer1.0-plugins-base - its decodebin
+test  gstreamer1.0-plugins-good - reads MP4 and HTTP
+test  gstreamer1.0-plugins-bad - reads HLS and DASH
+test  gstreamer1.0-libav -      decodes for it
 test  iproute2       ip          test hosts in network namespaces
 test  procps         ps          finds left-over processes
 test  shellcheck     shellcheck  lints the scripts
