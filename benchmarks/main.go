@@ -43,10 +43,12 @@ func main() {
 }
 
 type vodCmd struct {
-	Clip   string   `help:"What to encode; default: 30 s of 720p25 from the media set, or made." type:"path"`
+	Clip   string   `help:"What to encode; default: 30 s of 720p25 from the media set, or made; for hd 6 s of textured 1080p25, made." type:"path"`
 	Ladder []string `help:"Ladders, one record each." default:"mini,hd"`
 	Pairs  int      `help:"Runs of each side." default:"11"`
 	Farm   int      `help:"Runs of the whole farm and its peer." default:"5"`
+	Rounds int      `help:"Runs of separate processes and of the parts alone." default:"5"`
+	Starts int      `help:"Runs of a clip of five frames." default:"11"`
 }
 
 func (v *vodCmd) Run(ctx context.Context, c *cli) error {
@@ -68,12 +70,12 @@ func (v *vodCmd) one(ctx context.Context, c *cli, bin harness.Binaries, ladder s
 		return err
 	}
 	defer os.RemoveAll(dir)
-	clip, err := findClip(ctx, v.Clip, bin.FFmpeg, dir)
+	clip, err := findClip(ctx, v.Clip, ladder, bin.FFmpeg, dir)
 	if err != nil {
 		return err
 	}
 	r, err := vod.Run(ctx, vod.Options{
-		Clip: clip, Ladder: ladder, Pairs: v.Pairs, FarmPairs: v.Farm, Binaries: bin, Dir: dir, Log: os.Stderr, Command: again(),
+		Clip: clip, Ladder: ladder, Pairs: v.Pairs, FarmPairs: v.Farm, Rounds: v.Rounds, Starts: v.Starts, Binaries: bin, Dir: dir, Log: os.Stderr, Command: again(),
 	})
 	if err != nil {
 		return err

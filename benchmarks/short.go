@@ -25,7 +25,7 @@ func (s *shortCmd) Run(ctx context.Context, c *cli) error {
 	if err := os.RemoveAll(c.Results); err != nil {
 		return err
 	}
-	if err := (&vodCmd{Clip: s.Clip, Ladder: []string{"mini"}, Pairs: 3, Farm: 1}).Run(ctx, c); err != nil {
+	if err := (&vodCmd{Clip: s.Clip, Ladder: []string{"mini"}, Pairs: 3, Farm: 1, Rounds: 1, Starts: 3}).Run(ctx, c); err != nil {
 		return err
 	}
 	if err := (&startCmd{Ladder: "mini", Runs: 6, Steady: 10 * time.Second, Ledger: filepath.Join(c.Results, "runs")}).Run(ctx, c); err != nil {

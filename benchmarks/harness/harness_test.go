@@ -98,6 +98,12 @@ func TestBoundSaysWhetherABarIsMet(t *testing.T) {
 	if b := f.Bound("max", 2).Bar; b.Met || b.String() != "max ≤ 2.000: missed" {
 		t.Errorf("%v", b)
 	}
+	if b := f.Reach("p50", 2).Bar; !b.Met || b.String() != "p50 ≥ 2.000: met" {
+		t.Errorf("%v", b)
+	}
+	if b := f.Reach("p50", 2.5).Bar; b.Met || b.String() != "p50 ≥ 2.500: missed" {
+		t.Errorf("%v", b)
+	}
 }
 
 func TestRecordReadsBackAsItsReport(t *testing.T) {

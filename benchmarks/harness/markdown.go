@@ -61,6 +61,9 @@ func (b *Bar) String() string {
 	if b.Met {
 		verdict = "met"
 	}
+	if b.Least != 0 {
+		return fmt.Sprintf("%s ≥ %s: %s", b.Of, number(b.Least), verdict)
+	}
 	return fmt.Sprintf("%s ≤ %s: %s", b.Of, number(b.Most), verdict)
 }
 

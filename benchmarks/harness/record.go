@@ -44,18 +44,26 @@ type Figure struct {
 	Bar   *Bar         `json:"bar,omitempty"`
 }
 
-// Bar is what a figure has to reach.
+// Bar is what a figure has to stay under, or, with Least, to reach.
 type Bar struct {
 	Of    string  `json:"of"` // p50, p99, max
-	Most  float64 `json:"most"`
+	Most  float64 `json:"most,omitempty"`
+	Least float64 `json:"least,omitempty"`
 	Value float64 `json:"value"`
 	Met   bool    `json:"met"`
 }
 
 // Bound holds a figure against a bar.
 func (f Figure) Bound(of string, most float64) Figure {
-	v := map[string]float64{"p50": f.Dist.P50, "p99": f.Dist.P99, "max": f.Dist.Max}[of]
+	v := f.Dist.of(of)
 	f.Bar = &Bar{Of: of, Most: most, Value: v, Met: v <= most}
+	return f
+}
+
+// Reach holds a figure against a bar from below.
+func (f Figure) Reach(of string, least float64) Figure {
+	v := f.Dist.of(of)
+	f.Bar = &Bar{Of: of, Least: least, Value: v, Met: v >= least}
 	return f
 }
 

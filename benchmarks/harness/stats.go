@@ -33,6 +33,11 @@ func Describe(sample []float64) Distribution {
 	}
 }
 
+// of is the statistic that a bar is held against.
+func (d Distribution) of(name string) float64 {
+	return map[string]float64{"p50": d.P50, "p99": d.P99, "max": d.Max}[name]
+}
+
 // quantile is by nearest rank: a value that was measured. Of fewer than a
 // hundred values the p99 is therefore the largest.
 func quantile(sorted []float64, q float64) float64 {

@@ -15,31 +15,43 @@ import (
 // out: one decode, a split, the same scaler, the engine's own encoder options,
 // IDRs at the same frames, fMP4 HLS on disk.
 func (p *plan) peerArgs(out string) ([]string, error) {
-	args := []string{"-hide_banner", "-nostdin", "-loglevel", "error", "-y", "-i", p.clip, "-filter_complex", p.graph()}
-	var streams []string
-	for i, r := range p.video() {
+	return p.ffmpegArgs(p.video(), p.audio(), out)
+}
+
+func (p *plan) ffmpegArgs(video, audio []ladders.Rendition, out string) ([]string, error) {
+	args := append(quiet[:len(quiet):len(quiet)], "-i", p.clip, "-filter_complex", p.graph(video))
+	for i, r := range video {
 		o, err := p.encode(i, *r.Video)
 		if err != nil {
 			return nil, err
 		}
 		args = append(append(args, "-map", fmt.Sprintf("[v%d]", i)), o...)
-		streams = append(streams, fmt.Sprintf("v:%d,agroup:sound,name:%s", i, r.Name))
 	}
-	for i, r := range p.audio() {
+	for i, r := range audio {
 		args = append(args, "-map", fmt.Sprintf("0:a:%d", r.Audio.Track))
 		args = append(args, sound(i, *r.Audio)...)
+	}
+	return append(args, p.packageArgs(video, audio, out)...), nil
+}
+
+// packageArgs is fMP4 HLS of the streams so far.
+func (p *plan) packageArgs(video, audio []ladders.Rendition, out string) []string {
+	var streams []string
+	for i, r := range video {
+		streams = append(streams, fmt.Sprintf("v:%d,agroup:sound,name:%s", i, r.Name))
+	}
+	for i, r := range audio {
 		streams = append(streams, fmt.Sprintf("a:%d,agroup:sound,name:%s", i, r.Name))
 	}
-	return append(args, "-f", "hls", "-hls_segment_type", "fmp4", "-hls_playlist_type", "vod", "-hls_flags", "independent_segments",
+	return []string{"-f", "hls", "-hls_segment_type", "fmp4", "-hls_playlist_type", "vod", "-hls_flags", "independent_segments",
 		"-hls_time", every(p.Grid, p.Grid.FramesPerSegment()), "-var_stream_map", strings.Join(streams, " "),
 		"-master_pl_name", "master.m3u8", "-hls_fmp4_init_filename", "init.mp4",
-		"-hls_segment_filename", filepath.Join(out, "%v", "%d.m4s"), filepath.Join(out, "%v", "media.m3u8")), nil
+		"-hls_segment_filename", filepath.Join(out, "%v", "%d.m4s"), filepath.Join(out, "%v", "media.m3u8")}
 }
 
 // graph splits the decoded pictures and scales each copy, as the engine's
 // branches do.
-func (p *plan) graph() string {
-	renditions := p.video()
+func (p *plan) graph(renditions []ladders.Rendition) string {
 	var g strings.Builder
 	fmt.Fprintf(&g, "[0:v:0]split=%d", len(renditions))
 	for i := range renditions {

@@ -105,9 +105,13 @@ func hash(ctx context.Context, ffmpeg, track string) (string, int, error) {
 	return strings.TrimPrefix(strings.TrimSpace(string(sum)), "MD5="), frames, err
 }
 
+// labelled gives both sides one description of their colours: the worker writes
+// it and ffmpeg's muxer does not, and xpsnr would convert one into the other.
+const labelled = "setparams=range=tv:color_primaries=bt709:color_trc=bt709:colorspace=bt709,"
+
 // xpsnr compares by frame number: the two sides may count time from elsewhere.
 func (p *plan) xpsnr(ctx context.Context, ffmpeg, track string, v ladders.Video) (float64, error) {
-	graph := fmt.Sprintf("[1:v:0]%s%s,settb=1/1000,setpts=N[r];[0:v:0]settb=1/1000,setpts=N[d];[d][r]xpsnr", p.thin(v.Divisor), scale(v))
+	graph := fmt.Sprintf("[1:v:0]%[1]s%[2]s,%[3]ssettb=1/1000,setpts=N[r];[0:v:0]%[3]ssettb=1/1000,setpts=N[d];[d][r]xpsnr", p.thin(v.Divisor), scale(v), labelled)
 	out, err := run(ctx, ffmpeg, "-i", track, "-i", p.clip, "-filter_complex", graph, "-f", "null", "-")
 	if err != nil {
 		return 0, err

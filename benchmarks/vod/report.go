@@ -20,6 +20,8 @@ func (b *bench) record() harness.Record {
 			fmt.Sprintf("%d pairs in one run, the order turned from pair to pair.", len(b.raw.Worker)),
 			"Wall time from start to exit. CPU is user and system time of the whole process tree, memory the largest resident set, both as the kernel reports them at wait4. Memory of its own leaves out the pages of the program file, which all processes of one program share; it is sampled 50 times a second.",
 			"The whole farm is `gala vod queue CLIP --wait` against a running `gala up` with output at its own origin over HTTP: its CPU is that of the command, scheduler, origin, agent, Redis, probe and worker.",
+			"Separate processes are one ffmpeg for each video rendition, all at once, the sound with the first. Encoders alone are one ffmpeg that reads pictures which lie scaled on disk, and the sound as PCM; decoding and scaling alone are ffmpeg with its pictures thrown away. What sharing one decode can save is (N·D+S+E)/(D+S+E) of the CPU times of one round; the worker's saving is held against it.",
+			"Start-up is the first five frames of the clip as a clip of their own.",
 			"Pictures of the last pair are decoded and compared with the source scaled by the same scaler (XPSNR of luma), and hashed.",
 		},
 		Command: b.Command, Host: harness.ThisHost(), Around: *b.around, Versions: b.versions, Settings: b.settings(),
@@ -46,6 +48,10 @@ func (b *bench) costs() []harness.Figure {
 	if farm := b.raw.Farm; len(farm) > 0 {
 		figures = append(figures, ratio("whole farm", farm, "wall, from `gala vod queue --wait` to its end", wall), ratio("whole farm", farm, "CPU of all its processes", harness.Usage.CPU))
 	}
+	figures = append(figures, b.parts()...)
+	if starts := b.raw.Starts; len(starts) > 0 {
+		figures = append(figures, ratio("five frames: worker", starts, "wall", wall), ratio("five frames: worker", starts, "CPU", harness.Usage.CPU))
+	}
 	for _, side := range []struct {
 		group string
 		of    func(harness.Pair) harness.Usage
@@ -62,6 +68,31 @@ func (b *bench) costs() []harness.Figure {
 			one("voluntary switches", "", func(u harness.Usage) float64 { return float64(u.Switches) }))
 	}
 	return figures
+}
+
+// parts are the figures of the rounds.
+func (b *bench) parts() []harness.Figure {
+	if len(b.raw.Rounds) == 0 {
+		return nil
+	}
+	one := func(group, name, unit string, of func(Round) float64) harness.Figure {
+		var sample []float64
+		for _, r := range b.raw.Rounds {
+			sample = append(sample, of(r))
+		}
+		return harness.Figure{Group: group, Name: name, Unit: unit, Dist: harness.Describe(sample)}
+	}
+	n := fmt.Sprintf("%d separate processes / worker", len(b.plan.video()))
+	return []harness.Figure{
+		one(n, "CPU", "x", Round.saved),
+		one(n, "what sharing one decode allows, (N·D+S+E)/(D+S+E)", "x", Round.allowed),
+		one(n, "share of it that is reached", "x", func(r Round) float64 { return r.saved() / r.allowed() }).Reach("p50", 0.98),
+		one("worker / encoders alone", "wall", "x", func(r Round) float64 { return r.Worker.Wall / r.Encoders.Wall }),
+		one("worker / encoders alone", "CPU", "x", func(r Round) float64 { return r.Worker.CPU() / r.Encoders.CPU() }),
+		one("parts", "decoding alone, CPU", "s", func(r Round) float64 { return r.Decode.CPU() }),
+		one("parts", "scaling alone, CPU", "s", func(r Round) float64 { return r.DecodeScale.CPU() - r.Decode.CPU() }),
+		one("parts", "encoders and files alone, CPU", "s", func(r Round) float64 { return r.Encoders.CPU() }),
+	}
 }
 
 func wall(u harness.Usage) float64    { return u.Wall }

@@ -16,9 +16,11 @@ import (
 type Options struct {
 	Clip, Ladder string
 	Pairs        int
-	// FarmPairs are runs through the whole farm; 0 leaves them out.
-	FarmPairs int
-	Binaries  harness.Binaries
+	// FarmPairs are runs through the whole farm, Rounds those of separate
+	// processes and of the parts, Starts those of a clip of five frames; 0
+	// leaves them out.
+	FarmPairs, Rounds, Starts int
+	Binaries                  harness.Binaries
 	// Dir is for what is encoded; everything in it may go.
 	Dir string
 	// Command is how to repeat it.
@@ -33,6 +35,8 @@ const equal = 0.05 // dB of XPSNR
 type raw struct {
 	Worker []harness.Pair `json:"worker"`
 	Farm   []harness.Pair `json:"farm,omitempty"`
+	Rounds []Round        `json:"rounds,omitempty"`
+	Starts []harness.Pair `json:"starts,omitempty"`
 	Ours   []Picture      `json:"pictures_worker"`
 	Peer   []Picture      `json:"pictures_ffmpeg"`
 }
@@ -50,8 +54,14 @@ func Run(ctx context.Context, o Options) (harness.Record, error) {
 	if err := b.compare(ctx); err != nil {
 		return harness.Record{}, err
 	}
-	if o.FarmPairs > 0 {
-		if err := b.farmRuns(ctx); err != nil {
+	for _, part := range []struct {
+		times int
+		run   func(context.Context) error
+	}{{o.FarmPairs, b.farmRuns}, {o.Rounds, b.rounds}, {o.Starts, b.starts}} {
+		if part.times == 0 {
+			continue
+		}
+		if err := part.run(ctx); err != nil {
 			return harness.Record{}, err
 		}
 	}
@@ -92,6 +102,21 @@ func (b *bench) fresh(name string) (string, error) {
 		return "", err
 	}
 	return dir, os.MkdirAll(dir, 0o755)
+}
+
+// starts measures a clip of five frames: what it costs to begin and to end.
+func (b *bench) starts(ctx context.Context) (err error) {
+	whole := b.plan
+	defer func() { b.plan = whole }()
+	brief := filepath.Join(b.Dir, "brief.mp4")
+	if _, err := run(ctx, b.Binaries.FFmpeg, "-y", "-i", b.plan.clip, "-frames:v", "5", "-t", "0.2", "-c:v", "libx264", "-preset", "ultrafast", "-c:a", "aac", brief); err != nil {
+		return err
+	}
+	if b.plan, err = newPlan(ctx, b.Binaries, brief, b.Ladder); err != nil {
+		return err
+	}
+	b.raw.Starts, err = harness.Interleave(ctx, b.Starts, b.worker, b.peer, func(i int, p harness.Pair) { b.tell("five frames", b.Starts, i, p) })
+	return err
 }
 
 func (b *bench) worker(ctx context.Context) (harness.Usage, error) {
