@@ -55,10 +55,18 @@ func Describe(l *Ladder) string {
 			fmt.Fprintln(w, "AUDIO\tCODEC\tCHANNELS\tBITRATE\tRATE\tLANGUAGES")
 		}
 		for _, r := range l.Audio {
-			fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%d\t%s\n", r.Name, r.Codec, r.Channels, formatBits(r.Bitrate), r.SampleRate, r.Languages)
+			fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%d\t%s\n", r.Name, passed(r.Codec, r.Passthrough), r.Channels, formatBits(r.Bitrate), r.SampleRate, r.Languages)
 		}
 	}))
 	return b.String()
+}
+
+// passed is a codec that may be taken from the source as it is.
+func passed(codec string, passthrough bool) string {
+	if passthrough {
+		return codec + " as it is"
+	}
+	return codec
 }
 
 // Describe is a resolved ladder for people.
@@ -98,7 +106,10 @@ func (x Rendition) what(fps string) string {
 		if a.Default {
 			mark = ", default"
 		}
-		return fmt.Sprintf("%s %d ch %d Hz %s of track %d%s\t%s\t", a.Codec, a.Channels, a.SampleRate, a.Language, a.Track, mark, formatBits(a.Bitrate))
+		return fmt.Sprintf("%s %d ch %d Hz %s of track %d%s\t%s\t", passed(a.Codec, a.Passthrough), a.Channels, a.SampleRate, a.Language, a.Track, mark, formatBits(a.Bitrate))
+	}
+	if t := x.Text; t != nil {
+		return fmt.Sprintf("subtitles %s of track %d\t\t", t.Language, t.Track)
 	}
 	v := x.Video
 	return fmt.Sprintf("%dx%d at %s, %s %s@%s%s %s\t%s\t%s", v.Width, v.Height, fps, v.Codec, v.Profile, v.Level, v.colour(), v.Preset, formatBits(v.Bitrate), formatBits(v.Maxrate))

@@ -20,6 +20,9 @@ var ErrNoMatch = errors.New("ladder and source have nothing in common")
 // ErrBadSource: the probe's answer cannot be encoded.
 var ErrBadSource = errors.New("the source's video track has no usable picture size; probe it again, or check that the file is complete")
 
+// ErrNoRung: no encoder of the ladder's codecs takes a picture of this shape.
+var ErrNoRung = errors.New("no video rung is left; add one in h264, which takes every size")
+
 // ErrBadLadder is what every Problems unwraps to.
 var ErrBadLadder = errors.New("not a valid ladder")
 

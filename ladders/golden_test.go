@@ -22,7 +22,7 @@ type namedSource struct {
 
 // sources are what a farm meets, and two that it hopes not to.
 func sources() []namedSource {
-	en, de := SourceAudio{2, 48000, "eng"}, SourceAudio{6, 48000, "ger"}
+	en, de := SourceAudio{Channels: 2, SampleRate: 48000, Language: "eng"}, SourceAudio{Channels: 6, SampleRate: 48000, Language: "ger"}
 	video := func(w, h int, num, den int64, edit func(*SourceVideo)) *SourceVideo {
 		v := &SourceVideo{Width: w, Height: h, Rate: timeline.Rate{Num: num, Den: den}, BitDepth: 8}
 		if edit != nil {
@@ -35,7 +35,7 @@ func sources() []namedSource {
 	}
 	return []namedSource{
 		{"1080p50, English stereo and German 5.1", Source{Video: video(1920, 1080, 50, 1, nil), Audio: []SourceAudio{en, de}}},
-		{"720p25, mono", Source{Video: video(1280, 720, 25, 1, nil), Audio: []SourceAudio{{1, 44100, ""}}}},
+		{"720p25, mono", Source{Video: video(1280, 720, 25, 1, nil), Audio: []SourceAudio{{Channels: 1, SampleRate: 44100, Language: ""}}}},
 		{"480i29.97, pixels 8:9", Source{Video: video(720, 480, 30000, 1001, interlaced), Audio: []SourceAudio{en}}},
 		{"portrait by rotation, 29.97", Source{Video: video(1920, 1080, 2997, 100, func(v *SourceVideo) { v.Rotation = 90 }), Audio: []SourceAudio{en}}},
 		{"2160p59.94 HDR", Source{Video: video(3840, 2160, 60000, 1001, func(v *SourceVideo) { v.Range, v.BitDepth = PQ, 10 }), Audio: []SourceAudio{en}}},

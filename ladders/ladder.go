@@ -75,6 +75,8 @@ type AudioRung struct {
 	Bitrate    int64
 	SampleRate int
 	Languages  Languages
+	// Passthrough takes tracks that have the rung's codec as they are.
+	Passthrough bool
 }
 
 // Languages chooses among a source's audio tracks. The zero value takes one

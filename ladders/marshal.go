@@ -69,10 +69,14 @@ func (r VideoRung) sizeKey() string {
 }
 
 func (r AudioRung) row() []string {
-	return []string{
+	out := []string{
 		"name: " + plain(r.Name), "codec: " + r.Codec, fmt.Sprintf("channels: %d", r.Channels),
 		"bitrate: " + formatBits(r.Bitrate), fmt.Sprintf("sample_rate: %d", r.SampleRate), "languages: " + r.Languages.String(),
 	}
+	if r.Passthrough {
+		out = append(out, "passthrough: true")
+	}
+	return out
 }
 
 func (l Languages) String() string {

@@ -146,7 +146,7 @@ func TestSampleShowsEveryKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(l.Video) != 3 || len(l.Audio) != 1 {
+	if len(l.Video) != 3 || len(l.Audio) != 2 {
 		t.Errorf("%d video and %d audio rungs", len(l.Video), len(l.Audio))
 	}
 	allowed := regexp.MustCompile(`allowed are (.*)`)

@@ -150,6 +150,7 @@ func (r rungSet) audio(row value) AudioRung {
 		{"bitrate", func(at value) { a.Bitrate = at.bits(6_000, 6_144_000) }},
 		{"sample_rate", func(at value) { a.SampleRate = at.sampleRate() }},
 		{"languages", func(at value) { a.Languages = at.languages() }},
+		{"passthrough", func(at value) { a.Passthrough = at.boolean() }},
 	})
 	got.require(row, "name", "codec", "bitrate")
 	checkAudio(got, &a)
@@ -176,6 +177,9 @@ func (v value) sampleRate() int {
 func checkAudio(got given, a *AudioRung) {
 	if a.Codec == "" || a.Bitrate == 0 {
 		return
+	}
+	if at, ok := got["passthrough"]; ok && a.Passthrough && sourceCodec(a.Codec) == "" {
+		at.fail("is for ac-3 and ec-3; %s is always encoded", a.Codec)
 	}
 	limit := audioLimits(a.Codec)
 	if at, ok := got["channels"]; ok && a.Channels > limit.channels {

@@ -30,6 +30,8 @@ type SourceVideo struct {
 type SourceAudio struct {
 	Channels, SampleRate int
 	Language             string // BCP 47, "und" when unknown
+	Codec                string // as libav has it: aac, ac3, eac3
+	Bitrate              int64  // bits per second, 0 when unknown
 }
 
 // SourceText describes one track of subtitles that are text.
@@ -84,6 +86,8 @@ type Audio struct {
 	// Track indexes Source.Audio.
 	Track   int
 	Default bool
+	// Passthrough: the track's own frames, not encoded again.
+	Passthrough bool
 }
 
 // Text is a rendition of subtitles.

@@ -20,7 +20,8 @@ type Resolved struct {
 // the wanted length.
 const audioOnlyRate = 25
 
-// Resolve applies l to src. The error wraps ErrNoTracks, ErrNoMatch or ErrBadSource.
+// Resolve applies l to src. The error wraps ErrNoTracks, ErrNoMatch,
+// ErrNoRung or ErrBadSource.
 func Resolve(l *Ladder, src Source, kind Kind) (*Resolved, error) {
 	if err := compatible(l, src); err != nil {
 		return nil, err
@@ -70,7 +71,10 @@ func (r *resolver) video() error {
 	if v := r.source.Video; v.Width <= 0 || v.Height <= 0 {
 		return fmt.Errorf("%dx%d: %w", v.Width, v.Height, ErrBadSource)
 	}
-	chosen := r.sizes()
+	chosen, err := r.encodable(r.sizes())
+	if err != nil {
+		return err
+	}
 	steps, err := r.makeGrid(chosen)
 	if err != nil {
 		return err
@@ -107,6 +111,26 @@ func (r *resolver) sizes() []fitted {
 	}
 	slices.SortFunc(chosen, func(a, b fitted) int { return cmp.Compare(a.index, b.index) })
 	return chosen
+}
+
+// leastAV1 is the smallest side of a picture that SVT-AV1 takes.
+const leastAV1 = 64
+
+// encodable leaves out what no encoder of the rung's codec takes: to stretch a strip to 64
+// pixels would show another picture.
+func (r *resolver) encodable(chosen []fitted) ([]fitted, error) {
+	var kept []fitted
+	for _, c := range chosen {
+		if c.rung.Codec == "av1" && min(c.w, c.h) < leastAV1 {
+			r.note(fmt.Sprintf("%s would be %dx%d and AV1 takes %dx%d at least; it is left out", c.rung.Name, c.w, c.h, leastAV1, leastAV1))
+			continue
+		}
+		kept = append(kept, c)
+	}
+	if len(kept) == 0 && len(chosen) > 0 {
+		return nil, fmt.Errorf("%s: %w", r.out.Notes[len(r.out.Notes)-1], ErrNoRung)
+	}
+	return kept, nil
 }
 
 // makeGrid sets the grid and gives every chosen rung's divisor of it.

@@ -320,26 +320,26 @@ func TestAudioTracks(t *testing.T) {
 		tracks       []SourceAudio
 		want         string
 	}{
-		{"one track", stereo, []SourceAudio{{2, 48000, "eng"}}, `stereo* #0 2ch 128k "English"`},
-		{"unknown language", stereo, []SourceAudio{{2, 44100, ""}}, `stereo* #0 2ch 128k ""`},
-		{"no language at all", stereo, []SourceAudio{{2, 44100, "\x00\x00\x00"}, {2, 44100, "de"}}, `stereo-und* #0 2ch 128k ""; stereo-de #1 2ch 128k "Deutsch"`},
-		{"two languages", stereo, []SourceAudio{{2, 48000, "ger"}, {2, 48000, "eng"}}, `stereo-de* #0 2ch 128k "Deutsch"; stereo-en #1 2ch 128k "English"`},
-		{"region", stereo, []SourceAudio{{2, 48000, "pt-BR"}, {2, 48000, "pt"}}, `stereo-pt-br* #0 2ch 128k "português"; stereo-pt #1 2ch 128k "português"`},
-		{"same language twice: the first that has enough channels", stereo, []SourceAudio{{1, 48000, "de"}, {6, 48000, "de"}, {2, 48000, "de"}}, `stereo* #1 2ch 128k "Deutsch"`},
-		{"only the first", first, []SourceAudio{{2, 48000, "ger"}, {2, 48000, "eng"}}, `stereo* #0 2ch 128k "Deutsch"`},
-		{"listed, in the list's order", german, []SourceAudio{{2, 48000, "fra"}, {2, 48000, "en-GB"}, {2, 48000, "deu"}}, `stereo-de* #2 2ch 128k "Deutsch"; stereo-en-gb #1 2ch 128k "British English"`},
-		{"none of the listed", german, []SourceAudio{{2, 48000, "fra"}}, `stereo* #0 2ch 128k "français"`},
-		{"mono is sent as stereo", stereo, []SourceAudio{{1, 48000, "en"}}, `stereo* #0 2ch 128k "English"`},
-		{"mono at a small rate", low, []SourceAudio{{1, 48000, "en"}}, `low* #0 2ch 24k "English"`},
-		{"5.1 is mixed down", stereo, []SourceAudio{{6, 48000, "en"}}, `stereo* #0 2ch 128k "English"`},
-		{"3 channels are stereo", stereo, []SourceAudio{{3, 48000, "en"}}, `stereo* #0 2ch 128k "English"`},
-		{"unknown channel count", stereo, []SourceAudio{{0, 48000, "en"}}, `stereo* #0 2ch 128k "English"`},
-		{"surround where there is", surround, []SourceAudio{{6, 48000, "en"}}, `stereo* #0 2ch 128k "English"; surround* #0 6ch 384k "English"`},
-		{"7.1 becomes 5.1", surround, []SourceAudio{{8, 48000, "en"}}, `stereo* #0 2ch 128k "English"; surround* #0 6ch 384k "English"`},
-		{"no surround rung for stereo", surround, []SourceAudio{{2, 48000, "en"}}, `stereo* #0 2ch 128k "English"`},
-		{"unless there is no other", only51, []SourceAudio{{2, 48000, "en"}}, `surround* #0 2ch 128k "English"`},
-		{"one language has surround", surround, []SourceAudio{{6, 48000, "en"}, {2, 48000, "de"}}, `stereo-en* #0 2ch 128k "English"; stereo-de #1 2ch 128k "Deutsch"; surround-en* #0 6ch 384k "English"; surround-de #1 2ch 128k "Deutsch"`},
-		{"names that would clash", clash, []SourceAudio{{2, 48000, "en"}, {2, 48000, "de"}}, `a-en* #0 2ch 96k "English"; a-de #1 2ch 96k "Deutsch"; a-en-en* #0 2ch 64k "English"; a-en-de #1 2ch 64k "Deutsch"`},
+		{"one track", stereo, []SourceAudio{{Channels: 2, SampleRate: 48000, Language: "eng"}}, `stereo* #0 2ch 128k "English"`},
+		{"unknown language", stereo, []SourceAudio{{Channels: 2, SampleRate: 44100, Language: ""}}, `stereo* #0 2ch 128k ""`},
+		{"no language at all", stereo, []SourceAudio{{Channels: 2, SampleRate: 44100, Language: "\x00\x00\x00"}, {Channels: 2, SampleRate: 44100, Language: "de"}}, `stereo-und* #0 2ch 128k ""; stereo-de #1 2ch 128k "Deutsch"`},
+		{"two languages", stereo, []SourceAudio{{Channels: 2, SampleRate: 48000, Language: "ger"}, {Channels: 2, SampleRate: 48000, Language: "eng"}}, `stereo-de* #0 2ch 128k "Deutsch"; stereo-en #1 2ch 128k "English"`},
+		{"region", stereo, []SourceAudio{{Channels: 2, SampleRate: 48000, Language: "pt-BR"}, {Channels: 2, SampleRate: 48000, Language: "pt"}}, `stereo-pt-br* #0 2ch 128k "português"; stereo-pt #1 2ch 128k "português"`},
+		{"same language twice: the first that has enough channels", stereo, []SourceAudio{{Channels: 1, SampleRate: 48000, Language: "de"}, {Channels: 6, SampleRate: 48000, Language: "de"}, {Channels: 2, SampleRate: 48000, Language: "de"}}, `stereo* #1 2ch 128k "Deutsch"`},
+		{"only the first", first, []SourceAudio{{Channels: 2, SampleRate: 48000, Language: "ger"}, {Channels: 2, SampleRate: 48000, Language: "eng"}}, `stereo* #0 2ch 128k "Deutsch"`},
+		{"listed, in the list's order", german, []SourceAudio{{Channels: 2, SampleRate: 48000, Language: "fra"}, {Channels: 2, SampleRate: 48000, Language: "en-GB"}, {Channels: 2, SampleRate: 48000, Language: "deu"}}, `stereo-de* #2 2ch 128k "Deutsch"; stereo-en-gb #1 2ch 128k "British English"`},
+		{"none of the listed", german, []SourceAudio{{Channels: 2, SampleRate: 48000, Language: "fra"}}, `stereo* #0 2ch 128k "français"`},
+		{"mono is sent as stereo", stereo, []SourceAudio{{Channels: 1, SampleRate: 48000, Language: "en"}}, `stereo* #0 2ch 128k "English"`},
+		{"mono at a small rate", low, []SourceAudio{{Channels: 1, SampleRate: 48000, Language: "en"}}, `low* #0 2ch 24k "English"`},
+		{"5.1 is mixed down", stereo, []SourceAudio{{Channels: 6, SampleRate: 48000, Language: "en"}}, `stereo* #0 2ch 128k "English"`},
+		{"3 channels are stereo", stereo, []SourceAudio{{Channels: 3, SampleRate: 48000, Language: "en"}}, `stereo* #0 2ch 128k "English"`},
+		{"unknown channel count", stereo, []SourceAudio{{Channels: 0, SampleRate: 48000, Language: "en"}}, `stereo* #0 2ch 128k "English"`},
+		{"surround where there is", surround, []SourceAudio{{Channels: 6, SampleRate: 48000, Language: "en"}}, `stereo* #0 2ch 128k "English"; surround* #0 6ch 384k "English"`},
+		{"7.1 becomes 5.1", surround, []SourceAudio{{Channels: 8, SampleRate: 48000, Language: "en"}}, `stereo* #0 2ch 128k "English"; surround* #0 6ch 384k "English"`},
+		{"no surround rung for stereo", surround, []SourceAudio{{Channels: 2, SampleRate: 48000, Language: "en"}}, `stereo* #0 2ch 128k "English"`},
+		{"unless there is no other", only51, []SourceAudio{{Channels: 2, SampleRate: 48000, Language: "en"}}, `surround* #0 2ch 128k "English"`},
+		{"one language has surround", surround, []SourceAudio{{Channels: 6, SampleRate: 48000, Language: "en"}, {Channels: 2, SampleRate: 48000, Language: "de"}}, `stereo-en* #0 2ch 128k "English"; stereo-de #1 2ch 128k "Deutsch"; surround-en* #0 6ch 384k "English"; surround-de #1 2ch 128k "Deutsch"`},
+		{"names that would clash", clash, []SourceAudio{{Channels: 2, SampleRate: 48000, Language: "en"}, {Channels: 2, SampleRate: 48000, Language: "de"}}, `a-en* #0 2ch 96k "English"; a-de #1 2ch 96k "Deutsch"; a-en-en* #0 2ch 64k "English"; a-en-de #1 2ch 64k "Deutsch"`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := heard(resolve(t, parse(t, c.ladder), Source{Audio: c.tracks}, Live))
@@ -350,8 +350,45 @@ func TestAudioTracks(t *testing.T) {
 	}
 }
 
+func TestPassedOnTracks(t *testing.T) {
+	l := parse(t, "name: t\naudio: [{name: stereo, codec: aac, bitrate: 128k}, {name: surround, codec: ac-3, channels: 6, bitrate: 384k, passthrough: true}]")
+	dolby := SourceAudio{Channels: 6, SampleRate: 48000, Language: "en", Codec: "ac3", Bitrate: 448_000}
+	plain := SourceAudio{Channels: 8, SampleRate: 48000, Language: "en", Codec: "aac", Bitrate: 192_000}
+	for _, c := range []struct {
+		name   string
+		tracks []SourceAudio
+		want   string
+		passed bool
+	}{
+		{"as it is", []SourceAudio{dolby}, `stereo* #0 2ch 128k "English"; surround* #0 6ch 448k "English"`, true},
+		{"the track that can pass is taken before one with more channels", []SourceAudio{plain, dolby}, `stereo* #0 2ch 128k "English"; surround* #1 6ch 448k "English"`, true},
+		{"stereo passes too", []SourceAudio{{Channels: 2, SampleRate: 48000, Language: "en", Codec: "ac3", Bitrate: 192_000}}, `stereo* #0 2ch 128k "English"; surround* #0 2ch 192k "English"`, true},
+		{"another codec is encoded", []SourceAudio{plain}, `stereo* #0 2ch 128k "English"; surround* #0 6ch 384k "English"`, false},
+	} {
+		r := resolve(t, l, Source{Audio: c.tracks}, Live)
+		if diff := cmp.Diff(c.want, heard(r)); diff != "" {
+			t.Errorf("%s: %s", c.name, diff)
+		}
+		if got := r.Renditions[len(r.Renditions)-1].Audio.Passthrough; got != c.passed || c.passed != (len(r.Notes) == 0) {
+			t.Errorf("%s: passed on %v, notes %q", c.name, got, r.Notes)
+		}
+	}
+}
+
+// SVT-AV1 takes no picture with a side under 64 pixels.
+func TestAV1HasASmallestPicture(t *testing.T) {
+	av1 := "name: t\nvideo: [{name: a, height: 480, codec: av1, bitrate: 700k}"
+	if _, err := Resolve(parse(t, av1+"]"), picture(9841, 705, whole(30)), VOD); !errors.Is(err, ErrNoRung) || !strings.Contains(err.Error(), "854x62") {
+		t.Errorf("a strip in AV1 alone: %v", err)
+	}
+	r := resolve(t, parse(t, av1+", {name: b, height: 480, codec: h264, bitrate: 1M}]"), picture(9841, 705, whole(30)), VOD)
+	if len(r.Renditions) != 1 || r.Renditions[0].Name != "b" || len(r.Notes) == 0 {
+		t.Errorf("a strip in both: %d renditions, notes %q", len(r.Renditions), r.Notes)
+	}
+}
+
 func TestNothingToEncode(t *testing.T) {
-	video, audio := picture(640, 360, whole(25)), Source{Audio: []SourceAudio{{2, 48000, "en"}}}
+	video, audio := picture(640, 360, whole(25)), Source{Audio: []SourceAudio{{Channels: 2, SampleRate: 48000, Language: "en"}}}
 	silent := parse(t, row(good))
 	for _, c := range []struct {
 		name   string

@@ -1,6 +1,7 @@
 package ladders
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -78,7 +79,7 @@ func (r *resolver) audioRungs() []AudioRung {
 	}
 	var kept []AudioRung
 	for _, rung := range r.ladder.Audio {
-		if rung.Channels > 2 && most <= 2 {
+		if rung.Channels > 2 && most <= 2 && !slices.ContainsFunc(r.source.Audio, rung.passes) {
 			r.note(fmt.Sprintf("%s has %d channels, the source at most 2; it is left out", rung.Name, rung.Channels))
 			continue
 		}
@@ -131,7 +132,7 @@ func (r *resolver) tracks(rung AudioRung) []int {
 		have, ok := best[tag]
 		if !ok {
 			order, best[tag] = append(order, tag), i
-		} else if better(t.Channels, r.source.Audio[have].Channels, rung.Channels) {
+		} else if old := r.source.Audio[have]; rung.passes(t) && !rung.passes(old) || rung.passes(t) == rung.passes(old) && better(t.Channels, old.Channels, rung.Channels) {
 			best[tag] = i
 		}
 	}
@@ -179,6 +180,14 @@ func (r *resolver) audioOf(rung AudioRung, track int) Audio {
 		Language: canonicalLanguage(t.Language), Track: track, Group: rung.Name,
 	}
 	a.Label = languageLabel(a.Language)
+	if rung.passes(t) {
+		a.Passthrough, a.SampleRate = true, t.SampleRate
+		a.Channels, a.Bitrate = cmp.Or(t.Channels, a.Channels), cmp.Or(t.Bitrate, a.Bitrate)
+		return a
+	}
+	if rung.Passthrough {
+		r.note(fmt.Sprintf("%s is encoded: the source's track is %s, not %s", rung.Name, cmp.Or(t.Codec, "of unknown codec"), rung.Codec))
+	}
 	if channels := fewer(t.Channels, rung.Channels); channels != rung.Channels {
 		limit := audioLimits(rung.Codec)
 		low, high := limit.bits(channels)
@@ -186,6 +195,16 @@ func (r *resolver) audioOf(rung AudioRung, track int) Audio {
 		a.Channels, a.Bitrate = channels, limit.step(min(high, max(low, min(minReduced, rung.Bitrate), share)))
 	}
 	return a
+}
+
+// passes tells whether the rung takes a track as it is.
+func (a AudioRung) passes(t SourceAudio) bool {
+	return a.Passthrough && t.Codec == sourceCodec(a.Codec) && slices.Contains(audioLimits(a.Codec).rates, t.SampleRate)
+}
+
+// sourceCodec is libav's name of a codec that can be passed on.
+func sourceCodec(codec string) string {
+	return map[string]string{"ac-3": "ac3", "ec-3": "eac3"}[codec]
 }
 
 // fewer is the layout of at most want channels for a track that has have; an

@@ -37,13 +37,13 @@ func TestVariants(t *testing.T) {
 		want         []string
 	}{
 		{"silent", two, pictureAndSound(), []string{"b+() avc1.640015", "a+() avc1.64001F"}},
-		{"one group, two languages, sound alone for cellular", two + "audio: [{name: s, codec: aac, bitrate: 128k}]\n", pictureAndSound(SourceAudio{2, 48000, "en"}, SourceAudio{2, 48000, "de"}),
+		{"one group, two languages, sound alone for cellular", two + "audio: [{name: s, codec: aac, bitrate: 128k}]\n", pictureAndSound(SourceAudio{Channels: 2, SampleRate: 48000, Language: "en"}, SourceAudio{Channels: 2, SampleRate: 48000, Language: "de"}),
 			[]string{"b+s(s-en s-de) avc1.640015,mp4a.40.2", "a+s(s-en s-de) avc1.64001F,mp4a.40.2", "-+s(s-en s-de) mp4a.40.2"}},
-		{"steps of quality", two + "audio: [{name: lo, codec: aac, bitrate: 32k}, {name: hi, codec: aac, bitrate: 160k}]\n", pictureAndSound(SourceAudio{2, 48000, "en"}),
+		{"steps of quality", two + "audio: [{name: lo, codec: aac, bitrate: 32k}, {name: hi, codec: aac, bitrate: 160k}]\n", pictureAndSound(SourceAudio{Channels: 2, SampleRate: 48000, Language: "en"}),
 			[]string{"b+lo(lo) avc1.640015,mp4a.40.2", "a+hi(hi) avc1.64001F,mp4a.40.2", "-+lo(lo) mp4a.40.2"}},
-		{"alternatives", two + "audio: [{name: s, codec: aac, bitrate: 32k}, {name: d, codec: ec-3, channels: 6, bitrate: 384k}]\n", pictureAndSound(SourceAudio{6, 48000, "en"}),
+		{"alternatives", two + "audio: [{name: s, codec: aac, bitrate: 32k}, {name: d, codec: ec-3, channels: 6, bitrate: 384k}]\n", pictureAndSound(SourceAudio{Channels: 6, SampleRate: 48000, Language: "en"}),
 			[]string{"b+d(d) avc1.640015,ec-3", "a+d(d) avc1.64001F,ec-3", "a+s(s) avc1.64001F,mp4a.40.2", "b+s(s) avc1.640015,mp4a.40.2", "-+s(s) mp4a.40.2"}},
-		{"radio", two + "audio: [{name: lo, codec: aac, bitrate: 32k}, {name: hi, codec: aac, bitrate: 160k}]\n", Source{Audio: []SourceAudio{{2, 48000, "en"}}},
+		{"radio", two + "audio: [{name: lo, codec: aac, bitrate: 32k}, {name: hi, codec: aac, bitrate: 160k}]\n", Source{Audio: []SourceAudio{{Channels: 2, SampleRate: 48000, Language: "en"}}},
 			[]string{"-+hi(hi) mp4a.40.2", "-+lo(lo) mp4a.40.2"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -58,7 +58,7 @@ func TestVariants(t *testing.T) {
 // A rendition that came over the wire without its group has it in its name.
 func TestGroupsFromNames(t *testing.T) {
 	src := picture(1280, 720, whole(25))
-	src.Audio = []SourceAudio{{2, 48000, "en"}, {2, 48000, "pt-BR"}}
+	src.Audio = []SourceAudio{{Channels: 2, SampleRate: 48000, Language: "en"}, {Channels: 2, SampleRate: 48000, Language: "pt-BR"}}
 	r := resolve(t, preset(t, "apple-h264"), src, Live)
 	want := listed(r)
 	for _, x := range r.Renditions {
@@ -73,7 +73,7 @@ func TestGroupsFromNames(t *testing.T) {
 
 func TestVariantSums(t *testing.T) {
 	r := resolve(t, parse(t, row(good)+"audio: [{name: s, codec: aac, bitrate: 96k}]"), Source{
-		Video: picture(1280, 720, rate(t, "59.94")).Video, Audio: []SourceAudio{{2, 48000, "en"}, {1, 48000, "de"}},
+		Video: picture(1280, 720, rate(t, "59.94")).Video, Audio: []SourceAudio{{Channels: 2, SampleRate: 48000, Language: "en"}, {Channels: 1, SampleRate: 48000, Language: "de"}},
 	}, Live)
 	v := Variants(r.Grid, r.Renditions)[0]
 	video, dearest := r.Renditions[0], r.Renditions[1]
@@ -89,7 +89,7 @@ func TestVariantSums(t *testing.T) {
 func TestPresetsKeepApplesRules(t *testing.T) {
 	for _, l := range Presets() {
 		src := picture(1920, 1080, whole(50))
-		src.Audio = []SourceAudio{{2, 48000, "en"}}
+		src.Audio = []SourceAudio{{Channels: 2, SampleRate: 48000, Language: "en"}}
 		r := resolve(t, l, src, Live)
 		cellular, top := false, map[int]int{} // variants at the top size, by reach
 		for _, v := range Variants(r.Grid, r.Renditions) {

@@ -98,6 +98,7 @@ func audioProto(a *ladders.Audio) *galav1.AudioRendition {
 		Codec: a.Codec, Channels: int32(a.Channels), SampleRate: int32(a.SampleRate),
 		Bitrate: a.Bitrate, Language: a.Language, Label: a.Label,
 		Track: int32(a.Track), Default: a.Default, Group: a.Group,
+		Passthrough: a.Passthrough,
 	}
 }
 
@@ -106,6 +107,7 @@ func audio(p *galav1.AudioRendition) *ladders.Audio {
 		Codec: p.GetCodec(), Channels: int(p.GetChannels()), SampleRate: int(p.GetSampleRate()),
 		Bitrate: p.GetBitrate(), Language: p.GetLanguage(), Label: p.GetLabel(),
 		Track: int(p.GetTrack()), Default: p.GetDefault(), Group: p.GetGroup(),
+		Passthrough: p.GetPassthrough(),
 	}
 }
 

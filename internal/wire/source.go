@@ -59,5 +59,7 @@ func sourceAudio(t *galav1.AudioTrack) ladders.SourceAudio {
 		Channels:   int(t.GetChannels()),
 		SampleRate: int(t.GetSampleRate()),
 		Language:   t.GetLanguage(),
+		Codec:      t.GetCodec(),
+		Bitrate:    t.GetBitrate(),
 	}
 }

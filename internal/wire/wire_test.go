@@ -113,5 +113,6 @@ func anyAudio(t *rapid.T) *ladders.Audio {
 		Codec: words.Draw(t, "codec"), Language: words.Draw(t, "language"), Label: words.Draw(t, "label"),
 		Channels: rapid.IntRange(1, 16).Draw(t, "channels"), SampleRate: rapid.IntRange(8000, 96000).Draw(t, "rate"),
 		Bitrate: rapid.Int64().Draw(t, "bitrate"), Track: rapid.IntRange(0, 31).Draw(t, "track"), Default: rapid.Bool().Draw(t, "default"),
+		Passthrough: rapid.Bool().Draw(t, "passthrough"),
 	}
 }

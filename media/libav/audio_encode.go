@@ -13,7 +13,8 @@ import (
 	"github.com/galafarm/gala/timeline"
 )
 
-func (s *audioStage) open() error {
+// openEncoder opens the encoder alone.
+func (s *audioStage) openEncoder() error {
 	name := map[string]string{"aac": "aac", "opus": "libopus", "ac-3": "ac3", "ec-3": "eac3"}[s.a.Codec]
 	codec := astiav.FindEncoderByName(name)
 	if codec == nil {
@@ -29,6 +30,13 @@ func (s *audioStage) open() error {
 	s.cc.SetFlags(astiav.NewCodecContextFlags(astiav.CodecContextFlagGlobalHeader))
 	if err := s.cc.Open(codec, nil); err != nil {
 		return s.fail("encoder "+name+" does not open", err)
+	}
+	return nil
+}
+
+func (s *audioStage) open() error {
+	if err := s.openEncoder(); err != nil {
+		return err
 	}
 	size := int64(s.cc.FrameSize())
 	s.grid = timeline.AudioGrid{SampleRate: int64(s.a.SampleRate), FrameSize: size}

@@ -10,12 +10,14 @@ import (
 	"github.com/galafarm/gala/timeline"
 )
 
-// position is the sample of the grid at which source time t belongs.
-func (s *audioStage) position(t int64) int64 {
-	a, g := s.p.anchor, s.p.o.Spec.Grid
-	one := timeline.Timebase{Num: 1, Den: s.grid.SampleRate}
-	return timeline.Rescale(t, s.base, one) - timeline.Rescale(a.Source, a.Base, one) + s.grid.SampleAt(g.Ticks(a.Frame), g.Timescale)
+// samples is the sample of an audio grid at which time t of the source belongs.
+func (p *Pipeline) samples(t int64, base timeline.Timebase, grid timeline.AudioGrid) int64 {
+	a, g := p.anchor, p.o.Spec.Grid
+	one := timeline.Timebase{Num: 1, Den: grid.SampleRate}
+	return timeline.Rescale(t, base, one) - timeline.Rescale(a.Source, a.Base, one) + grid.SampleAt(g.Ticks(a.Frame), g.Timescale)
 }
+
+func (s *audioStage) position(t int64) int64 { return s.p.samples(t, s.base, s.grid) }
 
 func (s *audioStage) take(ctx context.Context, f *astiav.Frame) error {
 	if f.SampleRate() <= 0 || f.NbSamples() <= 0 {

@@ -19,7 +19,7 @@ type ends struct {
 
 func newEnds(p *Pipeline) ends {
 	e := ends{waiting: &sync.WaitGroup{}, all: make(chan struct{}), mu: &sync.Mutex{}, latest: new(int64)}
-	e.waiting.Add(len(p.audio))
+	e.waiting.Add(len(p.audio) + len(p.copies))
 	if p.video != nil {
 		e.waiting.Add(1)
 	}

@@ -15,6 +15,7 @@ import (
 type fileTrack struct {
 	queue   chan queued
 	emit    func(*astiav.Frame) error
+	packet  func(*astiav.Packet, int64) error // nil: nobody wants them
 	base    timeline.Timebase
 	video   bool
 	threads int
@@ -101,6 +102,9 @@ func (s *fileSource) decode(t *fileTrack, q queued, emit func(*astiav.Frame) err
 	s.errs.Add(t.dec.errors - before)
 	switch {
 	case q.pkt != nil:
+		if err == nil && t.packet != nil {
+			err = t.pass(q.pkt)
+		}
 		q.pkt.Free()
 	case q.next != nil:
 		q.next.follow(t.dec)
@@ -112,6 +116,15 @@ func (s *fileSource) decode(t *fileTrack, q queued, emit func(*astiav.Frame) err
 		t.shift = q.shift
 	}
 	return err
+}
+
+// pass hands on a packet whose frames were shown.
+func (t *fileTrack) pass(p *astiav.Packet) error {
+	at := p.Pts()
+	if at != noPTS {
+		at = timeline.Rescale(at, t.clock.base, t.base) + t.shift
+	}
+	return t.packet(p, at)
 }
 
 // show hands on one frame when its time has come.

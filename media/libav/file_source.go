@@ -113,10 +113,11 @@ func (s *fileSource) openTracks(out sinks) error {
 		}
 	}
 	for i, a := range s.facts.Audio {
-		if i >= len(out.audio) || out.audio[i] == nil {
+		t := out.soundTrack(i)
+		if t == nil {
 			continue
 		}
-		t := &fileTrack{queue: make(chan queued, audioQueue), emit: out.audio[i], base: a.Base, threads: 1}
+		t.base = a.Base
 		if err := s.open(t, a.Index); err != nil {
 			return err
 		}
@@ -131,6 +132,24 @@ func (s *fileSource) openTracks(out sinks) error {
 		}
 	}
 	return nil
+}
+
+// soundTrack is a track for what is wanted of the i-th audio stream, or nil. One
+// that is only passed on is decoded all the same: its frames keep the pace, and
+// tell what is damaged.
+func (o sinks) soundTrack(i int) *fileTrack {
+	t := &fileTrack{queue: make(chan queued, audioQueue), threads: 1, emit: func(*astiav.Frame) error { return nil }}
+	wanted := false
+	if i < len(o.audio) && o.audio[i] != nil {
+		t.emit, wanted = o.audio[i], true
+	}
+	if i < len(o.packets) && o.packets[i] != nil {
+		t.packet, wanted = o.packets[i], true
+	}
+	if !wanted {
+		return nil
+	}
+	return t
 }
 
 func (s *fileSource) open(t *fileTrack, index int) error {

@@ -12,6 +12,7 @@ import (
 	"github.com/asticode/go-astiav"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/galafarm/gala/ladders"
 	"github.com/galafarm/gala/media"
 	"github.com/galafarm/gala/media/input"
 	"github.com/galafarm/gala/timeline"
@@ -53,6 +54,7 @@ type Pipeline struct {
 	lag    time.Duration
 	video  *videoStage
 	audio  []*audioStage
+	copies []*audioCopy
 
 	ends ends
 
@@ -142,12 +144,24 @@ func (p *Pipeline) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	srcCtx, stopSource := context.WithCancel(ctx)
 	defer stopSource()
-	out := sinks{audio: make([]func(*astiav.Frame) error, len(p.facts.Audio)), text: p.cueSinks()}
+	out := sinks{audio: make([]func(*astiav.Frame) error, len(p.facts.Audio)), packets: make([]func(*astiav.Packet, int64) error, len(p.facts.Audio)), text: p.cueSinks()}
 	p.ends = newEnds(p)
 	for _, a := range p.audio {
 		g.Go(func() error { return a.run(ctx) })
 		prev := out.audio[a.track]
 		out.audio[a.track] = tee(prev, func(f *astiav.Frame) error { return send(ctx, a.in, f) })
+	}
+	for _, c := range p.copies {
+		g.Go(func() error { return c.run(ctx) })
+		prev := out.packets[c.a.Track]
+		out.packets[c.a.Track] = func(pkt *astiav.Packet, at int64) error {
+			if prev != nil {
+				if err := prev(pkt, at); err != nil {
+					return err
+				}
+			}
+			return c.send(ctx, pkt, at)
+		}
 	}
 	if p.video != nil {
 		g.Go(func() error { return p.video.run(ctx) })
@@ -160,6 +174,9 @@ func (p *Pipeline) Run(ctx context.Context) error {
 		err := p.src.run(srcCtx, out)
 		for _, a := range p.audio {
 			close(a.in)
+		}
+		for _, c := range p.copies {
+			close(c.in)
 		}
 		if p.video != nil {
 			close(p.video.in)
@@ -190,6 +207,9 @@ func (p *Pipeline) watchStages(ctx context.Context) {
 	}
 	for _, a := range p.audio {
 		done = append(done, a.done)
+	}
+	for _, c := range p.copies {
+		done = append(done, c.done)
 	}
 	for _, d := range done {
 		select {
@@ -239,16 +259,25 @@ func (p *Pipeline) build() error {
 		if r.Audio.Track >= len(p.facts.Audio) {
 			return &media.Error{Code: media.SourceError, Message: fmt.Sprintf("rendition %s wants audio track %d, the source has %d", r.Name, r.Audio.Track, len(p.facts.Audio)), Advice: "the source changed since it was probed: submit the job again"}
 		}
-		a, err := newAudioStage(p, r)
-		if err != nil {
+		if err := p.addAudio(r); err != nil {
 			return err
 		}
-		p.audio = append(p.audio, a)
 	}
-	if p.video == nil && len(p.audio) == 0 {
+	if p.video == nil && len(p.audio) == 0 && len(p.copies) == 0 {
 		return &media.Error{Code: media.SourceError, Message: "no rendition of the ladder fits the source", Advice: "add a rung for what the source has"}
 	}
 	return nil
+}
+
+func (p *Pipeline) addAudio(r ladders.Rendition) error {
+	if r.Audio.Passthrough {
+		c, err := newAudioCopy(p, r)
+		p.copies = append(p.copies, c)
+		return err
+	}
+	a, err := newAudioStage(p, r)
+	p.audio = append(p.audio, a)
+	return err
 }
 
 // Status so far; safe to call at any time after Open.
@@ -258,6 +287,10 @@ func (p *Pipeline) Status() Status {
 	said := notes{}
 	for _, n := range append(append([]string(nil), p.facts.Notes...), st.notes...) {
 		said.add(n)
+	}
+	for _, c := range p.copies {
+		c.notes(&said)
+		s.Renditions[c.name] = RenditionStatus{Frames: c.frames.Load()}
 	}
 	s.Notes = said.list
 	if p.video != nil {

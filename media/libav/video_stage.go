@@ -140,6 +140,9 @@ func (s *videoStage) hold(ctx context.Context) error {
 	for _, a := range s.p.audio {
 		slack = max(slack, framesUS(1, s.grid)+samplesUS(a.grid.FrameSize, a.grid))
 	}
+	for _, c := range s.p.copies {
+		slack = max(slack, framesUS(1, s.grid)+samplesUS(c.grid.FrameSize, c.grid))
+	}
 	if end-framesUS(s.next, s.grid) <= slack {
 		return nil
 	}

@@ -1091,7 +1091,9 @@ type AudioRendition struct {
 	Label   string `protobuf:"bytes,7,opt,name=label,proto3" json:"label,omitempty"`
 	Default bool   `protobuf:"varint,8,opt,name=default,proto3" json:"default,omitempty"`
 	// The audio rung it was made from: renditions of one group are its languages.
-	Group         string `protobuf:"bytes,9,opt,name=group,proto3" json:"group,omitempty"`
+	Group string `protobuf:"bytes,9,opt,name=group,proto3" json:"group,omitempty"`
+	// The track's own frames, not encoded again; ac-3 and ec-3.
+	Passthrough   bool `protobuf:"varint,10,opt,name=passthrough,proto3" json:"passthrough,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1187,6 +1189,13 @@ func (x *AudioRendition) GetGroup() string {
 		return x.Group
 	}
 	return ""
+}
+
+func (x *AudioRendition) GetPassthrough() bool {
+	if x != nil {
+		return x.Passthrough
+	}
+	return false
 }
 
 // TextRendition is subtitles as segments of WebVTT.
@@ -1366,7 +1375,7 @@ const file_gala_v1_media_proto_rawDesc = "" +
 	"\tbit_depth\x18\f \x01(\x05R\bbitDepth\x12\x1f\n" +
 	"\vvideo_range\x18\r \x01(\tR\n" +
 	"videoRange\x12\x1a\n" +
-	"\bcaptions\x18\x0e \x03(\tR\bcaptions\"\xf5\x01\n" +
+	"\bcaptions\x18\x0e \x03(\tR\bcaptions\"\x97\x02\n" +
 	"\x0eAudioRendition\x12\x14\n" +
 	"\x05codec\x18\x01 \x01(\tR\x05codec\x12\x1a\n" +
 	"\bchannels\x18\x02 \x01(\x05R\bchannels\x12\x1f\n" +
@@ -1377,7 +1386,9 @@ const file_gala_v1_media_proto_rawDesc = "" +
 	"\x05track\x18\x06 \x01(\x05R\x05track\x12\x14\n" +
 	"\x05label\x18\a \x01(\tR\x05label\x12\x18\n" +
 	"\adefault\x18\b \x01(\bR\adefault\x12\x14\n" +
-	"\x05group\x18\t \x01(\tR\x05group\"\x8b\x01\n" +
+	"\x05group\x18\t \x01(\tR\x05group\x12 \n" +
+	"\vpassthrough\x18\n" +
+	" \x01(\bR\vpassthrough\"\x8b\x01\n" +
 	"\rTextRendition\x12\x1a\n" +
 	"\blanguage\x18\x01 \x01(\tR\blanguage\x12\x14\n" +
 	"\x05label\x18\x02 \x01(\tR\x05label\x12\x16\n" +
