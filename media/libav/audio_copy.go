@@ -33,7 +33,7 @@ type audioCopy struct {
 	silent      []byte
 	opened      bool
 	frames      atomic.Int64
-	damaged     atomic.Int64
+	damaged     atomic.Bool
 	left        atomic.Bool // dependent substreams were left out
 }
 
@@ -97,7 +97,7 @@ func (c *audioCopy) take(ctx context.Context, q passedPacket) error {
 		if err != nil && !errors.Is(err, ac3.ErrDamaged) && !c.opened {
 			return &media.Error{Code: media.SourceError, Message: fmt.Sprintf("rendition %s: %v", c.name, err), Advice: "leave passthrough out of the audio rung: the track is then decoded and encoded"}
 		}
-		c.damaged.Add(1) // its place is filled
+		c.damaged.Store(true) // its place is filled
 		return nil
 	}
 	if u.Left {
@@ -161,10 +161,14 @@ func (c *audioCopy) emit(ctx context.Context, data []byte) error {
 	return c.p.o.Output.Write(ctx, c.name, media.Packet{Data: data, Index: k, Key: true})
 }
 
-// send queues a packet's bytes.
+// send queues a packet's bytes; nil is one that was damaged.
 func (c *audioCopy) send(ctx context.Context, pkt *astiav.Packet, at int64) error {
+	q := passedPacket{at: at}
+	if pkt != nil {
+		q.data = append([]byte(nil), pkt.Data()...)
+	}
 	select {
-	case c.in <- passedPacket{append([]byte(nil), pkt.Data()...), at}:
+	case c.in <- q:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
@@ -191,8 +195,8 @@ func (c *audioCopy) finish() {
 
 // notes on what could not be passed on.
 func (c *audioCopy) notes(n *notes) {
-	if k := c.damaged.Load(); k > 0 {
-		n.add(fmt.Sprintf("rendition %s: %d damaged frames of its track are filled with silence", c.name, k))
+	if c.damaged.Load() {
+		n.add(fmt.Sprintf("rendition %s: damaged frames of its track are filled with silence", c.name))
 	}
 	if c.left.Load() {
 		n.add(fmt.Sprintf("rendition %s: channels beyond 5.1 are in substreams of their own, which are left out", c.name))

@@ -103,7 +103,7 @@ func (s *fileSource) decode(t *fileTrack, q queued, emit func(*astiav.Frame) err
 	switch {
 	case q.pkt != nil:
 		if err == nil && t.packet != nil {
-			err = t.pass(q.pkt)
+			err = t.pass(q.pkt, t.dec.errors > before)
 		}
 		q.pkt.Free()
 	case q.next != nil:
@@ -118,8 +118,12 @@ func (s *fileSource) decode(t *fileTrack, q queued, emit func(*astiav.Frame) err
 	return err
 }
 
-// pass hands on a packet whose frames were shown.
-func (t *fileTrack) pass(p *astiav.Packet) error {
+// pass hands on a packet whose frames were shown, or nil for one that did not
+// decode.
+func (t *fileTrack) pass(p *astiav.Packet, damaged bool) error {
+	if damaged {
+		return t.packet(nil, noPTS)
+	}
 	at := p.Pts()
 	if at != noPTS {
 		at = timeline.Rescale(at, t.clock.base, t.base) + t.shift

@@ -30,8 +30,8 @@ type sinks struct {
 	audio []func(*astiav.Frame) error // by index into Info.Audio
 	text  []func(webvtt.Cue) error    // by index into Info.Text
 	// packets take a track's packets as they are, each after its frames, at a time
-	// in the track's base or at noPTS; by index into Info.Audio. They copy what
-	// they keep.
+	// in the track's base or at noPTS, and nil for one that did not decode; by index
+	// into Info.Audio. They copy what they keep.
 	packets []func(p *astiav.Packet, at int64) error
 }
 
