@@ -25,6 +25,8 @@ type fileSource struct {
 	d     *demuxer
 	pace  pacer
 	loop  *loop
+	// skipUS, where set, is the time before which pictures need not be decoded.
+	skipUS *int64
 
 	// Of the demuxer alone.
 	seq       int64 // packets read
@@ -108,6 +110,10 @@ func (s *fileSource) openTracks(out sinks) error {
 		if err := s.open(t, v.Index); err != nil {
 			return err
 		}
+		if s.skipUS != nil && *s.skipUS > timeline.Rescale(v.First, v.Base, microseconds) {
+			t.skip = s.newSkip(s.stream(v.Index))
+			t.first, t.end, t.shown = v.First, v.First, true
+		}
 		if v.Rate.Valid() {
 			t.dec.step = timeline.Rescale(1, timeline.Timebase{Num: v.Rate.Den, Den: v.Rate.Num}, v.Base)
 		}
@@ -153,6 +159,11 @@ func (s *fileSource) closeTracks() {
 	}
 	for _, n := range s.newcomers {
 		n.drop()
+	}
+	for _, t := range s.all {
+		if t.skip != nil {
+			t.skip.drop()
+		}
 	}
 	for _, t := range s.texts {
 		t.cc.Free()
@@ -217,6 +228,11 @@ func (s *fileSource) demuxOnce(ctx context.Context) error {
 		return ctx.Err()
 	}
 	err := s.settle(ctx)
+	for _, t := range s.all {
+		if t.skip != nil && err == nil {
+			err = t.skip.end(ctx, t, "")
+		}
+	}
 	for _, n := range s.d.clock.notes.list {
 		s.note(n)
 	}
