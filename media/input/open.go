@@ -47,6 +47,9 @@ func Open(ctx context.Context, input string, rules Rules) (Reader, error) {
 		_ = r.Close()
 		return nil, err
 	}
+	if !r.Seekable() && indexLast(head.head) {
+		return newSpool(head, display(u))
+	}
 	return head, nil
 }
 

@@ -40,6 +40,8 @@ type fileSource struct {
 	mu     sync.Mutex
 	extra  notes
 	frames atomic.Int64
+	// skipped are pictures that were passed over.
+	skipped atomic.Int64
 	errs   atomic.Int64
 }
 
@@ -68,7 +70,7 @@ func (s *fileSource) info() Info { return s.facts }
 func (s *fileSource) stats() sourceStats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return sourceStats{decoded: s.frames.Load(), errors: s.errs.Load(), notes: append([]string(nil), s.extra.list...)}
+	return sourceStats{decoded: s.frames.Load() + s.skipped.Load(), errors: s.errs.Load(), notes: append([]string(nil), s.extra.list...)}
 }
 
 func (s *fileSource) note(text string) {

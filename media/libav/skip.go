@@ -27,6 +27,7 @@ type skip struct {
 	begins bool         // held begins with a key frame
 	passed int64        // packets that were let go of
 	note   func(string) // says why nothing can be skipped
+	count  func(int64)  // packets let go of: reading on is progress too
 }
 
 // maxHeld bounds the pictures that wait for the next key frame, in bytes.
@@ -37,7 +38,7 @@ func (s *fileSource) skipTo(us int64) { s.skipUS = &us }
 
 func (s *fileSource) newSkip(stream *astiav.Stream) *skip {
 	cp := stream.CodecParameters()
-	return &skip{limit: *s.skipUS, prefix: lengthBytes(cp.CodecID(), cp.ExtraData()), latest: -1 << 62, note: s.note}
+	return &skip{limit: *s.skipUS, prefix: lengthBytes(cp.CodecID(), cp.ExtraData()), latest: -1 << 62, note: s.note, count: func(n int64) { s.skipped.Add(n) }}
 }
 
 // put takes what would go to the track's decoder.
@@ -150,6 +151,7 @@ func resumedLate(why string, keys bool) string {
 
 func (k *skip) drop() {
 	k.passed += int64(len(k.held))
+	k.count(int64(len(k.held)))
 	for _, p := range k.held {
 		p.Free()
 	}
