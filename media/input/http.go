@@ -29,8 +29,9 @@ type web struct {
 	pos      int64
 	size     int64
 	seekable bool
-	patience time.Duration // how long a server may send nothing
-	tries    int           // reconnections since the last byte
+	patience time.Duration             // how long a server may send nothing
+	sign     func(*http.Request) error // of objects in buckets
+	tries    int                       // reconnections since the last byte
 	pauses   []time.Duration
 }
 
@@ -47,8 +48,12 @@ func pauses() []time.Duration {
 const readOn = 256 << 10
 
 func openHTTP(ctx context.Context, u *url.URL, rules Rules) (*web, error) {
+	return openWeb(ctx, u, u.Redacted(), rules, nil)
+}
+
+func openWeb(ctx context.Context, u *url.URL, name string, rules Rules, sign func(*http.Request) error) (*web, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	w := &web{ctx: ctx, cancel: cancel, client: client(rules), url: u.String(), name: u.Redacted(), size: -1, patience: patience, pauses: pauses()}
+	w := &web{ctx: ctx, cancel: cancel, client: client(rules), url: u.String(), name: name, sign: sign, size: -1, patience: patience, pauses: pauses()}
 	if err := w.open(0); err != nil {
 		_ = w.Close()
 		return nil, err
@@ -96,6 +101,11 @@ func (w *web) open(at int64) error {
 	req.Header.Set("Range", fmt.Sprintf("bytes=%d-", at))
 	if w.etag != "" {
 		req.Header.Set("If-Match", w.etag)
+	}
+	if w.sign != nil {
+		if err := w.sign(req); err != nil {
+			return w.failed(err)
+		}
 	}
 	resp, err := w.client.Do(req)
 	if err != nil {

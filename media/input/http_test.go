@@ -35,6 +35,8 @@ type served struct {
 	cut      int // bytes after which every connection breaks
 	shift    int // answer a range that begins this much later
 	ranges   []string
+	// of the last request
+	path, authorization string
 }
 
 func serve(t *testing.T, size int) *served {
@@ -56,6 +58,7 @@ func (s *served) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ranges = append(s.ranges, r.Header.Get("Range"))
+	s.path, s.authorization = r.URL.EscapedPath(), r.Header.Get("Authorization")
 	if s.status != 0 {
 		if s.troubled--; s.troubled == 0 {
 			defer func() { s.status = 0 }()

@@ -42,7 +42,7 @@ type fileSource struct {
 	frames atomic.Int64
 	// skipped are pictures that were passed over.
 	skipped atomic.Int64
-	errs   atomic.Int64
+	errs    atomic.Int64
 }
 
 // Queues between demuxer and decoders, in packets. Audio's is long, because
