@@ -67,9 +67,13 @@ func restrain(pid int) {
 }
 
 // passed are the variables that a worker may inherit, by name or prefix: what
-// loaders, TLS and proxies need, and nothing of whoever started the agent.
+// loaders, TLS, proxies and buckets need, and nothing of whoever started the agent.
 var passed = []string{
 	"LD_LIBRARY_PATH=", "SSL_CERT_FILE=", "SSL_CERT_DIR=", "TZ=", "TMPDIR=", "NVIDIA_", "GALA_WORKER_",
+	// For sources in buckets.
+	"AWS_ACCESS_KEY_ID=", "AWS_SECRET_ACCESS_KEY=", "AWS_SESSION_TOKEN=", "AWS_REGION=", "AWS_DEFAULT_REGION=", "AWS_PROFILE=",
+	"AWS_CONFIG_FILE=", "AWS_SHARED_CREDENTIALS_FILE=", "AWS_ROLE_ARN=", "AWS_WEB_IDENTITY_TOKEN_FILE=",
+	"AWS_CONTAINER_CREDENTIALS_", "AWS_CONTAINER_AUTHORIZATION_TOKEN", "AWS_EC2_METADATA_DISABLED=",
 	"HTTP_PROXY=", "HTTPS_PROXY=", "NO_PROXY=", "http_proxy=", "https_proxy=", "no_proxy=",
 }
 

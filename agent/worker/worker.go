@@ -15,6 +15,7 @@ import (
 	"github.com/galafarm/gala/agent/ingest"
 	"github.com/galafarm/gala/internal/wire"
 	"github.com/galafarm/gala/media"
+	"github.com/galafarm/gala/media/bucket"
 	"github.com/galafarm/gala/media/input"
 	"github.com/galafarm/gala/media/libav"
 	"github.com/galafarm/gala/media/packager"
@@ -104,7 +105,7 @@ func (w *Worker) work(ctx context.Context) error {
 		sinks[i] = s
 	}
 	options := libav.Options{
-		Spec: w.spec, Rules: input.Rules{Patterns: w.assignment.GetAllowedSources()}, Output: lateOutput{w}, Log: w.log, Propose: w.propose,
+		Spec: w.spec, Rules: input.Rules{Patterns: w.assignment.GetAllowedSources(), Signer: &bucket.Signer{}}, Output: lateOutput{w}, Log: w.log, Propose: w.propose,
 	}
 	if dir := w.assignment.GetIngest(); dir != "" {
 		options.Ring = ingest.Opener(dir)

@@ -19,6 +19,7 @@ import (
 	"github.com/galafarm/gala/agent/ingest"
 	"github.com/galafarm/gala/agent/worker"
 	"github.com/galafarm/gala/internal/version"
+	"github.com/galafarm/gala/media/bucket"
 	"github.com/galafarm/gala/media/input"
 	"github.com/galafarm/gala/media/libav"
 	galav1 "github.com/galafarm/gala/proto/gala/v1"
@@ -98,7 +99,7 @@ type probeCmd struct {
 
 func (c *probeCmd) Run(ctx context.Context) error {
 	libav.LogTo(slog.New(slog.DiscardHandler))
-	rules := input.Rules{Patterns: c.Allow}
+	rules := input.Rules{Patterns: c.Allow, Signer: &bucket.Signer{}}
 	if len(c.Allow) == 0 {
 		rules.Patterns = []string{"*"}
 	}

@@ -24,20 +24,36 @@ type web struct {
 	url      string
 	name     string // url without its password, for messages
 	etag     string
+	modified string // Last-Modified, where there is no tag
 	body     io.ReadCloser
 	pos      int64
 	size     int64
 	seekable bool
-	patience time.Duration // how long a server may send nothing
-	tries    int           // reconnections since the last byte
+	patience time.Duration             // how long a server may send nothing
+	sign     func(*http.Request) error // of objects in buckets
+	tries    int                       // reconnections since the last byte
+	pauses   []time.Duration
 }
 
-// patience with a silent server, and reconnections without a new byte.
-const patience, maxTries = 30 * time.Second, 3
+// patience with a silent server.
+const patience = 30 * time.Second
+
+// pauses before each connection that is tried until another byte comes: a
+// server that is started again, or overloaded for a while, costs a job nothing.
+func pauses() []time.Duration {
+	return []time.Duration{0, time.Second / 2, time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 15 * time.Second}
+}
+
+// readOn is how far ahead a seek reads on rather than connect again.
+const readOn = 256 << 10
 
 func openHTTP(ctx context.Context, u *url.URL, rules Rules) (*web, error) {
+	return openWeb(ctx, u, u.Redacted(), rules, nil)
+}
+
+func openWeb(ctx context.Context, u *url.URL, name string, rules Rules, sign func(*http.Request) error) (*web, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	w := &web{ctx: ctx, cancel: cancel, client: client(rules), url: u.String(), name: u.Redacted(), size: -1, patience: patience}
+	w := &web{ctx: ctx, cancel: cancel, client: client(rules), url: u.String(), name: name, sign: sign, size: -1, patience: patience, pauses: pauses()}
 	if err := w.open(0); err != nil {
 		_ = w.Close()
 		return nil, err
@@ -86,6 +102,11 @@ func (w *web) open(at int64) error {
 	if w.etag != "" {
 		req.Header.Set("If-Match", w.etag)
 	}
+	if w.sign != nil {
+		if err := w.sign(req); err != nil {
+			return w.failed(err)
+		}
+	}
 	resp, err := w.client.Do(req)
 	if err != nil {
 		return w.failed(err)
@@ -105,8 +126,12 @@ func (w *web) take(resp *http.Response, at int64) error {
 	if w.etag != "" && tag != "" && tag != w.etag {
 		return w.changed()
 	}
+	modified := resp.Header.Get("Last-Modified")
+	if w.etag == "" && w.modified != "" && modified != "" && modified != w.modified {
+		return w.changed()
+	}
 	if w.etag == "" {
-		w.etag = tag
+		w.etag, w.modified = tag, modified
 	}
 	w.body, w.pos = resp.Body, at
 	return nil
@@ -179,11 +204,6 @@ func (w *web) Read(p []byte) (int, error) {
 		if w.size >= 0 && w.pos >= w.size {
 			return 0, io.EOF
 		}
-		if w.body == nil {
-			if err := w.open(w.pos); err != nil {
-				return 0, err
-			}
-		}
 		n, err := w.readBody(p)
 		w.pos += int64(n)
 		if n > 0 {
@@ -193,27 +213,40 @@ func (w *web) Read(p []byte) (int, error) {
 		if err == nil || err == io.EOF && w.size < 0 { //nolint:errorlint // a bare EOF is the clean end
 			return 0, err
 		}
-		if !w.again() {
+		if !w.again(err) {
 			return 0, w.failed(err)
 		}
 	}
 }
 
-// again lets go of a connection that ended early, and tells whether another
-// one is worth trying.
-func (w *web) again() bool {
-	if !w.seekable || w.tries >= maxTries || w.ctx.Err() != nil {
+// again lets go of a connection that ended early or was refused, and tells
+// whether another one is worth trying, when the time for that has come.
+func (w *web) again(err error) bool {
+	me, ok := errors.AsType[*media.Error](err)
+	if !w.seekable || w.tries >= len(w.pauses) || ok && !me.Retryable {
 		return false
 	}
-	w.tries++
 	w.release()
-	return true
+	timer := time.NewTimer(w.pauses[w.tries])
+	defer timer.Stop()
+	w.tries++
+	select {
+	case <-timer.C:
+		return w.ctx.Err() == nil
+	case <-w.ctx.Done():
+		return false
+	}
 }
 
 // errSilent: the server sent nothing for as long as patience lasts.
 var errSilent = errors.New("the server has gone silent")
 
 func (w *web) readBody(p []byte) (int, error) {
+	if w.body == nil {
+		if err := w.open(w.pos); err != nil {
+			return 0, err
+		}
+	}
 	body := w.body
 	silent := time.AfterFunc(w.patience, func() { _ = body.Close() })
 	n, err := body.Read(p)
@@ -250,6 +283,10 @@ func (w *web) Seek(offset int64, whence int) (int64, error) {
 		return 0, errBefore
 	case !w.seekable:
 		return 0, errors.ErrUnsupported
+	case w.body != nil && offset > w.pos && offset-w.pos <= readOn:
+		if _, err := io.CopyN(io.Discard, w, offset-w.pos); err == nil {
+			return offset, nil
+		}
 	}
 	w.release()
 	w.pos = offset

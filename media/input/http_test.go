@@ -30,9 +30,13 @@ type served struct {
 	noRange  bool
 	status   int    // answer this instead
 	location string // with status: redirect
-	cut      int    // bytes after which every connection breaks
-	shift    int    // answer a range that begins this much later
+	troubled int    // so many answers more are status, then all is well
+	modified string
+	cut      int // bytes after which every connection breaks
+	shift    int // answer a range that begins this much later
 	ranges   []string
+	// of the last request
+	path, authorization string
 }
 
 func serve(t *testing.T, size int) *served {
@@ -54,7 +58,11 @@ func (s *served) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ranges = append(s.ranges, r.Header.Get("Range"))
+	s.path, s.authorization = r.URL.EscapedPath(), r.Header.Get("Authorization")
 	if s.status != 0 {
+		if s.troubled--; s.troubled == 0 {
+			defer func() { s.status = 0 }()
+		}
 		w.Header().Set("Location", s.location)
 		w.WriteHeader(s.status)
 		return
@@ -65,6 +73,9 @@ func (s *served) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if s.etag != "" {
 		w.Header().Set("ETag", s.etag)
+	}
+	if s.modified != "" {
+		w.Header().Set("Last-Modified", s.modified)
 	}
 	from, status := 0, http.StatusOK
 	if !s.noRange {
@@ -93,6 +104,12 @@ func mustOpen(t *testing.T, s *served) Reader {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = r.Close() })
+	return r
+}
+
+// hurried makes a reader of the web try again at once, as often as ever.
+func hurried(r Reader) Reader {
+	r.(*headReader).Reader.(*web).pauses = make([]time.Duration, len(pauses()))
 	return r
 }
 
@@ -176,7 +193,7 @@ func TestHTTPResumes(t *testing.T) {
 func TestHTTPGivesUp(t *testing.T) {
 	s := serve(t, 5*headSize)
 	s.cut = headSize + 100
-	r := mustOpen(t, s)
+	r := hurried(mustOpen(t, s))
 	_, err := io.CopyN(io.Discard, r, int64(s.cut))
 	if err != nil {
 		t.Fatal(err)
@@ -185,6 +202,46 @@ func TestHTTPGivesUp(t *testing.T) {
 	s.Close()
 	_, err = io.ReadAll(r)
 	wantRetryable(t, err, "read source "+s.URL)
+}
+
+// A server in trouble for a while is waited for; one that then has another
+// answer is taken at its word.
+func TestHTTPTroubleForAWhile(t *testing.T) {
+	for _, status := range []int{500, 503, 429} {
+		s := serve(t, 5*headSize)
+		s.cut = headSize + 100
+		r := hurried(mustOpen(t, s))
+		s.set(func(s *served) { s.status, s.troubled = status, len(pauses())-1 })
+		if got, err := io.ReadAll(r); err != nil || !bytes.Equal(got, s.body) {
+			t.Errorf("%d for a while: read %d bytes, %v", status, len(got), err)
+		}
+		r = hurried(mustOpen(t, s))
+		s.set(func(s *served) { s.status, s.troubled = status, -1 })
+		_, err := io.ReadAll(r)
+		wantRetryable(t, err, fmt.Sprint("answered ", status))
+	}
+	s := serve(t, 5*headSize)
+	s.cut = headSize + 100
+	r := hurried(mustOpen(t, s))
+	s.set(func(s *served) { s.status, s.location = 302, "http://169.254.169.254/latest" })
+	_, err := io.ReadAll(r)
+	wantRefused(t, err, "169.254.169.254")
+}
+
+// A short way ahead is read, not asked for: demuxers hop over what they do not want.
+func TestHTTPReadsOn(t *testing.T) {
+	s := serve(t, 4*readOn)
+	r := mustOpen(t, s)
+	for at := int64(headSize); at < 3*readOn; at += readOn / 2 {
+		b := make([]byte, 10)
+		_, _ = r.Seek(at, io.SeekStart)
+		if _, err := io.ReadFull(r, b); err != nil || !bytes.Equal(b, s.body[at:at+10]) {
+			t.Fatalf("at %d: %v, %v", at, b, err)
+		}
+	}
+	if len(s.ranges) != 1 {
+		t.Errorf("%d requests, want one: %v", len(s.ranges), s.ranges)
+	}
 }
 
 func TestHTTPCutWithoutRanges(t *testing.T) {
@@ -200,15 +257,16 @@ func TestHTTPChangedObject(t *testing.T) {
 		"another length, no tag": func(s *served) {
 			s.etag, s.body = "", append(s.body, 1)
 		},
+		"another date, no tag": func(s *served) { s.modified = "Thu, 26 Nov 2026 11:00:00 GMT" },
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := serve(t, 3*headSize)
+			s := serve(t, 2*readOn)
 			if strings.Contains(name, "no tag") {
-				s.etag = ""
+				s.etag, s.modified = "", "Thu, 26 Nov 2026 10:00:00 GMT"
 			}
 			r := mustOpen(t, s)
 			s.set(change)
-			_, _ = r.Seek(2*headSize, io.SeekStart)
+			_, _ = r.Seek(2*readOn-10, io.SeekStart)
 			_, err := r.Read(make([]byte, 10))
 			wantRefused(t, err, "changed while it was read", "submit the job again")
 		})
@@ -241,10 +299,10 @@ func TestHTTPEmptyBody(t *testing.T) {
 }
 
 func TestHTTPBrokenRanges(t *testing.T) {
-	s := serve(t, 3*headSize)
+	s := serve(t, 2*readOn)
 	r := mustOpen(t, s)
 	s.set(func(s *served) { s.shift = 1 })
-	_, _ = r.Seek(2*headSize, io.SeekStart)
+	_, _ = r.Seek(2*readOn-10, io.SeekStart)
 	_, err := r.Read(make([]byte, 1))
 	wantRefused(t, err, "another range than asked")
 	s.set(func(s *served) { s.shift, s.noRange = 0, true })

@@ -34,9 +34,12 @@ func Open(ctx context.Context, input string, rules Rules) (Reader, error) {
 		return nil, refused("source "+Display(input)+" runs by itself and cannot be read from its start", "submit it as a live job (gala live submit)")
 	}
 	var r Reader
-	if u.Scheme == "file" {
+	switch u.Scheme {
+	case "file":
 		r, err = openFile(u.Path, rules)
-	} else {
+	case "s3":
+		r, err = openBucket(ctx, u, rules)
+	default:
 		r, err = openHTTP(ctx, u, rules)
 	}
 	if err != nil {
@@ -46,6 +49,9 @@ func Open(ctx context.Context, input string, rules Rules) (Reader, error) {
 	if err := head.inspect(display(u)); err != nil {
 		_ = r.Close()
 		return nil, err
+	}
+	if !r.Seekable() && indexLast(head.head) {
+		return newSpool(head, display(u))
 	}
 	return head, nil
 }

@@ -22,6 +22,8 @@ type Rules struct {
 	// "file:/media/*", "https://cdn.example.com/*". "*" allows every address but
 	// link-local ones.
 	Patterns []string
+	// Signer signs requests for objects in buckets; nil reads public ones only.
+	Signer Signer
 }
 
 // Local is what a one-machine farm may read: the user's files and this
@@ -49,7 +51,7 @@ func (r Rules) Check(input string) error {
 		}
 	}
 	if r.match(address(u)) {
-		return nil
+		return r.checkEndpoint(u)
 	}
 	return refused(fmt.Sprintf("source %s is not on this farm's list of allowed sources", display(u)),
 		fmt.Sprintf("start the farm with --allow-source '%s', or give a source that is allowed", suggestion(u)))
@@ -114,6 +116,8 @@ func Parse(input string) (*url.URL, error) {
 			return nil, refused(fmt.Sprintf("source %s has '..' in its path", u.Redacted()), "write the path that is meant")
 		}
 		return u, nil
+	case "s3":
+		return parseBucket(u)
 	case "file":
 		if u.Host != "" && u.Host != "localhost" || !filepath.IsAbs(u.Path) {
 			return nil, refused(fmt.Sprintf("source %q is not a file of this machine", input), "write file:///absolute/path")
@@ -121,7 +125,7 @@ func Parse(input string) (*url.URL, error) {
 		return &url.URL{Scheme: "file", Path: filepath.Clean(u.Path)}, nil
 	}
 	return nil, refused(fmt.Sprintf("sources of type %q cannot be read", u.Scheme+":"),
-		"give a file, an http(s) URL, srt://, rtmp://, udp://, rtp:// or testcard:")
+		"give a file, an http(s) URL, s3://bucket/key, srt://, rtmp://, udp://, rtp:// or testcard:")
 }
 
 // address is the form that patterns are matched against; no query, no user.

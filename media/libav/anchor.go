@@ -49,6 +49,9 @@ func (p *Pipeline) openSource(ctx context.Context) error {
 	p.src = s
 	if !p.o.Spec.Live {
 		p.anchor = vodAnchor(p.facts, p.o.Spec.Grid)
+		if p.o.Spec.Resume {
+			s.skipTo(p.needed())
+		}
 		return nil
 	}
 	return p.openLoop(ctx, s)
@@ -118,6 +121,13 @@ func (p *Pipeline) firstFrame() int64 {
 
 // wanted is the source time of the first frame that is encoded.
 func (p *Pipeline) wanted() int64 { return p.anchor.Time(p.firstFrame(), p.o.Spec.Grid.Rate) }
+
+// needed is the source time, in µs, from which on pictures must come out for the
+// placer to put those that are wanted where it would have.
+func (p *Pipeline) needed() int64 {
+	rate := p.o.Spec.Grid.Rate
+	return timeline.Rescale(p.anchor.Time(p.firstFrame()-timeline.Lookback(rate), rate), p.anchor.Base, microseconds)
+}
 
 // vodAnchor puts the first picture, or an audio track that begins earlier, at
 // frame 0. Nothing that decodes is cut off: a lead is covered by the first picture.

@@ -26,6 +26,8 @@ type fileTrack struct {
 	last  int64 // seq of its last packet, -1 when its stream is gone
 	// measured, where set, takes the time of each packet instead of the queue.
 	measured func(pts int64)
+	// skip, where set, takes packets instead of the queue, as long as none is wanted.
+	skip *skip
 
 	// Of the decoding goroutine.
 	dec        *decoder
@@ -60,6 +62,9 @@ func (t *fileTrack) put(ctx context.Context, q queued) error {
 		}
 		q.free()
 		return ctx.Err()
+	}
+	if t.skip != nil {
+		return t.skip.put(ctx, t, q)
 	}
 	select {
 	case t.queue <- q:

@@ -25,6 +25,8 @@ type fileSource struct {
 	d     *demuxer
 	pace  pacer
 	loop  *loop
+	// skipUS, where set, is the time before which pictures need not be decoded.
+	skipUS *int64
 
 	// Of the demuxer alone.
 	seq       int64 // packets read
@@ -38,7 +40,9 @@ type fileSource struct {
 	mu     sync.Mutex
 	extra  notes
 	frames atomic.Int64
-	errs   atomic.Int64
+	// skipped are pictures that were passed over.
+	skipped atomic.Int64
+	errs    atomic.Int64
 }
 
 // Queues between demuxer and decoders, in packets. Audio's is long, because
@@ -66,7 +70,7 @@ func (s *fileSource) info() Info { return s.facts }
 func (s *fileSource) stats() sourceStats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return sourceStats{decoded: s.frames.Load(), errors: s.errs.Load(), notes: append([]string(nil), s.extra.list...)}
+	return sourceStats{decoded: s.frames.Load() + s.skipped.Load(), errors: s.errs.Load(), notes: append([]string(nil), s.extra.list...)}
 }
 
 func (s *fileSource) note(text string) {
@@ -107,6 +111,10 @@ func (s *fileSource) openTracks(out sinks) error {
 		t := &fileTrack{queue: make(chan queued, videoQueue), emit: out.video, base: v.Base, video: true, threads: min(runtime.NumCPU(), 4)}
 		if err := s.open(t, v.Index); err != nil {
 			return err
+		}
+		if s.skipUS != nil && *s.skipUS > timeline.Rescale(v.First, v.Base, microseconds) {
+			t.skip = s.newSkip(s.stream(v.Index))
+			t.first, t.end, t.shown = v.First, v.First, true
 		}
 		if v.Rate.Valid() {
 			t.dec.step = timeline.Rescale(1, timeline.Timebase{Num: v.Rate.Den, Den: v.Rate.Num}, v.Base)
@@ -173,6 +181,11 @@ func (s *fileSource) closeTracks() {
 	for _, n := range s.newcomers {
 		n.drop()
 	}
+	for _, t := range s.all {
+		if t.skip != nil {
+			t.skip.drop()
+		}
+	}
 	for _, t := range s.texts {
 		t.cc.Free()
 	}
@@ -236,6 +249,11 @@ func (s *fileSource) demuxOnce(ctx context.Context) error {
 		return ctx.Err()
 	}
 	err := s.settle(ctx)
+	for _, t := range s.all {
+		if t.skip != nil && err == nil {
+			err = t.skip.end(ctx, t, "")
+		}
+	}
 	for _, n := range s.d.clock.notes.list {
 		s.note(n)
 	}

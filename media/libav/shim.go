@@ -27,6 +27,7 @@ static void gala_set_refs(AVCodecContext *c, int refs) { c->refs = refs; }
 static const char *gala_primaries_name(int v) { return av_color_primaries_name(v); }
 static const char *gala_transfer_name(int v) { return av_color_transfer_name(v); }
 static int gala_bit_depth(int fmt) { const AVPixFmtDescriptor *d = av_pix_fmt_desc_get(fmt); return d ? d->comp[0].depth : 0; }
+static int gala_intra_only(int id) { const AVCodecDescriptor *d = avcodec_descriptor_get(id); return d && (d->props & AV_CODEC_PROP_INTRA_ONLY); }
 static int gala_encrypted(const AVCodecContext *c) { return av_packet_side_data_get(c->coded_side_data, c->nb_coded_side_data, AV_PKT_DATA_ENCRYPTION_INIT_INFO) != NULL; }
 static int gala_encrypted_packet(const AVPacket *p) { return av_packet_get_side_data(p, AV_PKT_DATA_ENCRYPTION_INFO, NULL) != NULL; }
 static uint8_t *gala_a53(const AVFrame *f, size_t *n) {
@@ -129,6 +130,9 @@ func known(name string) string {
 
 // bitDepth is the bits of one component.
 func bitDepth(f astiav.PixelFormat) int { return int(C.gala_bit_depth(C.int(f))) }
+
+// intraOnly: every picture of the codec is a key frame.
+func intraOnly(id astiav.CodecID) bool { return C.gala_intra_only(C.int(id)) != 0 }
 
 // encryptedStream tells whether the container says that a key is needed.
 func encryptedStream(c *astiav.CodecContext) bool { return C.gala_encrypted(cCodec(c)) != 0 }

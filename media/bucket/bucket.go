@@ -1,0 +1,76 @@
+// Package bucket signs requests for objects in S3 buckets with the credentials
+// that the environment has: AWS_ACCESS_KEY_ID and its kin, the shared files, a
+// web identity, or the machine's own role.
+//
+// It must not open anything but what credentials are read from; what may be
+// read, and by which address, is for package input to know.
+package bucket
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+	"github.com/aws/aws-sdk-go-v2/config"
+)
+
+// Signer signs. The zero value is ready; credentials are looked for when the
+// first request needs them, and renewed when they expire.
+type Signer struct {
+	mu  sync.Mutex
+	cfg *aws.Config
+	now func() time.Time // nil: the clock
+}
+
+// empty is the SHA-256 of the body that a read has.
+const empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+// Sign signs a request for a region. It implements input.Signer.
+func (s *Signer) Sign(req *http.Request, region string) error {
+	cfg, err := s.config(req.Context())
+	if err != nil {
+		return fmt.Errorf("read the settings for buckets: %w", err)
+	}
+	if cfg.Credentials == nil {
+		return errors.New("no credentials for buckets in the environment")
+	}
+	creds, err := cfg.Credentials.Retrieve(req.Context())
+	if err != nil {
+		return fmt.Errorf("find credentials for buckets: %w", err)
+	}
+	now := time.Now
+	if s.now != nil {
+		now = s.now
+	}
+	req.Header.Set("X-Amz-Content-Sha256", empty)
+	// S3 escapes a path once, other services twice.
+	once := func(o *v4.SignerOptions) { o.DisableURIPathEscaping = true }
+	return v4.NewSigner().SignHTTP(req.Context(), creds, req, empty, "s3", region, now(), once)
+}
+
+// Region is the environment's, "" where it has none.
+func (s *Signer) Region(ctx context.Context) string {
+	cfg, err := s.config(ctx)
+	if err != nil {
+		return ""
+	}
+	return cfg.Region
+}
+
+func (s *Signer) config(ctx context.Context) (*aws.Config, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cfg == nil {
+		cfg, err := config.LoadDefaultConfig(ctx)
+		if err != nil {
+			return nil, err
+		}
+		s.cfg = &cfg
+	}
+	return s.cfg, nil
+}
