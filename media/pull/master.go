@@ -34,7 +34,7 @@ func Open(ctx context.Context, name string, rules input.Rules) ([]*Track, error)
 	}
 	master, ok := list.(*m3u8.MasterPlaylist)
 	if !ok {
-		return startAll([]*Track{newTrack(ctx, f, at)})
+		return startAll([]*Track{newTrack(ctx, f, &playlist{fetch: f, at: at})})
 	}
 	return openMaster(ctx, f, at, master)
 }
@@ -54,7 +54,7 @@ func openMaster(ctx context.Context, f *input.Fetcher, at *url.URL, m *m3u8.Mast
 		if err != nil {
 			return nil, refusal(fmt.Sprintf("source %s names %q, which is no address", at.Redacted(), name), "give the address of a live playlist")
 		}
-		tracks = append(tracks, newTrack(ctx, f, u))
+		tracks = append(tracks, newTrack(ctx, f, &playlist{fetch: f, at: u}))
 	}
 	return startAll(tracks)
 }
