@@ -16,12 +16,15 @@ import (
 )
 
 // Continuous tells a source that runs by itself and for ever - a socket, or a
-// playlist that is followed - from one that can be read from any point at any
+// playlist or manifest that is followed - from one that can be read from any point at any
 // time. Only live jobs read it, through an ingest.
 func Continuous(input string) bool {
 	u, err := Parse(input)
-	return err == nil && (live(u.Scheme) || overHTTP(u.Scheme) && path.Ext(u.Path) == ".m3u8")
+	return err == nil && (live(u.Scheme) || overHTTP(u.Scheme) && slices.Contains(lists, path.Ext(u.Path)))
 }
+
+// lists are what names of playlists and manifests end in.
+var lists = []string{".m3u8", ".mpd"}
 
 func live(scheme string) bool { return slices.Contains([]string{"srt", "rtmp", "udp", "rtp"}, scheme) }
 

@@ -125,3 +125,39 @@ func TestPullsEncryptedPlaylists(t *testing.T) {
 	}
 	wantPulled(t, s.URL+"/live.m3u8")
 }
+
+// mpdHead begins a manifest whose first segment was there at the shelf's start
+// minus the three that were there already.
+func (s *shelf) mpdHead() string {
+	return fmt.Sprintf(`<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011" profiles="urn:mpeg:dash:profile:isoff-live:2011" type="dynamic" availabilityStartTime="%s" minimumUpdatePeriod="PT1S" minBufferTime="PT2S">`,
+		s.began.Add(-shelfFirst*shelfSeconds*time.Second).UTC().Format("2006-01-02T15:04:05.000Z"))
+}
+
+const mpdSet = `<AdaptationSet contentType="%s"><Representation id="%d" bandwidth="1"><SegmentTemplate %s initialization="init-stream$RepresentationID$.m4s" media="chunk-stream$RepresentationID$-$Number%%05d$.m4s">%s</SegmentTemplate></Representation></AdaptationSet>`
+
+// mpdSets are picture and sound of a Period from a number on.
+func mpdSets(attributes, timeline string) string {
+	return fmt.Sprintf(mpdSet, "audio", 1, attributes, timeline) + fmt.Sprintf(mpdSet, "video", 0, attributes, timeline)
+}
+
+// Every kind of address, and Periods, over the very segments of FFmpeg's muxer.
+func TestPullsManifests(t *testing.T) {
+	t.Parallel()
+	s := newShelf(t, "-f", "dash", "-seg_duration", "2", "-use_template", "1", "-use_timeline", "0", "all.mpd")
+	s.show["number.mpd"] = func(int) string {
+		return s.mpdHead() + `<Period id="1" start="PT0S">` + mpdSets(`timescale="1000" duration="2000"`, "") + `</Period></MPD>`
+	}
+	s.show["timeline.mpd"] = func(there int) string {
+		return s.mpdHead() + `<Period id="1" start="PT0S">` + mpdSets(`timescale="10"`, fmt.Sprintf(`<SegmentTimeline><S t="0" d="20" r="%d"/></SegmentTimeline>`, there-1)) + `</Period></MPD>`
+	}
+	s.show["periods.mpd"] = func(int) string {
+		return s.mpdHead() + `<Period id="1" start="PT0S" duration="PT8S">` + mpdSets(`timescale="1000" duration="2000"`, "") +
+			`</Period><Period id="2" start="PT8S">` + mpdSets(`timescale="1000" duration="2000" presentationTimeOffset="8000" startNumber="5"`, "") + `</Period></MPD>`
+	}
+	for _, name := range []string{"number", "timeline", "periods"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			wantPulled(t, s.URL+"/"+name+".mpd")
+		})
+	}
+}

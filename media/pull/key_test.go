@@ -72,15 +72,15 @@ func TestKeyHoldsForLaterSegments(t *testing.T) {
 }
 
 func TestInitSegmentEncryptedOrInClear(t *testing.T) {
-	plain := "\x00\x00\x00\x10ftypcmfc0000"
+	plain := isoInit(t, 1000)
 	for name, c := range map[string]struct{ body, want string }{
 		"in clear":  {plain, plain},
 		"encrypted": {encrypt(t, keyA, plain, byNumber(9)), plain},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newSite(t, map[string]string{"/k": keyA, "/i.mp4": c.body, "/1.m4s": encrypt(t, keyA, "<1>", byNumber(9))})
+			s := newSite(t, map[string]string{"/k": keyA, "/i.mp4": c.body, "/1.m4s": encrypt(t, keyA, isoSkip("<1>"), byNumber(9))})
 			s.put("/live.m3u8", listOf(1, `#EXT-X-KEY:METHOD=AES-128,URI="k",IV=0x9`, `#EXT-X-MAP:URI="i.mp4"`, "#EXTINF:1,\n1.m4s"))
-			expect(t, open(t, s.URL+"/live.m3u8", anything)[0], c.want+"<1>")
+			expect(t, open(t, s.URL+"/live.m3u8", anything)[0], c.want+isoSkip("<1>"))
 		})
 	}
 }
@@ -134,16 +134,16 @@ func TestKeyBeyondTheRules(t *testing.T) {
 
 // A new init segment ends the connection; the next begins with it.
 func TestAnotherInitSegment(t *testing.T) {
-	a, b := "\x00\x00\x00\x10ftypcmfc000a", "\x00\x00\x00\x10ftypcmfc000b"
-	s := newSite(t, map[string]string{"/a.mp4": a, "/copy.mp4": a, "/b.mp4": b, "/1.m4s": "<1>", "/2.m4s": "<2>", "/3.m4s": "<3>"})
+	a, b := isoInit(t, 1000), isoInit(t, 2000)
+	s := newSite(t, map[string]string{"/a.mp4": a, "/copy.mp4": a, "/b.mp4": b, "/1.m4s": isoSkip("<1>"), "/2.m4s": isoSkip("<2>"), "/3.m4s": isoSkip("<3>")})
 	before := []string{`#EXT-X-MAP:URI="a.mp4"`, "#EXTINF:1,\n1.m4s", `#EXT-X-MAP:URI="copy.mp4"`, "#EXTINF:1,\n2.m4s"}
 	s.put("/live.m3u8", listOf(1, before[:2]...))
 	k := open(t, s.URL+"/live.m3u8", anything)[0]
-	expect(t, k, a+"<1>")
+	expect(t, k, a+isoSkip("<1>"))
 	s.put("/live.m3u8", listOf(1, append(before, `#EXT-X-MAP:URI="b.mp4"`, "#EXTINF:1,\n3.m4s")...))
-	expect(t, k, "<2>")
+	expect(t, k, isoSkip("<2>"))
 	if _, err := k.Read(make([]byte, 1)); !errors.Is(err, errChanged) {
 		t.Errorf("the init segment changed: %v", err)
 	}
-	expect(t, open(t, s.URL+"/live.m3u8", anything)[0], b+"<3>")
+	expect(t, open(t, s.URL+"/live.m3u8", anything)[0], b+isoSkip("<3>"))
 }

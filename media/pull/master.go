@@ -16,8 +16,8 @@ import (
 // playlistBytes and segmentBytes bound what one object may hold.
 const playlistBytes, segmentBytes = 8 << 20, 256 << 20
 
-// Open finds the tracks of a playlist: the richest variant, and its sound where
-// that is in a playlist of its own. Every error is a *media.Error.
+// Open finds the tracks of a playlist or manifest: the richest picture, and the
+// sound where that is apart. Every error is a *media.Error.
 func Open(ctx context.Context, name string, rules input.Rules) ([]*Track, error) {
 	u, err := url.Parse(name)
 	if err != nil {
@@ -28,6 +28,9 @@ func Open(ctx context.Context, name string, rules input.Rules) ([]*Track, error)
 	if err != nil {
 		return nil, typed(err)
 	}
+	if isManifest(text) {
+		return openManifest(ctx, f, u, at, text)
+	}
 	list, err := parse(at, text)
 	if err != nil {
 		return nil, err
@@ -37,6 +40,22 @@ func Open(ctx context.Context, name string, rules input.Rules) ([]*Track, error)
 		return startAll([]*Track{newTrack(ctx, f, &playlist{fetch: f, at: at})})
 	}
 	return openMaster(ctx, f, at, master)
+}
+
+// openManifest makes a track of the best picture, and of each language.
+func openManifest(ctx context.Context, f *input.Fetcher, asked, at *url.URL, text []byte) ([]*Track, error) {
+	doc, err := parseManifest(at, text)
+	if err != nil {
+		return nil, err
+	}
+	var tracks []*Track
+	for _, c := range choices(doc) {
+		tracks = append(tracks, newTrack(ctx, f, &manifest{fetch: f, ask: asked, at: at, pick: c}))
+	}
+	if len(tracks) == 0 {
+		return nil, refusal("source "+at.Redacted()+" is a manifest without pictures or sound in MP4", "give the address of a live manifest of CMAF or ISO segments")
+	}
+	return startAll(tracks)
 }
 
 func openMaster(ctx context.Context, f *input.Fetcher, at *url.URL, m *m3u8.MasterPlaylist) ([]*Track, error) {

@@ -20,13 +20,16 @@ type Track struct {
 	fetch  *input.Fetcher
 	list   list
 	keys   keyring
+	iso    *retimer // of the init segment, where that is of ISO files
 
 	queue  []segment // to read, oldest first
 	again  time.Time // when to look for more, at the earliest
-	init   []byte    // the init segment that was given
+	init   []byte    // the init segment that holds
 	inited object    // where it is
+	head   []byte    // it, while no segment followed it
 	rest   []byte
 	began  time.Time // of the first segment read
+	zero   time.Time // of time 0
 	missed int64
 }
 
@@ -44,6 +47,7 @@ type news struct {
 	segments []segment
 	missed   int64 // so many before them are there no more
 	again    time.Time
+	zero     time.Time // when time 0 was, by the source's own clock; zero: it says not
 }
 
 // object is what is fetched whole.
@@ -58,6 +62,8 @@ type segment struct {
 	gap   bool
 	began time.Time // by the source's own clock; zero: it says none
 	key   *key      // nil where it is in clear
+	place place     // where its times belong
+	until time.Time // it may come until then; zero: what is not there is gone
 }
 
 func newTrack(ctx context.Context, f *input.Fetcher, l list) *Track {
@@ -82,6 +88,7 @@ func (t *Track) load() error {
 		return typed(err)
 	}
 	t.queue, t.again, t.missed = append(t.queue, n.segments...), n.again, t.missed+n.missed
+	t.zero = n.zero
 	return nil
 }
 
@@ -106,18 +113,24 @@ func (t *Track) advance() error {
 		return t.load()
 	}
 	s := t.queue[0]
-	t.queue = t.queue[1:]
 	if s.gap {
-		t.missed++
+		t.queue, t.missed = t.queue[1:], t.missed+1
 		return nil
 	}
 	err := t.open(s)
 	if errors.Is(err, input.ErrGone) {
+		if now := time.Now(); now.Before(s.until) {
+			return t.wait(now.Add(soon))
+		}
 		t.missed++
-		return nil
+		err = nil
 	}
+	t.queue = t.queue[1:]
 	return typed(err)
 }
+
+// soon is when to ask again for what ought to be there.
+const soon = 250 * time.Millisecond
 
 func (t *Track) wait(until time.Time) error {
 	timer := time.NewTimer(time.Until(until))
@@ -132,42 +145,49 @@ func (t *Track) wait(until time.Time) error {
 
 // open reads a segment, its init segment before it where that is new.
 func (t *Track) open(s segment) error {
-	head, err := t.header(s)
-	if err != nil {
+	if err := t.header(s); err != nil {
 		return err
 	}
 	body, err := t.get(s.object, s.key)
 	if err != nil {
 		return err
 	}
+	if t.iso != nil {
+		if body, err = t.iso.move(body, t.iso.ticks(s.place)); err != nil {
+			return err
+		}
+	}
 	if t.began.IsZero() {
 		t.began = s.began
 	}
-	t.rest = append(bytes.Clone(head), body...)
+	t.rest, t.head = append(t.head, body...), nil
 	return nil
 }
 
 // errChanged ends a connection: a reader of ISO files takes one init segment.
 var errChanged = errors.New("it goes on with another init segment")
 
-// header is the init segment that has to come before s, if any.
-func (t *Track) header(s segment) ([]byte, error) {
+// header reads the init segment that has to come before s, if any.
+func (t *Track) header(s segment) error {
 	if s.init.at == "" || s.init == t.inited {
-		return nil, nil
+		return nil
 	}
 	head, err := t.getInit(s)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	before := t.init
 	t.init, t.inited = head, s.init
 	switch {
 	case bytes.Equal(before, head):
-		return nil, nil
+		return nil
 	case before != nil && isISO(head):
-		return nil, errChanged
+		return errChanged
+	case isISO(head):
+		t.iso, err = newRetimer(head)
 	}
-	return head, nil
+	t.head = bytes.Clone(head)
+	return err
 }
 
 // getInit reads an init segment. One that stands before its playlist's key is in
@@ -181,7 +201,9 @@ func (t *Track) getInit(s segment) ([]byte, error) {
 }
 
 // isISO tells an ISO base media file by its first box.
-func isISO(b []byte) bool { return len(b) > 8 && (string(b[4:8]) == "ftyp" || string(b[4:8]) == "moov") }
+func isISO(b []byte) bool {
+	return len(b) > 8 && (string(b[4:8]) == "ftyp" || string(b[4:8]) == "moov")
+}
 
 func (t *Track) get(o object, k *key) ([]byte, error) {
 	u, err := url.Parse(o.at)
@@ -202,6 +224,10 @@ func noAddress(source, name string) error {
 // Began is the date and time of the first segment that was read, by the
 // source's own clock; false where it says none.
 func (t *Track) Began() (time.Time, bool) { return t.began, !t.began.IsZero() }
+
+// Zero is the date and time of time 0 in the bytes, by the source's own clock;
+// false where it says none.
+func (t *Track) Zero() (time.Time, bool) { return t.zero, !t.zero.IsZero() }
 
 // Seek, Size and Seekable: a live source is read on.
 func (t *Track) Seek(int64, int) (int64, error) {
