@@ -126,27 +126,32 @@ func theIngest(t *testing.T, f *farm.Farm) int {
 	return ingests[0]
 }
 
-// What one farm makes another follows: a job pulls the playlist of a job, with
-// its sound in a rendition of its own, and stands on that one's clock.
-func TestPlaylistAsASource(t *testing.T) {
+// What one farm makes another follows: jobs pull the playlist and the manifest of
+// a job, with its sound in a rendition of its own, and stand on that one's clock.
+func TestListsAsSources(t *testing.T) {
 	t.Parallel()
 	f := farm.Start(t)
 	c := f.Client()
 	f.Must("live", "submit", "--id", "first", "--ladder", "mini", "--input", card)
 	segments(t, f, c, "first", 4)
-	f.Must("live", "submit", "--id", "second", "--ladder", "mini", "--input", f.Origin("first")+"/master.m3u8")
-	job := segments(t, f, c, "second", 7) // a verifier wants six
-	if source := job.GetSource(); len(source.GetVideo()) != 1 || len(source.GetAudio()) != 1 {
-		t.Errorf("the source is %v", source)
+	pulled := map[string]string{"playlist": "master.m3u8", "manifest": "manifest.mpd"}
+	for id, list := range pulled {
+		f.Must("live", "submit", "--id", id, "--ladder", "mini", "--input", f.Origin("first")+"/"+list)
 	}
-	verify(t, f, "second")
-	if n := gaps(t, f, "second"); n > 0 {
-		t.Errorf("%d gaps", n)
+	for id := range pulled {
+		job := segments(t, f, c, id, 7) // a verifier wants six
+		if source := job.GetSource(); len(source.GetVideo()) != 1 || len(source.GetAudio()) != 1 {
+			t.Errorf("%s: the source is %v", id, source)
+		}
+		verify(t, f, id)
+		if n := gaps(t, f, id); n > 0 {
+			t.Errorf("%s: %d gaps", id, n)
+		}
+		// The pulled job's segments carry the numbers of the same moments.
+		if ahead := newest(job) - newest(f.Job(c, "first")); ahead > 0 {
+			t.Errorf("%s is %d segments ahead of what it follows", id, ahead)
+		}
+		stopped(t, f, c, id)
 	}
-	// The pulled job's segments carry the numbers of the same moments.
-	if ahead := newest(job) - newest(f.Job(c, "first")); ahead > 0 {
-		t.Errorf("the second job is %d segments ahead of the first", ahead)
-	}
-	stopped(t, f, c, "second")
 	stopped(t, f, c, "first")
 }

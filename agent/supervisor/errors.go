@@ -9,6 +9,7 @@ import (
 var (
 	errClosing    = errors.New("it is ending")
 	errFull       = errors.New("it holds as many workers as it may")
+	errSources    = errors.New("it holds as many live sources as it may")
 	errSuperseded = errors.New("a newer lease of this assignment is held here")
 )
 
@@ -17,7 +18,7 @@ func refusal(err error) *galav1.Outcome {
 	switch {
 	case errors.Is(err, errSuperseded):
 		return outcome(galav1.OutcomeCode_OUTCOME_CODE_SUPERSEDED, false, err.Error(), "")
-	case errors.Is(err, errFull):
+	case errors.Is(err, errFull), errors.Is(err, errSources):
 		return outcome(galav1.OutcomeCode_OUTCOME_CODE_SESSION_LIMIT, true, err.Error(), "add an agent, or raise this one's limit")
 	case errors.Is(err, errClosing):
 		return outcome(galav1.OutcomeCode_OUTCOME_CODE_HANDED_OVER, true, err.Error(), "place it on another agent")

@@ -22,6 +22,7 @@ type ingests struct {
 	worker string
 	log    *slog.Logger
 	linger time.Duration
+	most   int // held at once
 	// last: they end with this agent, instead of being left to the next.
 	last bool
 
@@ -36,8 +37,8 @@ func runsByItself(kind galav1.JobKind, name string) bool {
 }
 
 // newIngests adopts those that an earlier agent left running.
-func newIngests(dir, worker string, linger time.Duration, log *slog.Logger) (*ingests, error) {
-	g := &ingests{dir: dir, worker: worker, linger: linger, log: log, all: map[string]*ingest{}}
+func newIngests(dir, worker string, l Limits, log *slog.Logger) (*ingests, error) {
+	g := &ingests{dir: dir, worker: worker, linger: l.IngestLinger, most: l.Ingests, log: log, all: map[string]*ingest{}}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("create directory of ingests: %w", err)
 	}
@@ -85,6 +86,9 @@ func (g *ingests) hold(task *galav1.IngestTask) (dir string, release func(), err
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	n := g.all[task.GetJob()]
+	if n == nil && len(g.all) >= g.most {
+		return "", nil, fmt.Errorf("%w: %d", errSources, g.most)
+	}
 	if n == nil {
 		// A name of its own: what is left of an earlier one may still be going.
 		n = newIngest(g, task.GetJob(), runDir(filepath.Join(g.dir, fmt.Sprintf("%s-%d", task.GetJob(), time.Now().UnixNano()))))

@@ -28,6 +28,7 @@ type Limits struct {
 	KeepRuns       int           // ended runs whose directories stay for inspection
 	KeepUndeclared int           // ended runs whose outcome no scheduler has taken yet
 	Runs           int           // held at once
+	Ingests        int           // live sources held at once
 	IngestWait     time.Duration // for a live source to be on air, before a look at it is put off
 	IngestLinger   time.Duration // between the last reader of a live source and the end of its ingest
 }
@@ -58,6 +59,7 @@ func DefaultLimits() Limits {
 		KeepRuns:       32,
 		KeepUndeclared: 512,
 		Runs:           512,
+		Ingests:        128,
 		IngestWait:     1500 * time.Millisecond,
 		IngestLinger:   20 * time.Second,
 	}
@@ -76,7 +78,7 @@ func (l Limits) orDefaults() Limits {
 	}
 	for _, f := range []struct{ v, d *int }{
 		{&l.Probes, &d.Probes}, {&l.ProbeQueue, &d.ProbeQueue}, {&l.KeepRuns, &d.KeepRuns},
-		{&l.KeepUndeclared, &d.KeepUndeclared}, {&l.Runs, &d.Runs},
+		{&l.KeepUndeclared, &d.KeepUndeclared}, {&l.Runs, &d.Runs}, {&l.Ingests, &d.Ingests},
 	} {
 		orDefault(f.v, *f.d)
 	}

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 
 	"github.com/galafarm/gala/internal/wire"
+	"github.com/galafarm/gala/media"
 	galav1 "github.com/galafarm/gala/proto/gala/v1"
 )
 
@@ -67,6 +68,9 @@ func (s *Supervisor) holdForProbe(ctx context.Context, req *galav1.ProbeRequest)
 		return "", func() {}, nil
 	}
 	dir, release, err = s.env.ingests.hold(taskOf(req.GetJob(), req.GetInput(), req.GetAllowedSources()))
+	if errors.Is(err, errSources) {
+		err = &media.Error{Code: media.SourceError, Message: "this agent cannot hold the source", Err: err, Retryable: true, Advice: "add an agent, or raise this one's limit"}
+	}
 	if err != nil {
 		return "", nil, err
 	}

@@ -93,7 +93,7 @@ func (r *run) start() *galav1.Outcome {
 	}
 	spec, err := r.withIngest()
 	if err != nil {
-		return notStarted(err)
+		return refusal(err)
 	}
 	if err := r.dir.create(spec); err != nil {
 		return notStarted(err)

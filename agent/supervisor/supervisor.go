@@ -72,7 +72,7 @@ func New(cfg Config) (*Supervisor, error) {
 		probes:   make(chan *galav1.ProbeRequest, limits.ProbeQueue),
 		runs:     map[key]*run{},
 	}
-	if s.env.ingests, err = newIngests(filepath.Join(filepath.Dir(dir), "ingests"), cfg.Worker, limits.IngestLinger, cfg.Log); err != nil {
+	if s.env.ingests, err = newIngests(filepath.Join(filepath.Dir(dir), "ingests"), cfg.Worker, limits, cfg.Log); err != nil {
 		return nil, err
 	}
 	s.env.ingests.last = cfg.StopOnExit

@@ -16,12 +16,15 @@ import (
 )
 
 // Continuous tells a source that runs by itself and for ever - a socket, or a
-// playlist that is followed - from one that can be read from any point at any
+// playlist or manifest that is followed - from one that can be read from any point at any
 // time. Only live jobs read it, through an ingest.
 func Continuous(input string) bool {
 	u, err := Parse(input)
-	return err == nil && (live(u.Scheme) || overHTTP(u.Scheme) && path.Ext(u.Path) == ".m3u8")
+	return err == nil && (live(u.Scheme) || overHTTP(u.Scheme) && slices.Contains(lists, path.Ext(u.Path)))
 }
+
+// lists are what names of playlists and manifests end in.
+var lists = []string{".m3u8", ".mpd"}
 
 func live(scheme string) bool { return slices.Contains([]string{"srt", "rtmp", "udp", "rtp"}, scheme) }
 
@@ -59,6 +62,9 @@ func parseLive(u *url.URL) (*url.URL, error) {
 				"the options are "+strings.Join(liveKeys[u.Scheme], ", "))
 		}
 	}
+	if _, err := choice(u); err != nil {
+		return nil, err
+	}
 	switch mode := u.Query().Get("mode"); {
 	case mode == "" || mode == "caller" || mode == "listener":
 		return u, nil
@@ -68,12 +74,12 @@ func parseLive(u *url.URL) (*url.URL, error) {
 }
 
 // liveKeys are the options of an address. latency is in milliseconds, as SRT
-// tools write it; program chooses one of a transport stream's.
+// tools write it; program, video and audio choose of a transport stream.
 var liveKeys = map[string][]string{
-	"srt":  {"mode", "passphrase", "pbkeylen", "latency", "streamid", "program"},
+	"srt":  {"mode", "passphrase", "pbkeylen", "latency", "streamid", "program", "video", "audio"},
 	"rtmp": {"mode"},
-	"udp":  {"interface", "source", "program"},
-	"rtp":  {"interface", "source", "program"},
+	"udp":  {"interface", "source", "program", "video", "audio"},
+	"rtp":  {"interface", "source", "program", "video", "audio"},
 }
 
 // checkLive is checkAddr for live sources: groups may be joined, and a listener
@@ -86,16 +92,6 @@ func checkLive(u *url.URL, addr netip.Addr) error {
 		return nil
 	}
 	return checkAddr(u.Hostname(), addr)
-}
-
-// Program is the one of a transport stream that an address asks for, 0 for none.
-func Program(input string) int {
-	u, err := Parse(input)
-	if err != nil {
-		return 0
-	}
-	n, _ := strconv.Atoi(u.Query().Get("program"))
-	return n
 }
 
 // Native is an address that libavformat's own protocol connects to. The host is

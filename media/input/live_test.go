@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"github.com/galafarm/gala/media"
@@ -32,6 +33,10 @@ func TestLiveAddresses(t *testing.T) {
 		{"srt://10.1.1.1", "*", false, "names no port"},
 		{"srt://10.1.1.1:9000?mode=rendezvous", "*", false, "mode"},
 		{"udp://10.1.1.1:9000?fifo_size=9", "*", false, "no option \"fifo_size\""},
+		{"udp://10.1.1.1:9000?video=0x100&audio=257,0x102", "*", true, ""},
+		{"udp://10.1.1.1:9000?video=0x2000", "*", false, "video \"0x2000\" is no PID"},
+		{"srt://10.1.1.1:9000?audio=one", "*", false, "audio \"one\" is no PID"},
+		{"rtp://10.1.1.1:9000?program=0", "*", false, "program \"0\" is none"},
 		{"rtmp://10.1.1.1/", "*", false, "names no stream"},
 		{"srt://169.254.169.254:9000", "*", false, "never a source"},
 		{"rtmp://169.254.169.254/a/b", "*", false, "never a source"},
@@ -54,6 +59,16 @@ func TestLiveAddresses(t *testing.T) {
 	}
 	if got := Display("srt://10.1.1.1:9000?passphrase=secret-secret"); strings.Contains(got, "secret") {
 		t.Errorf("a passphrase is shown: %s", got)
+	}
+}
+
+func TestChoiceOf(t *testing.T) {
+	want := Choice{Program: 2, Video: []int{256}, Audio: []int{257, 258}}
+	if diff := cmp.Diff(want, ChoiceOf("srt://10.1.1.1:9000?program=2&video=0x100&audio=257,0x102")); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(Choice{}, ChoiceOf("http://10.1.1.1/a.m3u8?video=1")); diff != "" {
+		t.Error(diff)
 	}
 }
 

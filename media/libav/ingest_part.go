@@ -16,7 +16,7 @@ type part struct {
 	d         *demuxer
 	container string
 	began     int64 // when its first bytes came, µs since the Unix epoch
-	program   int   // the only one wanted, 0 for all
+	choice    input.Choice
 	clock     *clock
 	streams   []partStream
 }
@@ -30,16 +30,18 @@ type arrived struct {
 	err     error
 }
 
-// partStream may belong to a programme that nobody asked for.
+// partStream may be one that nobody asked for.
 type partStream struct {
 	ring.Stream
 	unwanted bool
 }
 
-func newPart(d *demuxer, name string) *part {
-	p := &part{d: d, began: d.began.UnixMicro(), container: d.fc.InputFormat().Name(), program: input.Program(name), clock: newClock(d.fc)}
-	p.learn(p.describe()) // before its reader begins
-	return p
+// newPart is an error where the source lacks what its address asks for.
+func newPart(d *demuxer, name string) (*part, error) {
+	p := &part{d: d, began: d.began.UnixMicro(), container: d.fc.InputFormat().Name(), choice: input.ChoiceOf(name), clock: newClock(d.fc)}
+	all := p.describe()
+	p.learn(all) // before its reader begins
+	return p, absent(name, d.fc, p.choice, all)
 }
 
 // read hands over packets until the part ends.
@@ -66,31 +68,7 @@ func (p *part) read(ctx context.Context, in chan<- arrived) {
 	}
 }
 
-func (p *part) describe() []partStream {
-	wanted := programStreams(p.d.fc, p.program)
-	var all []partStream
-	for i, st := range p.d.fc.Streams() {
-		all = append(all, partStream{Stream: describeStream(st), unwanted: wanted != nil && !wanted[i]})
-	}
-	return all
-}
-
-// programStreams are the streams of a programme, nil for all.
-func programStreams(fc *astiav.FormatContext, id int) map[int]bool {
-	if id == 0 {
-		return nil
-	}
-	wanted := map[int]bool{}
-	for _, p := range fc.Programs() {
-		if p.ID() != id {
-			continue
-		}
-		for _, st := range p.Streams() {
-			wanted[st.Index()] = true
-		}
-	}
-	return wanted
-}
+func (p *part) describe() []partStream { return chooseStreams(p.d.fc, p.choice) }
 
 // learn takes the part's streams, of which there are more than before.
 func (p *part) learn(streams []partStream) {

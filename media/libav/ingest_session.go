@@ -49,21 +49,26 @@ func (g *ingest) session(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s := &ingestSession{ingest: g, wall: wall}
-	in := make(chan arrived, arrivals)
-	var readers sync.WaitGroup
-	for _, d := range demuxers {
-		p := newPart(d, g.Input)
-		s.parts = append(s.parts, p)
-		readers.Go(func() { p.read(ctx, in) })
-	}
 	defer func() {
-		cancel()
-		readers.Wait()
 		for _, d := range demuxers {
 			d.Close()
 		}
 	}()
+	s := &ingestSession{ingest: g, wall: wall}
+	for _, d := range demuxers {
+		p, err := newPart(d, g.Input)
+		if err != nil {
+			return err
+		}
+		s.parts = append(s.parts, p)
+	}
+	in := make(chan arrived, arrivals)
+	var readers sync.WaitGroup
+	for _, p := range s.parts {
+		readers.Go(func() { p.read(ctx, in) })
+	}
+	defer readers.Wait()
+	defer cancel()
 	return s.run(ctx, in)
 }
 

@@ -101,6 +101,18 @@ func watchLive(t *testing.T, spec media.Spec, r *ring.Ring, frames int64) (*coll
 	return out, p
 }
 
+// wantOnce wants whole segments, and every frame of the clip once and in order.
+func wantOnce(t *testing.T, spec media.Spec, out *collector) {
+	t.Helper()
+	wantWhole(t, spec, out)
+	numbers := waveNumbers(t, out)
+	for i, n := range numbers {
+		if want := (numbers[0]+int64(i)-1)%waveFrames + 1; n != want {
+			t.Fatalf("picture %d shows frame %d, want %d", i, n, want)
+		}
+	}
+}
+
 // Every way in brings every frame, once, in order, from the first segment on.
 func TestLiveSourcesLoseNothing(t *testing.T) {
 	ts := func(to string) []string { return append(waveLoop(t), "-f", "mpegts", to) }
@@ -127,13 +139,7 @@ func TestLiveSourcesLoseNothing(t *testing.T) {
 			sender(t, tt.send(port)...)
 			spec := liveFrom(t, from, r)
 			out, p := watchLive(t, spec, r, 100)
-			wantWhole(t, spec, out)
-			numbers := waveNumbers(t, out)
-			for i, n := range numbers {
-				if want := (numbers[0]+int64(i)-1)%waveFrames + 1; n != want {
-					t.Fatalf("picture %d shows frame %d, want %d", i, n, want)
-				}
-			}
+			wantOnce(t, spec, out)
 			if st := p.Status(); st.Doubled != 0 || st.Dropped != 0 || st.Damaged != 0 {
 				t.Errorf("%d doubled, %d dropped, %d damaged; %v", st.Doubled, st.Dropped, st.Damaged, st.Notes)
 			}

@@ -40,7 +40,7 @@ func openLive(ctx context.Context, name string, rules input.Rules) ([]*demuxer, 
 	return openPull(ctx, name, rules)
 }
 
-// openPull follows a playlist: the picture, and sound in a playlist of its own.
+// openPull follows a playlist or a manifest: the picture, and sound that is apart.
 func openPull(ctx context.Context, name string, rules input.Rules) ([]*demuxer, wallClock, error) {
 	parts, err := pull.Open(ctx, name, rules)
 	if err != nil {
@@ -61,6 +61,9 @@ func openPull(ctx context.Context, name string, rules input.Rules) ([]*demuxer, 
 		all = append(all, d)
 	}
 	wall := func() (ring.Wall, bool) {
+		if zero, ok := parts[0].Zero(); ok {
+			return ring.Wall{Time: zero.UnixMicro()}, true
+		}
 		at, ok := parts[0].Began()
 		start := all[0].fc.StartTime()
 		return ring.Wall{At: start, Time: at.UnixMicro()}, ok && start != noPTS

@@ -16,8 +16,8 @@ import (
 // playlistBytes and segmentBytes bound what one object may hold.
 const playlistBytes, segmentBytes = 8 << 20, 256 << 20
 
-// Open finds the tracks of a playlist: the richest variant, and its sound where
-// that is in a playlist of its own. Every error is a *media.Error.
+// Open finds the tracks of a playlist or manifest: the richest picture, and the
+// sound where that is apart. Every error is a *media.Error.
 func Open(ctx context.Context, name string, rules input.Rules) ([]*Track, error) {
 	u, err := url.Parse(name)
 	if err != nil {
@@ -28,15 +28,34 @@ func Open(ctx context.Context, name string, rules input.Rules) ([]*Track, error)
 	if err != nil {
 		return nil, typed(err)
 	}
+	if isManifest(text) {
+		return openManifest(ctx, f, u, at, text)
+	}
 	list, err := parse(at, text)
 	if err != nil {
 		return nil, err
 	}
 	master, ok := list.(*m3u8.MasterPlaylist)
 	if !ok {
-		return startAll([]*Track{newTrack(ctx, f, at)})
+		return startAll([]*Track{newTrack(ctx, f, &playlist{fetch: f, at: at})})
 	}
 	return openMaster(ctx, f, at, master)
+}
+
+// openManifest makes a track of the best picture, and of each language.
+func openManifest(ctx context.Context, f *input.Fetcher, asked, at *url.URL, text []byte) ([]*Track, error) {
+	doc, err := parseManifest(at, text)
+	if err != nil {
+		return nil, err
+	}
+	var tracks []*Track
+	for _, c := range choices(doc) {
+		tracks = append(tracks, newTrack(ctx, f, &manifest{fetch: f, ask: asked, at: at, pick: c}))
+	}
+	if len(tracks) == 0 {
+		return nil, refusal("source "+at.Redacted()+" is a manifest without pictures or sound in MP4", "give the address of a live manifest of CMAF or ISO segments")
+	}
+	return startAll(tracks)
 }
 
 func openMaster(ctx context.Context, f *input.Fetcher, at *url.URL, m *m3u8.MasterPlaylist) ([]*Track, error) {
@@ -54,7 +73,7 @@ func openMaster(ctx context.Context, f *input.Fetcher, at *url.URL, m *m3u8.Mast
 		if err != nil {
 			return nil, refusal(fmt.Sprintf("source %s names %q, which is no address", at.Redacted(), name), "give the address of a live playlist")
 		}
-		tracks = append(tracks, newTrack(ctx, f, u))
+		tracks = append(tracks, newTrack(ctx, f, &playlist{fetch: f, at: u}))
 	}
 	return startAll(tracks)
 }

@@ -18,6 +18,9 @@ import (
 	"github.com/galafarm/gala/media/input"
 )
 
+// patience is far above what any test takes.
+const patience = 20 * time.Second
+
 var anything = input.Rules{Patterns: []string{"*"}}
 
 // site is a web server whose objects tests change.
@@ -76,11 +79,13 @@ func segments(from, to int) map[string]string {
 
 func open(t *testing.T, url string, rules input.Rules) []*Track {
 	t.Helper()
-	tracks, err := Open(t.Context(), url, rules)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	tracks, err := Open(ctx, url, rules)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
+		cancel()
 		for _, k := range tracks {
 			_ = k.Close()
 		}

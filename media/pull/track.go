@@ -1,6 +1,7 @@
 package pull
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -8,109 +9,86 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/Eyevinn/hls-m3u8/m3u8"
-
 	"github.com/galafarm/gala/media"
 	"github.com/galafarm/gala/media/input"
 )
 
-// Track is one media playlist as a stream of bytes.
+// Track is one list of segments as a stream of bytes. It is for one goroutine.
 type Track struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	fetch  *input.Fetcher
-	at     *url.URL
+	list   list
+	keys   keyring
+	iso    *retimer // of the init segment, where that is of ISO files
 
-	next   uint64 // media sequence number of the next segment
-	placed bool
-	queue  []*m3u8.MediaSegment // to read, oldest first
-	target time.Duration
-	loaded time.Time
-	init   string // the init segment that was given
+	queue  []segment // to read, oldest first
+	again  time.Time // when to look for more, at the earliest
+	init   []byte    // the init segment that holds
+	inited object    // where it is
+	head   []byte    // it, while no segment followed it
 	rest   []byte
-	began  time.Time // PROGRAM-DATE-TIME of the first segment read
+	began  time.Time // of the first segment read
+	zero   time.Time // of time 0
 	missed int64
 }
 
-func newTrack(ctx context.Context, f *input.Fetcher, at *url.URL) *Track {
-	t := &Track{fetch: f, at: at}
+// list is what a track follows: a playlist.
+type list interface {
+	// load gives what is new, and when to look again. io.EOF: it has ended and
+	// all of it was given.
+	load(ctx context.Context) (news, error)
+	// name is for messages.
+	name() string
+}
+
+// news are segments, in order.
+type news struct {
+	segments []segment
+	missed   int64 // so many before them are there no more
+	again    time.Time
+	zero     time.Time // when time 0 was, by the source's own clock; zero: it says not
+}
+
+// object is what is fetched whole.
+type object struct {
+	at string // resolved; "" for none
+	r  input.Range
+}
+
+type segment struct {
+	object
+	init  object
+	gap   bool
+	began time.Time // by the source's own clock; zero: it says none
+	key   *key      // nil where it is in clear
+	place place     // where its times belong
+	until time.Time // it may come until then; zero: what is not there is gone
+}
+
+func newTrack(ctx context.Context, f *input.Fetcher, l list) *Track {
+	t := &Track{fetch: f, list: l}
 	t.ctx, t.cancel = context.WithCancel(ctx)
 	return t
 }
 
-// behind is how many segments before the end a live playlist is joined (RFC
-// 8216bis §6.3.3): nearer ones may not be there yet.
-const behind = 3
-
-// start reads the playlist for the first time.
+// start looks for the first time.
 func (t *Track) start() error {
-	list, err := t.load()
-	if err != nil {
-		return err
+	err := t.load()
+	if errors.Is(err, io.EOF) {
+		return &media.Error{Code: media.SourceError, Message: fmt.Sprintf("source %s has ended", t.list.name()), Retryable: true,
+			Advice: "give the address of a source that is on air; what has ended is a job for gala vod"}
 	}
-	if list.Closed {
-		return &media.Error{Code: media.SourceError, Message: fmt.Sprintf("source %s has ended", t.at.Redacted()), Retryable: true,
-			Advice: "give the address of a playlist that is on air; what has ended is a job for gala vod"}
-	}
-	return nil
+	return err
 }
 
-// load reads the playlist and queues what is new in it.
-func (t *Track) load() (*m3u8.MediaPlaylist, error) {
-	text, at, err := t.fetch.Get(t.ctx, t.at, input.Range{}, playlistBytes)
+func (t *Track) load() error {
+	n, err := t.list.load(t.ctx)
 	if err != nil {
-		return nil, typed(err)
+		return typed(err)
 	}
-	parsed, err := parse(at, text)
-	if err != nil {
-		return nil, err
-	}
-	list, ok := parsed.(*m3u8.MediaPlaylist)
-	if !ok {
-		return nil, malformed(at, errors.New("a media playlist was expected"))
-	}
-	t.at, t.loaded = at, time.Now()
-	t.target = time.Duration(max(1, list.TargetDuration)) * time.Second
-	return list, t.take(list)
-}
-
-// stale is how far back a cache may answer with an older copy.
-const stale = 8
-
-// take queues the segments that are new.
-func (t *Track) take(list *m3u8.MediaPlaylist) error {
-	all := list.GetAllSegments()
-	if !t.placed && len(all) > 0 {
-		t.placed = true
-		t.next = list.SeqNo + uint64(max(0, len(all)-behind))
-	}
-	end := list.SeqNo + uint64(len(all))
-	if end+stale < t.next { // the numbers began anew
-		t.next = list.SeqNo
-	}
-	if list.SeqNo > t.next {
-		t.missed += int64(list.SeqNo - t.next)
-		t.next = list.SeqNo
-	}
-	carried := list.Map
-	for i, s := range all {
-		if s.Map != nil {
-			carried = s.Map
-		}
-		if s.Map == nil {
-			s.Map = carried
-		}
-		if len(s.Keys) > 0 && s.Keys[0].Method != "NONE" {
-			return refusal(fmt.Sprintf("source %s is encrypted", t.at.Redacted()), "give a source without encryption")
-		}
-		if list.SeqNo+uint64(i) >= t.next {
-			t.queue = append(t.queue, s)
-			t.next = list.SeqNo + uint64(i) + 1
-		}
-	}
-	if list.Closed && len(t.queue) == 0 {
-		return io.EOF
-	}
+	t.queue, t.again, t.missed = append(t.queue, n.segments...), n.again, t.missed+n.missed
+	t.zero = n.zero
 	return nil
 }
 
@@ -126,33 +104,36 @@ func (t *Track) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// advance reads the next segment, or the playlist again.
+// advance reads the next segment, or looks for more.
 func (t *Track) advance() error {
 	if len(t.queue) == 0 {
-		if err := t.wait(); err != nil {
+		if err := t.wait(t.again); err != nil {
 			return err
 		}
-		_, err := t.load()
-		return err
+		return t.load()
 	}
 	s := t.queue[0]
-	t.queue = t.queue[1:]
-	if s.Gap {
-		t.missed++
+	if s.gap {
+		t.queue, t.missed = t.queue[1:], t.missed+1
 		return nil
 	}
 	err := t.open(s)
 	if errors.Is(err, input.ErrGone) {
+		if now := time.Now(); now.Before(s.until) {
+			return t.wait(now.Add(soon))
+		}
 		t.missed++
-		return nil
+		err = nil
 	}
+	t.queue = t.queue[1:]
 	return typed(err)
 }
 
-// wait is half a target duration, at most, from the last look (RFC 8216bis
-// §6.3.4): the playlist had nothing new then.
-func (t *Track) wait() error {
-	timer := time.NewTimer(time.Until(t.loaded.Add(t.target / 2)))
+// soon is when to ask again for what ought to be there.
+const soon = 250 * time.Millisecond
+
+func (t *Track) wait(until time.Time) error {
+	timer := time.NewTimer(time.Until(until))
 	defer timer.Stop()
 	select {
 	case <-timer.C:
@@ -163,40 +144,92 @@ func (t *Track) wait() error {
 }
 
 // open reads a segment, its init segment before it where that is new.
-func (t *Track) open(s *m3u8.MediaSegment) error {
-	var head []byte
-	if s.Map != nil && s.Map.URI != "" && s.Map.URI != t.init {
-		var err error
-		if head, err = t.get(s.Map.URI, input.Range{Offset: s.Map.Offset, Length: s.Map.Limit}); err != nil {
-			return err
-		}
-		t.init = s.Map.URI
+func (t *Track) open(s segment) error {
+	if err := t.header(s); err != nil {
+		return err
 	}
-	body, err := t.get(s.URI, input.Range{Offset: s.Offset, Length: s.Limit})
+	body, err := t.get(s.object, s.key)
 	if err != nil {
 		return err
 	}
-	if t.began.IsZero() {
-		t.began = s.ProgramDateTime
+	if t.iso != nil {
+		if body, err = t.iso.move(body, t.iso.ticks(s.place)); err != nil {
+			return err
+		}
 	}
-	t.rest = append(head, body...)
+	if t.began.IsZero() {
+		t.began = s.began
+	}
+	t.rest, t.head = append(t.head, body...), nil
 	return nil
 }
 
-func (t *Track) get(name string, r input.Range) ([]byte, error) {
-	u, err := t.at.Parse(name)
-	if err != nil {
-		return nil, refusal(fmt.Sprintf("source %s names %q, which is no address", t.at.Redacted(), name), "give another source")
+// errChanged ends a connection: a reader of ISO files takes one init segment.
+var errChanged = errors.New("it goes on with another init segment")
+
+// header reads the init segment that has to come before s, if any.
+func (t *Track) header(s segment) error {
+	if s.init.at == "" || s.init == t.inited {
+		return nil
 	}
-	body, _, err := t.fetch.Get(t.ctx, u, r, segmentBytes)
-	return body, err
+	head, err := t.getInit(s)
+	if err != nil {
+		return err
+	}
+	before := t.init
+	t.init, t.inited = head, s.init
+	switch {
+	case bytes.Equal(before, head):
+		return nil
+	case before != nil && isISO(head):
+		return errChanged
+	case isISO(head):
+		t.iso, err = newRetimer(head)
+	}
+	t.head = bytes.Clone(head)
+	return err
+}
+
+// getInit reads an init segment. One that stands before its playlist's key is in
+// clear, but the playlist's reader does not tell which came first.
+func (t *Track) getInit(s segment) ([]byte, error) {
+	head, err := t.get(s.init, nil)
+	if err != nil || s.key == nil || isISO(head) {
+		return head, err
+	}
+	return t.keys.open(t.ctx, t.fetch, s.key, head)
+}
+
+// isISO tells an ISO base media file by its first box.
+func isISO(b []byte) bool {
+	return len(b) > 8 && (string(b[4:8]) == "ftyp" || string(b[4:8]) == "moov")
+}
+
+func (t *Track) get(o object, k *key) ([]byte, error) {
+	u, err := url.Parse(o.at)
+	if err != nil {
+		return nil, noAddress(t.list.name(), o.at)
+	}
+	body, _, err := t.fetch.Get(t.ctx, u, o.r, segmentBytes)
+	if err != nil || k == nil {
+		return body, err
+	}
+	return t.keys.open(t.ctx, t.fetch, k, body)
+}
+
+func noAddress(source, name string) error {
+	return refusal(fmt.Sprintf("source %s names %q, which is no address", source, name), "give another source")
 }
 
 // Began is the date and time of the first segment that was read, by the
 // source's own clock; false where it says none.
 func (t *Track) Began() (time.Time, bool) { return t.began, !t.began.IsZero() }
 
-// Seek, Size and Seekable: a live playlist is read on.
+// Zero is the date and time of time 0 in the bytes, by the source's own clock;
+// false where it says none.
+func (t *Track) Zero() (time.Time, bool) { return t.zero, !t.zero.IsZero() }
+
+// Seek, Size and Seekable: a live source is read on.
 func (t *Track) Seek(int64, int) (int64, error) {
 	return 0, fmt.Errorf("seek: %w", errors.ErrUnsupported)
 }

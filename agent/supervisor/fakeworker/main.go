@@ -20,6 +20,8 @@ func Main() bool {
 	switch {
 	case len(args) == 3 && args[0] == "run" && args[1] == "--dir":
 		syscall.Exit(run(args[2]))
+	case len(args) == 3 && args[0] == "ingest" && args[1] == "--dir":
+		syscall.Exit(ingest(args[2]))
 	case len(args) >= 3 && args[0] == "probe" && args[1] == "--json":
 		syscall.Exit(probe(args[len(args)-1]))
 	case len(args) == 2 && args[0] == "version" && args[1] == "--json":
