@@ -134,10 +134,14 @@ func (p *Packager) conclude(ctx context.Context, finished bool) error {
 func (o *output) conclude(ctx context.Context) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if !o.p.spec.Live {
-		if err := o.putMaster(ctx, true); err != nil {
-			return err
-		}
+	if o.p.spec.Live {
+		return o.putManifest(ctx, true)
+	}
+	if err := o.putWholeTexts(ctx); err != nil {
+		return err
+	}
+	if err := o.putMaster(ctx, true); err != nil {
+		return err
 	}
 	return o.putManifest(ctx, true)
 }

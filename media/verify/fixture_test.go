@@ -205,14 +205,18 @@ func (f *fixture) represent(name string, v *rung, m measured, run dash.Run) {
 	if v == nil {
 		r.Audio = &dash.Audio{Codec: "aac", Language: "en", Channels: f.channels, SampleRate: 48000, Default: true}
 	} else {
-		r.Video = &dash.Video{Codec: v.codec, Width: v.width, Height: v.height, Rate: f.rate.Div(v.k)}
+		r.Video = &dash.Video{Codec: v.codec, Width: v.width, Height: v.height, Rate: f.rate.Div(v.k), Captions: f.declared}
 	}
 	f.reps = append(f.reps, r)
 }
 
 func (f *fixture) manifest(t testing.TB) []byte {
 	t.Helper()
-	b, err := dash.Manifest{Grid: f.grid(t), Live: f.live, Start: time.Unix(2, 0), Window: int(f.segments), Published: time.Unix(1_800_000_000, 0), Representations: f.reps}.Encode()
+	m := dash.Manifest{Grid: f.grid(t), Live: f.live, Start: time.Unix(2, 0), Window: int(f.segments), Published: time.Unix(1_800_000_000, 0), Representations: f.reps}
+	if f.texts {
+		m.Texts = []dash.Text{{Name: "text", File: "whole.vtt", Language: "en"}}
+	}
+	b, err := m.Encode()
 	if err != nil {
 		t.Fatal(err)
 	}

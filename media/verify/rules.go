@@ -70,6 +70,8 @@ func dashRules() []Rule {
 		{"dash-sets", "ISO/IEC 23009-1 §5.3.3", Must, "a set is of one codec family and language, aligned, and begins with SAP 1", "only what switches without a seam shares an Adaptation Set"},
 		{"dash-segments", "ISO/IEC 23009-1 §5.3.9.4", Must, "every init and media segment that it promises is there", "a Period must not cover a missing segment or another init segment"},
 		{"dash-times", "ISO/IEC 23009-1 §5.3.9.2", Must, "numbers, durations and offsets agree with tfdt", "segments are counted on the grid; see tfdt and audio-grid"},
+		{"dash-captions", "SCTE 214-1 §7.2", Must, "its sets of pictures declare the captions that the master playlist declares", "both are written from what the pictures were found to carry"},
+		{"dash-text", "ISO/IEC 23009-1 §5.3.7", Must, "a clip's subtitles are in it, each as one WebVTT file that is there and holds the cues of the segments", "the packager gathers the file from the segments when the clip ends; an output that cannot be read back has none"},
 		{"dash-bandwidth", "ISO/IEC 23009-1 §5.3.5.2", Must, "bandwidth is the measured peak (VOD: to 10 %; live: the peak is below 125 % of it)", "a clip's manifest has measured rates; live: lower maxrate or bufsize of the rung"},
 	}
 }

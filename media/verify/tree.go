@@ -12,6 +12,7 @@ import (
 
 	"github.com/galafarm/gala/media/captions"
 	"github.com/galafarm/gala/media/cmaf"
+	"github.com/galafarm/gala/media/webvtt"
 )
 
 // tree is one job's output.
@@ -38,6 +39,7 @@ type rendition struct {
 	inits    map[string]*initSegment // by path
 	segments []*segment              // that could be read, in order
 	captions captions.Channels
+	cues     [][]webvtt.Cue // of subtitles, by segment
 }
 
 // open finds the tree and reads its master playlist.

@@ -85,6 +85,8 @@ func (t *tree) judge(b *book) {
 	t.judgeMaster(b)
 	t.judgeManifest(b)
 	t.judgeCaptions(b)
+	t.judgeDashCaptions(b)
+	t.judgeDashTexts(b)
 	t.judgeTexts(b)
 	t.judgeApple(b)
 }

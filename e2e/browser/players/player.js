@@ -31,6 +31,8 @@ async function dashjsPlayer(url) {
     choose: (id) => player.setRepresentationForTypeById("video", id, true),
     live: () => player.isReady() && player.isDynamic(),
     latency: () => player.getCurrentLiveLatency(),
+    texts: () => player.getTracksFor("text").map((t) => ({ language: t.lang, role: t.roles?.[0]?.value ?? "", label: t.labels?.[0]?.text ?? "", embedded: t.isEmbedded })),
+    show: (index) => { player.enableText(true); player.setTextTrack(index); },
   };
 }
 
@@ -50,6 +52,8 @@ async function shakaPlayer(url) {
     choose: (id) => player.selectVariantTrack(list().find((t) => t.id === id), true),
     live: () => player.isLive(),
     latency: () => player.getStats().liveLatency,
+    texts: () => player.getTextTracks().map((t) => ({ language: t.language, role: t.roles[0] ?? "", label: t.label ?? "", embedded: t.mimeType === "application/cea-608" || t.codecs?.startsWith("CC") })),
+    show: (index) => { player.selectTextTrack(player.getTextTracks()[index]); player.setTextTrackVisibility?.(true); },
   };
 }
 
@@ -64,6 +68,8 @@ function status() {
 
 window.gala = {
   choose: (index) => player.choose(levels()[index].id),
+  texts: () => player.texts(),
+  show: (index) => player.show(index),
   state: () => ({
     status: status(), live: Boolean(player.live()), level: levels().findIndex((l) => l.id === player.current()),
     levels: levels().map((l, index) => ({ index, name: String(l.id), width: l.width, height: l.height, bitrate: l.bandwidth })),
