@@ -119,6 +119,9 @@ func (m Manifest) encodeExtras(out *mpd.Period) {
 		id++
 		out.AdaptationSets = append(out.AdaptationSets, t.encode(id))
 	}
+	if m.Tiles != nil && m.Tiles.Ticks <= math.MaxUint32 {
+		out.AdaptationSets = append(out.AdaptationSets, m.Tiles.encode(id+1, m.Grid.Timescale))
+	}
 }
 
 // length of a Period, never more than there is: a millisecond too much, which is

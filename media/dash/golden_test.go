@@ -102,6 +102,7 @@ func subtitled(t *testing.T) dash.Manifest {
 		{Name: "text-en", File: "whole.vtt", Bandwidth: 120, Language: "en", Label: "English", Impaired: true},
 		{Name: "text-de", File: "whole.vtt", Language: "de"}, {Name: "text-de-forced", File: "whole.vtt", Bandwidth: 1, Language: "de", Forced: true},
 	}
+	m.Tiles = &dash.Tiles{Name: "thumbnails", Width: 800, Height: 450, Columns: 5, Rows: 5, Ticks: m.Grid.Ticks(150 * 25), Bandwidth: 4321}
 	return m
 }
 

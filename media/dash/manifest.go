@@ -27,6 +27,8 @@ type Manifest struct {
 	Representations []Representation
 	// Texts of a clip; listed where it is one Period, whose time is theirs.
 	Texts []Text
+	// Tiles likewise, nil for none.
+	Tiles *Tiles
 }
 
 // Representation is a rendition.

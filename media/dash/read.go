@@ -32,7 +32,7 @@ func Parse(b []byte) (*History, error) {
 		for _, set := range p.AdaptationSets {
 			for _, r := range set.Representations {
 				t := r.SegmentTemplate
-				if len(r.BaseURLs) > 0 { // one file
+				if len(r.BaseURLs) > 0 || set.ContentType == "image" { // of a clip as a whole
 					continue
 				}
 				if t == nil || t.StartNumber == nil {

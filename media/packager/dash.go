@@ -84,7 +84,7 @@ func (o *output) manifest(ended bool) dash.Manifest {
 		}
 		m.Representations = append(m.Representations, rep)
 	}
-	m.LastTicks = o.lastTicks()
+	m.LastTicks, m.Tiles = o.lastTicks(), p.sheets.tiles()
 	return m
 }
 

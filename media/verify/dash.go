@@ -18,6 +18,7 @@ type manifest struct {
 	doc      *mpd.MPD
 	promises []promise
 	texts    []*mpd.AdaptationSetType
+	images   []*mpd.AdaptationSetType
 	whole    map[string]object // the file of each of them, by path
 }
 
@@ -61,8 +62,12 @@ func (t *tree) judgeManifest(b *book) {
 	b.holds("dash", m.doc.Profiles != "", at(manifestName), "it has no profiles")
 	for i, p := range m.doc.Periods {
 		for _, set := range p.AdaptationSets {
-			if set.ContentType == "text" {
+			switch set.ContentType {
+			case "text":
 				m.texts = append(m.texts, set)
+				continue
+			case "image":
+				m.images = append(m.images, set)
 				continue
 			}
 			judgeSet(b, set)

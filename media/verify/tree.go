@@ -25,6 +25,7 @@ type tree struct {
 	renditions   []*rendition
 	manifest     *manifest    // nil without
 	texts        []*rendition // of subtitles
+	gallery      *gallery     // nil without thumbnails
 }
 
 // rendition is one media playlist of the tree and what was read of it.

@@ -33,6 +33,8 @@ async function dashjsPlayer(url) {
     latency: () => player.getCurrentLiveLatency(),
     texts: () => player.getTracksFor("text").map((t) => ({ language: t.lang, role: t.roles?.[0]?.value ?? "", label: t.labels?.[0]?.text ?? "", embedded: t.isEmbedded })),
     show: (index) => { player.enableText(true); player.setTextTrack(index); },
+    // What is shown at a time: sheet, place and size.
+    thumbnail: (at) => new Promise((resolve) => player.provideThumbnail(at, (t) => resolve(t ? `${t.url} ${t.x},${t.y} ${t.width}x${t.height}` : ""))),
   };
 }
 
@@ -69,6 +71,7 @@ function status() {
 window.gala = {
   choose: (index) => player.choose(levels()[index].id),
   texts: () => player.texts(),
+  thumbnail: (at) => player.thumbnail(at),
   show: (index) => player.show(index),
   state: () => ({
     status: status(), live: Boolean(player.live()), level: levels().findIndex((l) => l.id === player.current()),
