@@ -49,6 +49,9 @@ func TestCaptionsOnScreen(t *testing.T) {
 	see(t, p, "playback", func(s browser.State) bool { return s.CurrentTime > 0 })
 	shown(t, p, "captions", 2.5, "Japanese")
 	shoot(t, p, "captions")
+	for _, player := range browser.Foreign {
+		t.Run(player, func(t *testing.T) { offersCaptions(t, f, player) })
+	}
 	file := joined(t, filepath.Join(f.Data, "origin", "sintel", "240p"))
 	if out := tool(t, "mediainfo", file); !strings.Contains(out, "EIA-608") {
 		t.Errorf("mediainfo sees no captions:\n%s", out)
@@ -67,4 +70,51 @@ func TestSubtitlesOnScreen(t *testing.T) {
 	see(t, p, "playback", func(s browser.State) bool { return s.CurrentTime > 0 })
 	shown(t, p, "subtitles", 6.5, "largest cleanrooms in the world") // over the boundary at 6 s
 	shoot(t, p, "subtitles")
+	for _, player := range browser.Foreign {
+		t.Run(player, func(t *testing.T) { offersSubtitles(t, f, player) })
+	}
+}
+
+// choice is a text track that a foreign player offers.
+type choice struct {
+	Language, Role, Label string
+	Embedded              bool
+}
+
+// choices waits for the tracks that a foreign player offers.
+func choices(t *testing.T, p *browser.Page) []choice {
+	t.Helper()
+	if err := p.WaitEval(within(t, 30*time.Second), "a choice of text", "gala.texts().length > 0"); err != nil {
+		t.Fatal(err)
+	}
+	all, err := browser.Eval[[]choice](p, "gala.texts()")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// offersCaptions: players read from the manifest what is inside the pictures.
+func offersCaptions(t *testing.T, f *farm.Farm, player string) {
+	p := watchDash(t, browser.ServePlayers(t, f.Page), player, "sintel")
+	see(t, p, "playback", func(s browser.State) bool { return s.CurrentTime > 0 })
+	if got := choices(t, p); len(got) != 1 || !got[0].Embedded || got[0].Language != "und" {
+		t.Errorf("%+v, want the one channel", got)
+	}
+}
+
+// offersSubtitles: a choice of another language is on screen when it is made.
+func offersSubtitles(t *testing.T, f *farm.Farm, player string) {
+	players := browser.ServePlayers(t, f.Page)
+	p := watchDash(t, players, player, "nasa")
+	see(t, p, "playback", func(s browser.State) bool { return s.CurrentTime > 0 })
+	if got := choices(t, p); got[0] != (choice{Language: "en", Role: "subtitle", Label: "English"}) {
+		t.Errorf("%+v", got)
+	}
+	if _, err := browser.Eval[bool](p, "gala.show(0), true"); err != nil {
+		t.Fatal(err)
+	}
+	shown(t, p, "subtitles", 6.5, "largest cleanrooms in the world")
+	still(t, p, "dash-subtitles-"+player)
+	askedForNothingMissing(t, f, "nasa", players)
 }

@@ -58,6 +58,7 @@ func Describe(l *Ladder) string {
 			fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%d\t%s\n", r.Name, passed(r.Codec, r.Passthrough), r.Channels, formatBits(r.Bitrate), r.SampleRate, r.Languages)
 		}
 	}))
+	l.describeThumbnails(&b)
 	return b.String()
 }
 
@@ -86,6 +87,9 @@ func (r *Resolved) Describe() string {
 			fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\n", v.what(), v.AudioGroup, v.Codecs, v.Bandwidth, v.AverageBandwidth)
 		}
 	}))
+	if r.Thumbnails != nil {
+		b.WriteString(r.Thumbnails.describe())
+	}
 	for _, n := range r.Notes {
 		fmt.Fprintf(&b, "note: %s\n", n)
 	}

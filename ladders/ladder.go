@@ -19,6 +19,7 @@ type Ladder struct {
 	Video       []VideoRung
 	Audio       []AudioRung
 	Subtitles   Subtitles
+	Thumbnails  *ThumbnailRung // nil: none
 }
 
 // Segment is the wanted length of a segment per kind of job.

@@ -27,6 +27,9 @@ func (l *Ladder) Marshal() []byte {
 	if s := l.Subtitles; s.None || s.Only != nil {
 		fmt.Fprintf(&b, "subtitles: %s\n", s)
 	}
+	if l.Thumbnails != nil {
+		fmt.Fprintf(&b, "thumbnails: %s\n", l.Thumbnails)
+	}
 	return b.Bytes()
 }
 

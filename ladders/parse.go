@@ -43,9 +43,11 @@ func (d *decoder) ladder(root value) *Ladder {
 			v.list(maxAudioRungs, func(_ int, item value) { l.Audio = append(l.Audio, rungs.audio(item)) })
 		}},
 		{"subtitles", func(v value) { l.Subtitles = v.subtitles() }},
+		{"thumbnails", func(v value) { l.Thumbnails = v.thumbnails() }},
 	})
 	got.require(root, "name")
 	checkWhole(root, got, l)
+	checkThumbnails(got, l, rungs.seen)
 	return l
 }
 

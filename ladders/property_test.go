@@ -76,6 +76,7 @@ func anyLadder(t *rapid.T) *Ladder {
 			rapid.SampledFrom([]string{"aac", "opus", "ac-3", "ec-3"}).Draw(t, "codec"), rapid.SampledFrom([]int{1, 2, 6}).Draw(t, "channels"),
 			rapid.SampledFrom([]string{"96k", "128k", "192k"}).Draw(t, "bits"), rapid.SampledFrom([]string{"all", "first", "[de]", "[en, de]"}).Draw(t, "languages"))
 	}
+	b.WriteString(rapid.SampledFrom([]string{"", "thumbnails: {height: 90}", "thumbnails: {width: 480, interval: 1m, columns: 1}", "thumbnails: {height: 33, interval: 700ms, rows: 10}"}).Draw(t, "thumbnails"))
 	l, err := Parse("drawn.yaml", []byte(b.String()))
 	if err != nil {
 		t.Fatalf("%v\n%s", err, b.String())

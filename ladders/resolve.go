@@ -12,6 +12,7 @@ import (
 type Resolved struct {
 	Grid       timeline.Grid
 	Renditions []Rendition // video as authored, then audio, then text
+	Thumbnails *Thumbnails // nil: none
 	// Notes are sentences for people: what was left out, reduced or not believed.
 	Notes []string
 }
@@ -32,6 +33,7 @@ func Resolve(l *Ladder, src Source, kind Kind) (*Resolved, error) {
 	}
 	r.audio()
 	r.text()
+	r.thumbnails()
 	return &r.out, nil
 }
 

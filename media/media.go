@@ -36,6 +36,10 @@ type Spec struct {
 	// WritesManifest: this worker holds the job's manifest lease.
 	WritesManifest bool
 	Window         time.Duration
+	// Thumbnails of a clip, nil for none; MP4 names the renditions that also
+	// become one progressive file each.
+	Thumbnails *ladders.Thumbnails
+	MP4        []string
 }
 
 // Packet is one encoded frame on the grid, in decode order.

@@ -23,7 +23,7 @@ type stallWatch struct {
 
 // mark is how far a worker had come.
 type mark struct {
-	encoded int64 // frames, segments and bytes of all renditions
+	encoded int64 // frames, segments and bytes of all renditions, and what comes after them
 	decoded int64
 }
 
@@ -101,7 +101,7 @@ func (w *stallWatch) verdict() string {
 }
 
 func markOf(s *galav1.WorkerStatus) mark {
-	m := mark{decoded: s.GetFramesDecoded()}
+	m := mark{decoded: s.GetFramesDecoded(), encoded: s.GetFinishing()}
 	for _, r := range s.GetRenditions() {
 		m.encoded += r.GetFrames() + r.GetSegments() + r.GetBytes()
 	}

@@ -48,6 +48,7 @@ func (w *Worker) status() *galav1.WorkerStatus {
 	out := &galav1.WorkerStatus{
 		SourceUs: st.SourceUS, FramesDecoded: st.Decoded, FramesDoubled: st.Doubled,
 		FramesDropped: st.Dropped, DecodeErrors: st.Damaged, Notes: st.Notes, FirstSegment: true,
+		Finishing: pack.Finishing(),
 	}
 	now := time.Now()
 	for _, r := range w.spec.Renditions {

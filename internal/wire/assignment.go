@@ -31,6 +31,8 @@ func readSpec(p *galav1.Assignment) (media.Spec, error) {
 		Outputs:        outputs(p.GetOutputs()),
 		WritesManifest: p.GetWritesManifest(),
 		Window:         time.Duration(p.GetWindowSeconds()) * time.Second,
+		Thumbnails:     Thumbnails(p.GetThumbnails()),
+		MP4:            p.GetMp4(),
 	}
 	if err := checkSpec(spec, p.GetKind()); err != nil {
 		return spec, err
@@ -63,6 +65,8 @@ func checkSpec(s media.Spec, kind galav1.JobKind) error {
 		return fmt.Errorf("neither live nor vod: %w", ErrInvalid)
 	case s.Input == "":
 		return fmt.Errorf("no input: %w", ErrInvalid)
+	case s.Thumbnails != nil && (s.Thumbnails.Every <= 0 || min(s.Thumbnails.Width, s.Thumbnails.Height, s.Thumbnails.Columns, s.Thumbnails.Rows) <= 0):
+		return fmt.Errorf("thumbnails of no size: %w", ErrInvalid)
 	case len(s.Outputs) == 0:
 		return fmt.Errorf("no output: %w", ErrInvalid)
 	}

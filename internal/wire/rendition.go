@@ -118,3 +118,21 @@ func textProto(t *ladders.Text) *galav1.TextRendition {
 func text(p *galav1.TextRendition) *ladders.Text {
 	return &ladders.Text{Language: p.GetLanguage(), Label: p.GetLabel(), Forced: p.GetForced(), Impaired: p.GetImpaired(), Track: int(p.GetTrack())}
 }
+
+// ThumbnailsProto are thumbnails as a message; nil stays nil.
+func ThumbnailsProto(t *ladders.Thumbnails) *galav1.Thumbnails {
+	if t == nil {
+		return nil
+	}
+	return &galav1.Thumbnails{From: t.From, Width: int32(t.Width), Height: int32(t.Height), Every: t.Every, Columns: int32(t.Columns), Rows: int32(t.Rows)}
+}
+
+// Thumbnails reads thumbnails.
+func Thumbnails(p *galav1.Thumbnails) *ladders.Thumbnails {
+	if p == nil {
+		return nil
+	}
+	return &ladders.Thumbnails{
+		From: p.GetFrom(), Width: int(p.GetWidth()), Height: int(p.GetHeight()), Every: p.GetEvery(), Columns: int(p.GetColumns()), Rows: int(p.GetRows()),
+	}
+}

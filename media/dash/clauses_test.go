@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/Eyevinn/dash-mpd/mpd"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/galafarm/gala/media/dash"
@@ -157,6 +158,31 @@ func TestISO23091_ColourThatIsNotBT709IsTold(t *testing.T) {
 		if strings.Join(got, " ") != want {
 			t.Errorf("transfer %d: %v, want %q", transfer, got, want)
 		}
+	}
+}
+
+// What is read back is what was declared, and one file is no run of segments.
+func TestSCTE214_1_CaptionsAreReadBack(t *testing.T) {
+	text := encode(t, subtitled(t))
+	doc, err := mpd.MPDFromBytes([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"CC1", "CC3", "SERVICE1", "SERVICE12"}, dash.Captions(doc.Periods[0].AdaptationSets[0])); diff != "" {
+		t.Error(diff)
+	}
+	if _, err := dash.Parse([]byte(text)); err != nil {
+		t.Error(err)
+	}
+}
+
+// The clock of one file is that of one Period: a clip of two has none of it.
+func TestTextIsOfOnePeriod(t *testing.T) {
+	m := subtitled(t)
+	a := m.Representations[0].Runs[0]
+	m.Representations[0].Runs = []dash.Run{{Init: "init-a.mp4", To: 1, Times: a.Times[:2]}, {Init: "init-z.mp4", From: 1, To: 2, Times: a.Times[1:]}}
+	if text := encode(t, m); strings.Contains(text, "text/vtt") {
+		t.Error(text)
 	}
 }
 

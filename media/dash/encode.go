@@ -106,7 +106,22 @@ func (m Manifest) encodePeriod(p period, last bool) *mpd.Period {
 			out.AdaptationSets = append(out.AdaptationSets, set)
 		}
 	}
+	if !m.Live && p.from == 0 && last {
+		m.encodeExtras(out)
+	}
 	return out
+}
+
+// encodeExtras adds what belongs to a clip as a whole.
+func (m Manifest) encodeExtras(out *mpd.Period) {
+	id := uint32(len(m.sets()))
+	for _, t := range m.Texts {
+		id++
+		out.AdaptationSets = append(out.AdaptationSets, t.encode(id))
+	}
+	if m.Tiles != nil && m.Tiles.Ticks <= math.MaxUint32 {
+		out.AdaptationSets = append(out.AdaptationSets, m.Tiles.encode(id+1, m.Grid.Timescale))
+	}
 }
 
 // length of a Period, never more than there is: a millisecond too much, which is

@@ -93,10 +93,24 @@ func clip(t *testing.T) dash.Manifest {
 	}}
 }
 
+// subtitled is a clip with captions in its pictures and subtitles beside them.
+func subtitled(t *testing.T) dash.Manifest {
+	m := clip(t)
+	m.Representations = m.Representations[1:3]
+	m.Representations[0].Video.Captions = []string{"CC1", "CC3", "SERVICE1", "SERVICE12"}
+	m.Texts = []dash.Text{
+		{Name: "text-en", File: "whole.vtt", Bandwidth: 120, Language: "en", Label: "English", Impaired: true},
+		{Name: "text-de", File: "whole.vtt", Language: "de"}, {Name: "text-de-forced", File: "whole.vtt", Bandwidth: 1, Language: "de", Forced: true},
+	}
+	m.Tiles = &dash.Tiles{Name: "thumbnails", Width: 800, Height: 450, Columns: 5, Rows: 5, Ticks: m.Grid.Ticks(150 * 25), Bandwidth: 4321}
+	return m
+}
+
 func TestGolden(t *testing.T) {
 	live, ended := onAir(t), onAir(t)
 	ended.Ended, ended.LastTicks = true, ended.Grid.SegmentTicks()/2
 	golden(t, "live.mpd", []byte(encode(t, live)))
 	golden(t, "ended.mpd", []byte(encode(t, ended)))
 	golden(t, "vod.mpd", []byte(encode(t, clip(t))))
+	golden(t, "text.mpd", []byte(encode(t, subtitled(t))))
 }

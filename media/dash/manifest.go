@@ -25,6 +25,10 @@ type Manifest struct {
 	// grid's timescale; 0: a whole one.
 	LastTicks       int64
 	Representations []Representation
+	// Texts of a clip; listed where it is one Period, whose time is theirs.
+	Texts []Text
+	// Tiles likewise, nil for none.
+	Tiles *Tiles
 }
 
 // Representation is a rendition.
@@ -55,6 +59,8 @@ type Video struct {
 	SARNum, SARDen int    // 0 for square pixels
 	Rate           timeline.Rate
 	Colour         Colour
+	// Captions are the channels inside the pictures, as EXT-X-MEDIA names them.
+	Captions []string
 }
 
 // Colour is code points of ISO/IEC 23091-2; 0 and 2 are unspecified.

@@ -32,6 +32,9 @@ func Parse(b []byte) (*History, error) {
 		for _, set := range p.AdaptationSets {
 			for _, r := range set.Representations {
 				t := r.SegmentTemplate
+				if len(r.BaseURLs) > 0 || set.ContentType == "image" { // of a clip as a whole
+					continue
+				}
 				if t == nil || t.StartNumber == nil {
 					return nil, fmt.Errorf("manifest: representation %s has no numbers: %w", r.Id, ErrManifest)
 				}

@@ -91,6 +91,7 @@ func describePictures(out *mpd.AdaptationSetType, present []Representation) {
 	out.MaxFrameRate = fastest.Video.Rate.String()
 	out.Roles = []*mpd.DescriptorType{mpd.NewRole("main")}
 	present[0].Video.Colour.describe(out)
+	describeCaptions(out, present[0].Video.Captions)
 }
 
 // describeSound: the language that players begin with is the main one

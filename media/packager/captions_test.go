@@ -29,6 +29,9 @@ func TestCaptionsMet(t *testing.T) {
 				t.Errorf("live %v: %s is declared %d times\n%s", live, c, n, m)
 			}
 		}
+		if mpd := s.text("manifest.mpd"); strings.Count(mpd, `<Accessibility schemeIdUri="urn:scte:dash:cc:cea-608:2015" value="CC1=und;CC3=und">`) != 1 {
+			t.Errorf("live %v: the manifest\n%s", live, mpd)
+		}
 		if strings.Contains(m, "CLOSED-CAPTIONS=NONE") {
 			t.Errorf("live %v: a variant has none\n%s", live, m)
 		}

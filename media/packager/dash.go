@@ -60,10 +60,13 @@ func (o *output) manifest(ended bool) dash.Manifest {
 	p := o.p
 	m := dash.Manifest{Grid: p.spec.Grid, Live: p.spec.Live, Ended: ended, Start: o.availability(), Window: p.window, Published: p.now()}
 	for _, t := range p.order {
+		k := t.takerOf(o)
 		if t.rendition.Text != nil { // segmented WebVTT is HLS's own form
+			if text := k.whole; text != nil {
+				m.Texts = append(m.Texts, *text)
+			}
 			continue
 		}
-		k := t.takerOf(o)
 		r, ok := k.described(!p.spec.Live)
 		if !ok {
 			continue
@@ -81,13 +84,13 @@ func (o *output) manifest(ended bool) dash.Manifest {
 		}
 		m.Representations = append(m.Representations, rep)
 	}
-	m.LastTicks = o.lastTicks()
+	m.LastTicks, m.Tiles = o.lastTicks(), p.sheets.tiles()
 	return m
 }
 
 func (t *track) dashVideo() *dash.Video {
 	v := t.rendition.Video
-	out := &dash.Video{Codec: v.Codec, Width: v.Width, Height: v.Height, Rate: t.p.spec.Grid.Rate.Div(v.Divisor)}
+	out := &dash.Video{Codec: v.Codec, Width: v.Width, Height: v.Height, Rate: t.p.spec.Grid.Rate.Div(v.Divisor), Captions: t.p.captioned(*v).Captions}
 	if opened := t.opened.Load(); opened != nil {
 		out.SARNum, out.SARDen = opened.cfg.SARNum, opened.cfg.SARDen
 		out.Colour = dash.Colour{Primaries: opened.cfg.Primaries, Transfer: opened.cfg.Transfer, Matrix: opened.cfg.Matrix}

@@ -117,6 +117,11 @@ func (p *Packager) conclude(ctx context.Context, finished bool) error {
 	if !p.spec.WritesManifest || !p.spec.Live && !finished {
 		return nil
 	}
+	if !p.spec.Live {
+		if err := p.drawThumbnails(ctx); err != nil {
+			return err
+		}
+	}
 	var errs []error
 	for _, out := range p.outputs {
 		if err := out.conclude(ctx); err != nil {
@@ -134,10 +139,16 @@ func (p *Packager) conclude(ctx context.Context, finished bool) error {
 func (o *output) conclude(ctx context.Context) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if !o.p.spec.Live {
-		if err := o.putMaster(ctx, true); err != nil {
+	if o.p.spec.Live {
+		return o.putManifest(ctx, true)
+	}
+	for _, put := range []func(context.Context) error{o.putWholeTexts, o.putThumbnails} {
+		if err := put(ctx); err != nil {
 			return err
 		}
+	}
+	if err := o.putMaster(ctx, true); err != nil {
+		return err
 	}
 	return o.putManifest(ctx, true)
 }

@@ -40,7 +40,7 @@ func (o *output) listed(ctx context.Context) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.stale.Swap(false) {
-		o.done = false
+		o.done, o.turns = false, -1
 	}
 	if !o.complete() {
 		return

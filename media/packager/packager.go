@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/galafarm/gala/media"
@@ -24,6 +25,8 @@ type Options struct {
 	// Lag is how far the source's own clock runs behind the grid, as its anchor
 	// has it: a live segment is late against its source, not against the grid.
 	Lag time.Duration
+	// Stills decodes for thumbnails; without it there are none.
+	Stills Stills
 }
 
 // Packager packages one assignment. It must be ended by Finish, Stop, Leave or
@@ -41,6 +44,10 @@ type Packager struct {
 	order   []*track
 	tracks  map[string]*track
 	leader  *track // by which subtitles are cut
+	stills  Stills
+	sheets  *sheets // of thumbnails, when they are made
+	// finishing counts what was done after the last segment.
+	finishing atomic.Int64
 
 	ctx    context.Context
 	cancel context.CancelCauseFunc
@@ -64,7 +71,7 @@ func New(o Options) (*Packager, error) {
 	if err := check(o); err != nil {
 		return nil, err
 	}
-	p := &Packager{spec: o.Spec, log: o.Log, now: o.Now, events: o.Events, lag: o.Lag, tracks: map[string]*track{}}
+	p := &Packager{spec: o.Spec, log: o.Log, now: o.Now, events: o.Events, lag: o.Lag, stills: o.Stills, tracks: map[string]*track{}}
 	if p.events == nil {
 		p.events = func(Event) {}
 	}

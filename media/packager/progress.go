@@ -74,3 +74,6 @@ func (k *taker) progress() Progress {
 		Late: k.late, Dropped: k.dropped, Bitrate: k.bitrate(),
 	}
 }
+
+// Finishing counts the steps that were taken after the last segment.
+func (p *Packager) Finishing() int64 { return p.finishing.Load() }

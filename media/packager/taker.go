@@ -34,6 +34,7 @@ type taker struct {
 	list  hls.Media
 	runs  []dash.Run // of what is listed, from before the window on
 	turns int        // how often runs began or left
+	whole *dash.Text // subtitles of a clip as one file, when that is there
 	meter
 }
 

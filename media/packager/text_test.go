@@ -60,6 +60,13 @@ func TestSubtitles(t *testing.T) {
 	if strings.Count(m, `SUBTITLES="text"`) != strings.Count(m, "#EXT-X-STREAM-INF") || !strings.Contains(m, `LANGUAGE="de",DEFAULT=NO,AUTOSELECT=YES,URI="text-de/media.m3u8"`) {
 		t.Errorf("declared:\n%s", m)
 	}
+	whole, err := webvtt.ParseFile([]byte(s.text("text-de/whole.vtt")))
+	if err != nil || len(whole) != 2 || whole[0].Text != "over" || whole[1].End != 60_000_000 {
+		t.Errorf("in one file: %v %+v", err, whole)
+	}
+	if mpd := s.text("manifest.mpd"); !strings.Contains(mpd, "<BaseURL>text-de/whole.vtt</BaseURL>") || !strings.Contains(mpd, `lang="de" contentType="text"`) {
+		t.Errorf("manifest:\n%s", mpd)
+	}
 	if names := s.names("text-de/init"); len(names) > 0 {
 		t.Errorf("init segments of text: %v", names)
 	}
@@ -68,7 +75,7 @@ func TestSubtitles(t *testing.T) {
 func TestSubtitlesWithoutACue(t *testing.T) {
 	s, run := subtitled(t)
 	run()
-	if got := s.names("text-de/"); !slices.Equal(got, []string{"text-de/0.vtt", "text-de/1.vtt", "text-de/2.vtt", "text-de/media.m3u8"}) {
+	if got := s.names("text-de/"); !slices.Equal(got, []string{"text-de/0.vtt", "text-de/1.vtt", "text-de/2.vtt", "text-de/media.m3u8", "text-de/whole.vtt"}) {
 		t.Errorf("objects: %v", got)
 	}
 }

@@ -196,6 +196,10 @@ func ContentType(name string) string {
 		return "application/dash+xml"
 	case ".mp4", ".m4s":
 		return "video/mp4"
+	case ".vtt":
+		return "text/vtt; charset=utf-8"
+	case ".jpg":
+		return "image/jpeg"
 	case ".json":
 		return "application/json"
 	}

@@ -46,6 +46,12 @@ func TestBrokenCaptions(t *testing.T) {
 			f.captions["hi"] = append(f.captions["hi"], cc3...)
 			f.captions["lo"] = f.captions["hi"]
 		}, "captions"},
+		"not in DASH": {func(f *fixture) {
+			f.text = func(p, s string) string { return strings.Replace(s, `cea-608:2015`, `cea-609:2015`, 1) }
+		}, "dash-captions"},
+		"another channel in DASH": {func(f *fixture) {
+			f.text = func(p, s string) string { return strings.Replace(s, `"CC1=und"`, `"CC2=und"`, 1) }
+		}, "dash-captions"},
 		"a variant without": {func(f *fixture) {
 			f.text = func(p, s string) string {
 				return strings.Replace(s, `,CLOSED-CAPTIONS="cc"`, ",CLOSED-CAPTIONS=NONE", 1)

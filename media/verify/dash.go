@@ -17,6 +17,9 @@ const manifestName = "manifest.mpd"
 type manifest struct {
 	doc      *mpd.MPD
 	promises []promise
+	texts    []*mpd.AdaptationSetType
+	images   []*mpd.AdaptationSetType
+	whole    map[string]object // the file of each of them, by path
 }
 
 // readManifest is nil where the tree has none, as a live job's in its first seconds.
@@ -35,7 +38,8 @@ func (t *tree) readManifest(ctx context.Context, b *book) (*manifest, error) {
 		b.broke("dash", at(manifestName), "%v", err)
 		return nil, nil
 	}
-	return &manifest{doc: doc}, nil
+	m := &manifest{doc: doc}
+	return m, m.readTexts(ctx, t.store)
 }
 
 // parseManifest outlives the library's own panics on a stranger's file.
@@ -58,6 +62,14 @@ func (t *tree) judgeManifest(b *book) {
 	b.holds("dash", m.doc.Profiles != "", at(manifestName), "it has no profiles")
 	for i, p := range m.doc.Periods {
 		for _, set := range p.AdaptationSets {
+			switch set.ContentType {
+			case "text":
+				m.texts = append(m.texts, set)
+				continue
+			case "image":
+				m.images = append(m.images, set)
+				continue
+			}
 			judgeSet(b, set)
 			for _, r := range set.Representations {
 				m.add(b, t, promise{rep: r, set: set, tmpl: r.GetSegmentTemplate(), start: since(p.Start), length: m.lengthOf(i)})

@@ -41,6 +41,7 @@ type fixture struct {
 	captions map[string][]captions.Triplet
 	declared []string
 	texts    bool // subtitles, a cue over each boundary
+	thumbs   bool
 	// Hooks break what they are given.
 	fragment func(rendition string, number int64, f *cmaf.Fragment)
 	config   func(rendition string, c *media.CodecConfig)
@@ -113,6 +114,9 @@ func (f *fixture) files(t testing.TB) map[string][]byte {
 		master += fmt.Sprintf("#EXT-X-STREAM-INF:BANDWIDTH=%d,AVERAGE-BANDWIDTH=%d,CODECS=\"%s%s\",RESOLUTION=%dx%d,FRAME-RATE=%.3f%s\n%s/media.m3u8\n",
 			m.peak+audioPeak, m.average+audioAverage, m.codec, audioCodec, v.width, v.height, float64(f.rate.Num)/float64(f.rate.Den*v.k), group, v.name)
 		master += fmt.Sprintf("#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=1000,AVERAGE-BANDWIDTH=900,CODECS=\"%s\",RESOLUTION=%dx%d,URI=\"%s/iframes.m3u8\"\n", m.codec, v.width, v.height, v.name)
+	}
+	if f.thumbs {
+		f.thumbnails(t, out)
 	}
 	out["master.m3u8"] = []byte(master)
 	out["manifest.mpd"] = f.manifest(t)
@@ -205,14 +209,21 @@ func (f *fixture) represent(name string, v *rung, m measured, run dash.Run) {
 	if v == nil {
 		r.Audio = &dash.Audio{Codec: "aac", Language: "en", Channels: f.channels, SampleRate: 48000, Default: true}
 	} else {
-		r.Video = &dash.Video{Codec: v.codec, Width: v.width, Height: v.height, Rate: f.rate.Div(v.k)}
+		r.Video = &dash.Video{Codec: v.codec, Width: v.width, Height: v.height, Rate: f.rate.Div(v.k), Captions: f.declared}
 	}
 	f.reps = append(f.reps, r)
 }
 
 func (f *fixture) manifest(t testing.TB) []byte {
 	t.Helper()
-	b, err := dash.Manifest{Grid: f.grid(t), Live: f.live, Start: time.Unix(2, 0), Window: int(f.segments), Published: time.Unix(1_800_000_000, 0), Representations: f.reps}.Encode()
+	m := dash.Manifest{Grid: f.grid(t), Live: f.live, Start: time.Unix(2, 0), Window: int(f.segments), Published: time.Unix(1_800_000_000, 0), Representations: f.reps}
+	if f.texts {
+		m.Texts = []dash.Text{{Name: "text", File: "whole.vtt", Language: "en"}}
+	}
+	if f.thumbs {
+		m.Tiles = &dash.Tiles{Name: "thumbnails", Width: 96, Height: 72, Columns: 3, Rows: 4, Ticks: m.Grid.Ticks(12 * 20), Bandwidth: 1}
+	}
+	b, err := m.Encode()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -58,6 +58,7 @@ func gridRules() []Rule {
 		{"captions-group", "RFC 8216bis §4.4.6.2", Must, "every variant names its group of closed captions, or all say NONE", "the manifest writer gives all variants the same"},
 		{"webvtt", "RFC 8216bis §3.1.4", Must, "segments of subtitles are WebVTT with a timestamp map, and their cues are on screen in them", "the packager writes a cue into every segment in which it is shown"},
 		{"text-aligned", "RFC 8216bis §6.2.4", Must, "segments of subtitles have the numbers and durations of the pictures', and every variant names their group", "the packager cuts subtitles where it cuts the first rendition with pictures"},
+		{"thumbnails", "WebVTT, Media Fragments 1.0 §4.2.2", Must, "thumbnails follow each other from the clip's beginning to its end, each a part of a sheet that is there and decodes", "sheets and list are made of the published segments at the end: queue the job again under another id"},
 		{"no-gap", "design headline", Should, "no gap is listed", "a segment was lost; the job's events say when and why"},
 	}
 }
@@ -70,6 +71,9 @@ func dashRules() []Rule {
 		{"dash-sets", "ISO/IEC 23009-1 §5.3.3", Must, "a set is of one codec family and language, aligned, and begins with SAP 1", "only what switches without a seam shares an Adaptation Set"},
 		{"dash-segments", "ISO/IEC 23009-1 §5.3.9.4", Must, "every init and media segment that it promises is there", "a Period must not cover a missing segment or another init segment"},
 		{"dash-times", "ISO/IEC 23009-1 §5.3.9.2", Must, "numbers, durations and offsets agree with tfdt", "segments are counted on the grid; see tfdt and audio-grid"},
+		{"dash-captions", "SCTE 214-1 §7.2", Must, "its sets of pictures declare the captions that the master playlist declares", "both are written from what the pictures were found to carry"},
+		{"dash-text", "ISO/IEC 23009-1 §5.3.7", Must, "a clip's subtitles are in it, each as one WebVTT file that is there and holds the cues of the segments", "the packager gathers the file from the segments when the clip ends; an output that cannot be read back has none"},
+		{"dash-thumbnails", "DASH-IF IOP v4.3 §6.2.6", Must, "its tiles are the thumbnails that the list has, sheet by sheet", "both are written from one plan"},
 		{"dash-bandwidth", "ISO/IEC 23009-1 §5.3.5.2", Must, "bandwidth is the measured peak (VOD: to 10 %; live: the peak is below 125 % of it)", "a clip's manifest has measured rates; live: lower maxrate or bufsize of the rung"},
 	}
 }

@@ -39,25 +39,26 @@ func (t *tree) walkTexts(ctx context.Context, b *book) error {
 				return fmt.Errorf("%w: %w", ErrCannotLook, err)
 			}
 			b.counted(0, int64(len(o.body)))
-			t.judgeText(b, e, o.body)
+			r.cues = append(r.cues, t.judgeText(b, e, o.body))
 		}
 	}
 	return nil
 }
 
 // judgeText: a segment parses, and what it holds is on screen in it.
-func (t *tree) judgeText(b *book, e entry, body []byte) {
+func (t *tree) judgeText(b *book, e entry, body []byte) []webvtt.Cue {
 	cues, err := webvtt.Parse(body)
 	b.holds("webvtt", err == nil, at(e.path), "%v", err)
 	with := t.leading(e.number)
 	if with == nil {
-		return
+		return cues
 	}
 	const rounding = 1000 // cue times are milliseconds
 	from, until := with.toMicros(with.start), with.toMicros(with.end)
 	for _, c := range cues {
 		b.holds("webvtt", c.Over(from-rounding, until+rounding), at(e.path), "a cue is shown %d–%d µs, the segment lasts %d–%d µs", c.Start, c.End, from, until)
 	}
+	return cues
 }
 
 // leading is the segment of this number that subtitles go with.

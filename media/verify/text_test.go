@@ -13,13 +13,17 @@ func (f *fixture) subtitles(t testing.TB, out map[string][]byte) {
 	t.Helper()
 	g := f.grid(t)
 	list := fmt.Sprintf("#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-TARGETDURATION:%d\n#EXT-X-MEDIA-SEQUENCE:%d\n#EXT-X-PLAYLIST-TYPE:VOD\n", int(f.gop.Seconds())*int(f.gops), f.first)
+	var all [][]webvtt.Cue
 	for n := f.first; n < f.first+f.segments; n++ {
 		start := g.TimeOf(g.FirstFrame(n)).Microseconds()
 		length := g.TimeOf(f.framesOf(g, n)).Microseconds()
-		out[fmt.Sprintf("text/%d.vtt", n)] = webvtt.Segment([]webvtt.Cue{{Start: max(0, start-500_000), End: start + 500_000, Text: "over"}})
+		cues := []webvtt.Cue{{Start: max(0, start-500_000), End: start + 500_000, Text: "over"}}
+		out[fmt.Sprintf("text/%d.vtt", n)] = webvtt.Segment(cues)
+		all = append(all, cues)
 		list += fmt.Sprintf("#EXTINF:%.6f,\n%d.vtt\n", float64(length)/1e6, n)
 	}
 	out["text/media.m3u8"] = []byte(list + "#EXT-X-ENDLIST\n")
+	out["text/whole.vtt"] = webvtt.File(webvtt.Gather(all))
 }
 
 func subtitled() *fixture {
@@ -45,13 +49,18 @@ func TestBrokenSubtitles(t *testing.T) {
 		spoil func(map[string][]byte)
 		rules []string
 	}{
-		"no map":         {change("text/1.vtt", "X-TIMESTAMP-MAP", "X-MAP"), []string{"webvtt"}},
-		"another clock":  {change("text/1.vtt", "MPEGTS:0", "MPEGTS:900000"), []string{"webvtt"}},
-		"a segment less": {change("text/media.m3u8", "#EXTINF:1.520000,\n2.vtt\n", ""), []string{"text-aligned"}},
+		"no map":         {change("text/1.vtt", "X-TIMESTAMP-MAP", "X-MAP"), []string{"webvtt", "dash-text"}},
+		"another clock":  {change("text/1.vtt", "MPEGTS:0", "MPEGTS:900000"), []string{"webvtt", "dash-text"}},
+		"a segment less": {change("text/media.m3u8", "#EXTINF:1.520000,\n2.vtt\n", ""), []string{"text-aligned", "dash-text"}},
 		"a longer one":   {change("text/media.m3u8", "#EXTINF:2.000000,\n1", "#EXTINF:1.900000,\n1"), []string{"text-aligned"}},
 		"a variant less": {change("master.m3u8", `,SUBTITLES="text"`, ""), []string{"text-aligned"}},
-		"not there":      {func(files map[string][]byte) { delete(files, "text/1.vtt") }, []string{"files"}},
-		"another name":   {change("text/media.m3u8", "1.vtt", "2.vtt"), []string{"names"}},
+		"not there":      {func(files map[string][]byte) { delete(files, "text/1.vtt") }, []string{"files", "dash-text"}},
+		"another name":   {change("text/media.m3u8", "1.vtt", "2.vtt"), []string{"names", "dash-text"}},
+		"not in DASH":    {change("manifest.mpd", `contentType="text"`, `contentType="other"`), []string{"dash", "dash-sets", "dash-text"}},
+		"another type":   {change("manifest.mpd", `text/vtt`, `application/ttml+xml`), []string{"dash-text"}},
+		"leads nowhere":  {change("manifest.mpd", `whole.vtt`, `all.vtt`), []string{"dash-text"}},
+		"a cue less":     {func(files map[string][]byte) { files["text/whole.vtt"] = webvtt.File(nil) }, []string{"dash-text"}},
+		"no file":        {change("text/whole.vtt", "WEBVTT", "SUBTITLES"), []string{"dash-text"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			files := subtitled().files(t)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/galafarm/gala/media/captions"
 	"github.com/galafarm/gala/media/cmaf"
+	"github.com/galafarm/gala/media/webvtt"
 )
 
 // tree is one job's output.
@@ -24,6 +25,7 @@ type tree struct {
 	renditions   []*rendition
 	manifest     *manifest    // nil without
 	texts        []*rendition // of subtitles
+	gallery      *gallery     // nil without thumbnails
 }
 
 // rendition is one media playlist of the tree and what was read of it.
@@ -38,6 +40,7 @@ type rendition struct {
 	inits    map[string]*initSegment // by path
 	segments []*segment              // that could be read, in order
 	captions captions.Channels
+	cues     [][]webvtt.Cue // of subtitles, by segment
 }
 
 // open finds the tree and reads its master playlist.

@@ -52,6 +52,9 @@ func (t *tree) look(ctx context.Context, b *book, o Options) error {
 	if t.manifest, err = t.readManifest(ctx, b); err != nil {
 		return err
 	}
+	if t.gallery, err = t.readThumbnails(ctx, b); err != nil {
+		return err
+	}
 	outer := ctx
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(o.parallel())
@@ -85,6 +88,9 @@ func (t *tree) judge(b *book) {
 	t.judgeMaster(b)
 	t.judgeManifest(b)
 	t.judgeCaptions(b)
+	t.judgeDashCaptions(b)
+	t.judgeDashTexts(b)
+	t.judgeThumbnails(b)
 	t.judgeTexts(b)
 	t.judgeApple(b)
 }

@@ -11,13 +11,20 @@ import (
 var ErrSyntax = errors.New("not a WebVTT segment")
 
 // Parse reads a segment; its cues' times are on the clock of the pictures.
-func Parse(body []byte) ([]Cue, error) {
+func Parse(body []byte) ([]Cue, error) { return parse(body, timestampMap) }
+
+// ParseFile reads a whole file, which has no map.
+func ParseFile(body []byte) ([]Cue, error) {
+	return parse(body, func(head string) (int64, error) { return 0, begins(head) })
+}
+
+func parse(body []byte, clockOf func(head string) (int64, error)) ([]Cue, error) {
 	if !utf8.Valid(body) {
 		return nil, fmt.Errorf("%w: it is not UTF-8", ErrSyntax)
 	}
 	text := strings.ReplaceAll(strings.TrimPrefix(string(body), "\ufeff"), "\r\n", "\n")
 	blocks := strings.Split(text, "\n\n")
-	shift, err := timestampMap(blocks[0])
+	shift, err := clockOf(blocks[0])
 	if err != nil {
 		return nil, err
 	}
@@ -37,13 +44,20 @@ func Parse(body []byte) ([]Cue, error) {
 	return out, nil
 }
 
+func begins(head string) error {
+	line, _, _ := strings.Cut(head, "\n")
+	if f := strings.Fields(line); len(f) == 0 || f[0] != "WEBVTT" {
+		return fmt.Errorf("%w: it does not begin with WEBVTT", ErrSyntax)
+	}
+	return nil
+}
+
 // timestampMap is what the header adds to cue times, in µs.
 func timestampMap(head string) (int64, error) {
-	lines := strings.Split(strings.TrimRight(head, "\n"), "\n")
-	if f := strings.Fields(lines[0]); len(f) == 0 || f[0] != "WEBVTT" {
-		return 0, fmt.Errorf("%w: it does not begin with WEBVTT", ErrSyntax)
+	if err := begins(head); err != nil {
+		return 0, err
 	}
-	for _, line := range lines[1:] {
+	for _, line := range strings.Split(strings.TrimRight(head, "\n"), "\n")[1:] {
 		value, ok := strings.CutPrefix(line, "X-TIMESTAMP-MAP=")
 		if !ok {
 			continue

@@ -95,6 +95,7 @@ func Present(j job.Job, leases []fleet.Lease) *galav1.Job {
 		Spec: specProto(j.Spec), State: stateProto(j.State), Reason: j.Reason, Revision: j.Revision,
 		CreatedAt: timeProto(j.Created), UpdatedAt: timeProto(j.Updated), EndedAt: timeProto(j.Ended),
 		Source: sourceProto(j.Source), Attempts: j.Attempts, Notes: j.Notes,
+		Thumbnails: wire.ThumbnailsProto(j.Thumbnails),
 	}
 	if j.Grid != nil {
 		p.Grid = wire.GridProto(*j.Grid)

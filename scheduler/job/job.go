@@ -32,6 +32,7 @@ type Job struct {
 	Grid       *timeline.Grid      `json:"grid,omitempty"`
 	Anchors    []timeline.Anchor   `json:"anchors,omitempty"`
 	Renditions []ladders.Rendition `json:"renditions,omitempty"`
+	Thumbnails *ladders.Thumbnails `json:"thumbnails,omitempty"`
 	Outputs    []Output            `json:"outputs,omitempty"`
 	Placements []Placement         `json:"placements,omitempty"`
 	Error      *Error              `json:"error,omitempty"`

@@ -128,7 +128,7 @@ func (p *pass) resolve() bool {
 		p.fail(ladderError(err))
 		return false
 	}
-	p.job.Grid, p.job.Renditions = &r.Grid, slices.Clone(r.Renditions)
+	p.job.Grid, p.job.Renditions, p.job.Thumbnails = &r.Grid, slices.Clone(r.Renditions), r.Thumbnails
 	p.job.Note(r.Notes...)
 	p.record("resolved", "the ladder was applied to the source", fmt.Sprintf("%d renditions on a grid of %v frames per second, %d per segment",
 		len(r.Renditions), r.Grid.Rate, r.Grid.FramesPerSegment()))

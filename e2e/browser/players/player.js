@@ -36,6 +36,10 @@ async function dashjsPlayer(url) {
     live: () => player.isReady() && player.isDynamic(),
     latency: () => player.getCurrentLiveLatency(),
     ended: () => over,
+    texts: () => player.getTracksFor("text").map((t) => ({ language: t.lang, role: t.roles?.[0]?.value ?? "", label: t.labels?.[0]?.text ?? "", embedded: t.isEmbedded })),
+    show: (index) => { player.enableText(true); player.setTextTrack(index); },
+    // What is shown at a time: sheet, place and size.
+    thumbnail: (at) => new Promise((resolve) => player.provideThumbnail(at, (t) => resolve(t ? `${t.url} ${t.x},${t.y} ${t.width}x${t.height}` : ""))),
   };
 }
 
@@ -56,6 +60,8 @@ async function shakaPlayer(url) {
     live: () => player.isLive(),
     latency: () => player.getStats().liveLatency,
     ended: () => false,
+    texts: () => player.getTextTracks().map((t) => ({ language: t.language, role: t.roles[0] ?? "", label: t.label ?? "", embedded: t.mimeType === "application/cea-608" || t.codecs?.startsWith("CC") })),
+    show: (index) => { player.selectTextTrack(player.getTextTracks()[index]); player.setTextTrackVisibility?.(true); },
   };
 }
 
@@ -71,6 +77,9 @@ function status() {
 
 window.gala = {
   choose: (index) => player.choose(levels()[index].id),
+  texts: () => player.texts(),
+  thumbnail: (at) => player.thumbnail(at),
+  show: (index) => player.show(index),
   state: () => ({
     status: status(), live: Boolean(player.live()), level: levels().findIndex((l) => l.id === player.current()),
     levels: levels().map((l, index) => ({ index, name: String(l.id), width: l.width, height: l.height, bitrate: l.bandwidth })),

@@ -118,6 +118,9 @@ type JobSpec struct {
 	Priority int32 `protobuf:"varint,10,opt,name=priority,proto3" json:"priority,omitempty"`
 	// Seconds of live window kept listed and at the origin; 0 means 900.
 	WindowSeconds uint32 `protobuf:"varint,11,opt,name=window_seconds,json=windowSeconds,proto3" json:"window_seconds,omitempty"`
+	// Video renditions that also become one progressive MP4 each, by the rung's
+	// name; "all" means every one. VOD only.
+	Mp4           []string `protobuf:"bytes,70,rep,name=mp4,proto3" json:"mp4,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -227,6 +230,13 @@ func (x *JobSpec) GetWindowSeconds() uint32 {
 		return x.WindowSeconds
 	}
 	return 0
+}
+
+func (x *JobSpec) GetMp4() []string {
+	if x != nil {
+		return x.Mp4
+	}
+	return nil
 }
 
 type SubmitLiveRequest struct {
@@ -1015,7 +1025,9 @@ type Job struct {
 	// VOD: 0..1000 of the source's claimed duration; 0 for live.
 	ProgressPermille uint32 `protobuf:"varint,17,opt,name=progress_permille,json=progressPermille,proto3" json:"progress_permille,omitempty"`
 	// What was repaired or given up, in sentences (a lossy source, no audio, ...).
-	Notes         []string `protobuf:"bytes,18,rep,name=notes,proto3" json:"notes,omitempty"`
+	Notes []string `protobuf:"bytes,18,rep,name=notes,proto3" json:"notes,omitempty"`
+	// What thumbnails the tree has when the job is done; absent: none.
+	Thumbnails    *Thumbnails `protobuf:"bytes,70,opt,name=thumbnails,proto3" json:"thumbnails,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1172,6 +1184,13 @@ func (x *Job) GetProgressPermille() uint32 {
 func (x *Job) GetNotes() []string {
 	if x != nil {
 		return x.Notes
+	}
+	return nil
+}
+
+func (x *Job) GetThumbnails() *Thumbnails {
+	if x != nil {
+		return x.Thumbnails
 	}
 	return nil
 }
@@ -1686,7 +1705,7 @@ var File_gala_v1_farm_proto protoreflect.FileDescriptor
 
 const file_gala_v1_farm_proto_rawDesc = "" +
 	"\n" +
-	"\x12gala/v1/farm.proto\x12\agala.v1\x1a\x1bbuf/validate/validate.proto\x1a\x13gala/v1/media.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc8\f\n" +
+	"\x12gala/v1/farm.proto\x12\agala.v1\x1a\x1bbuf/validate/validate.proto\x1a\x13gala/v1/media.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe7\r\n" +
 	"\aJobSpec\x12\xc1\x01\n" +
 	"\x02id\x18\x01 \x01(\tB\xb0\x01\xbaH\xac\x01\xba\x01\xa8\x01\n" +
 	"\vjob_spec.id\x12fa job id is 1 to 63 letters, digits, dots, dashes and underscores, and begins with a letter or a digit\x1a1this.matches('^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$')R\x02id\x120\n" +
@@ -1707,10 +1726,12 @@ const file_gala_v1_farm_proto_rawDesc = "" +
 	"redundancy\x12.\n" +
 	"\bpriority\x18\n" +
 	" \x01(\x05B\x12\xbaH\x0f\x1a\r\x18d(\x9c\xff\xff\xff\xff\xff\xff\xff\xff\x01R\bpriority\x120\n" +
-	"\x0ewindow_seconds\x18\v \x01(\rB\t\xbaH\x06*\x04\x18\x80\xa3\x05R\rwindowSeconds:\xe4\x03\xbaH\xe0\x03\x1a\xb9\x01\n" +
+	"\x0ewindow_seconds\x18\v \x01(\rB\t\xbaH\x06*\x04\x18\x80\xa3\x05R\rwindowSeconds\x12$\n" +
+	"\x03mp4\x18F \x03(\tB\x12\xbaH\x0f\x92\x01\f\x10 \x18\x01\"\x06r\x04\x10\x01\x18@R\x03mp4:\xdd\x04\xbaH\xd9\x04\x1a\xb9\x01\n" +
 	"\x13job_spec.one_ladder\x12uname exactly one ladder: a preset by name (ladder), or the text of a file (ladder_yaml; ladder is then its file name)\x1a+this.ladder != '' || this.ladder_yaml != ''\x1a\xb4\x01\n" +
 	"\x12job_spec.live_only\x12Xbackups and redundancy are for live jobs; a VOD job is retried from its one file instead\x1aDthis.kind == 1 || (size(this.backups) == 0 && this.redundancy <= 1u)\x1ak\n" +
-	"\x11job_spec.vod_only\x120priority is for VOD jobs; live always goes first\x1a$this.kind == 2 || this.priority == 0\"\xce\x01\n" +
+	"\x11job_spec.vod_only\x120priority is for VOD jobs; live always goes first\x1a$this.kind == 2 || this.priority == 0\x1aw\n" +
+	"\fjob_spec.mp4\x12@an MP4 file is made of a clip that is whole: mp4 is for VOD jobs\x1a%this.kind == 2 || size(this.mp4) == 0\"\xce\x01\n" +
 	"\x11SubmitLiveRequest\x12,\n" +
 	"\x04spec\x18\x01 \x01(\v2\x10.gala.v1.JobSpecB\x06\xbaH\x03\xc8\x01\x01R\x04spec:\x8a\x01\xbaH\x86\x01\x1a\x83\x01\n" +
 	"\x10submit_live.kind\x12GSubmitLive takes a spec of JOB_KIND_LIVE; QueueVod takes the other kind\x1a&!has(this.spec) || this.spec.kind == 1\"N\n" +
@@ -1755,7 +1776,7 @@ const file_gala_v1_farm_proto_rawDesc = "" +
 	"\x03job\x18\x01 \x01(\v2\f.gala.v1.JobR\x03job\"\x13\n" +
 	"\x11ListAgentsRequest\"@\n" +
 	"\x12ListAgentsResponse\x12*\n" +
-	"\x06agents\x18\x01 \x03(\v2\x12.gala.v1.AgentViewR\x06agents\"\xef\x05\n" +
+	"\x06agents\x18\x01 \x03(\v2\x12.gala.v1.AgentViewR\x06agents\"\xa4\x06\n" +
 	"\x03Job\x12$\n" +
 	"\x04spec\x18\x01 \x01(\v2\x10.gala.v1.JobSpecR\x04spec\x12'\n" +
 	"\x05state\x18\x02 \x01(\x0e2\x11.gala.v1.JobStateR\x05state\x12\x16\n" +
@@ -1781,7 +1802,10 @@ const file_gala_v1_farm_proto_rawDesc = "" +
 	"\x06events\x18\x0f \x03(\v2\x11.gala.v1.JobEventR\x06events\x12\x1a\n" +
 	"\battempts\x18\x10 \x01(\rR\battempts\x12+\n" +
 	"\x11progress_permille\x18\x11 \x01(\rR\x10progressPermille\x12\x14\n" +
-	"\x05notes\x18\x12 \x03(\tR\x05notes\"n\n" +
+	"\x05notes\x18\x12 \x03(\tR\x05notes\x123\n" +
+	"\n" +
+	"thumbnails\x18F \x01(\v2\x13.gala.v1.ThumbnailsR\n" +
+	"thumbnails\"n\n" +
 	"\bJobError\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x12\x16\n" +
@@ -1904,7 +1928,8 @@ var file_gala_v1_farm_proto_goTypes = []any{
 	(*SourceInfo)(nil),            // 29: gala.v1.SourceInfo
 	(*Grid)(nil),                  // 30: gala.v1.Grid
 	(*Anchor)(nil),                // 31: gala.v1.Anchor
-	(*Rendition)(nil),             // 32: gala.v1.Rendition
+	(*Thumbnails)(nil),            // 32: gala.v1.Thumbnails
+	(*Rendition)(nil),             // 33: gala.v1.Rendition
 }
 var file_gala_v1_farm_proto_depIdxs = []int32{
 	26, // 0: gala.v1.JobSpec.kind:type_name -> gala.v1.JobKind
@@ -1933,33 +1958,34 @@ var file_gala_v1_farm_proto_depIdxs = []int32{
 	22, // 23: gala.v1.Job.placements:type_name -> gala.v1.PlacementView
 	19, // 24: gala.v1.Job.error:type_name -> gala.v1.JobError
 	20, // 25: gala.v1.Job.events:type_name -> gala.v1.JobEvent
-	28, // 26: gala.v1.JobEvent.time:type_name -> google.protobuf.Timestamp
-	32, // 27: gala.v1.RenditionStatus.rendition:type_name -> gala.v1.Rendition
-	28, // 28: gala.v1.RenditionStatus.last_segment_at:type_name -> google.protobuf.Timestamp
-	28, // 29: gala.v1.AgentView.last_beat:type_name -> google.protobuf.Timestamp
-	25, // 30: gala.v1.AgentView.labels:type_name -> gala.v1.AgentView.LabelsEntry
-	24, // 31: gala.v1.AgentView.devices:type_name -> gala.v1.DeviceView
-	2,  // 32: gala.v1.Farm.SubmitLive:input_type -> gala.v1.SubmitLiveRequest
-	4,  // 33: gala.v1.Farm.QueueVod:input_type -> gala.v1.QueueVodRequest
-	6,  // 34: gala.v1.Farm.GetJob:input_type -> gala.v1.GetJobRequest
-	8,  // 35: gala.v1.Farm.ListJobs:input_type -> gala.v1.ListJobsRequest
-	10, // 36: gala.v1.Farm.WatchJobs:input_type -> gala.v1.WatchJobsRequest
-	12, // 37: gala.v1.Farm.CancelJob:input_type -> gala.v1.CancelJobRequest
-	14, // 38: gala.v1.Farm.RetryJob:input_type -> gala.v1.RetryJobRequest
-	16, // 39: gala.v1.Farm.ListAgents:input_type -> gala.v1.ListAgentsRequest
-	3,  // 40: gala.v1.Farm.SubmitLive:output_type -> gala.v1.SubmitLiveResponse
-	5,  // 41: gala.v1.Farm.QueueVod:output_type -> gala.v1.QueueVodResponse
-	7,  // 42: gala.v1.Farm.GetJob:output_type -> gala.v1.GetJobResponse
-	9,  // 43: gala.v1.Farm.ListJobs:output_type -> gala.v1.ListJobsResponse
-	11, // 44: gala.v1.Farm.WatchJobs:output_type -> gala.v1.WatchJobsResponse
-	13, // 45: gala.v1.Farm.CancelJob:output_type -> gala.v1.CancelJobResponse
-	15, // 46: gala.v1.Farm.RetryJob:output_type -> gala.v1.RetryJobResponse
-	17, // 47: gala.v1.Farm.ListAgents:output_type -> gala.v1.ListAgentsResponse
-	40, // [40:48] is the sub-list for method output_type
-	32, // [32:40] is the sub-list for method input_type
-	32, // [32:32] is the sub-list for extension type_name
-	32, // [32:32] is the sub-list for extension extendee
-	0,  // [0:32] is the sub-list for field type_name
+	32, // 26: gala.v1.Job.thumbnails:type_name -> gala.v1.Thumbnails
+	28, // 27: gala.v1.JobEvent.time:type_name -> google.protobuf.Timestamp
+	33, // 28: gala.v1.RenditionStatus.rendition:type_name -> gala.v1.Rendition
+	28, // 29: gala.v1.RenditionStatus.last_segment_at:type_name -> google.protobuf.Timestamp
+	28, // 30: gala.v1.AgentView.last_beat:type_name -> google.protobuf.Timestamp
+	25, // 31: gala.v1.AgentView.labels:type_name -> gala.v1.AgentView.LabelsEntry
+	24, // 32: gala.v1.AgentView.devices:type_name -> gala.v1.DeviceView
+	2,  // 33: gala.v1.Farm.SubmitLive:input_type -> gala.v1.SubmitLiveRequest
+	4,  // 34: gala.v1.Farm.QueueVod:input_type -> gala.v1.QueueVodRequest
+	6,  // 35: gala.v1.Farm.GetJob:input_type -> gala.v1.GetJobRequest
+	8,  // 36: gala.v1.Farm.ListJobs:input_type -> gala.v1.ListJobsRequest
+	10, // 37: gala.v1.Farm.WatchJobs:input_type -> gala.v1.WatchJobsRequest
+	12, // 38: gala.v1.Farm.CancelJob:input_type -> gala.v1.CancelJobRequest
+	14, // 39: gala.v1.Farm.RetryJob:input_type -> gala.v1.RetryJobRequest
+	16, // 40: gala.v1.Farm.ListAgents:input_type -> gala.v1.ListAgentsRequest
+	3,  // 41: gala.v1.Farm.SubmitLive:output_type -> gala.v1.SubmitLiveResponse
+	5,  // 42: gala.v1.Farm.QueueVod:output_type -> gala.v1.QueueVodResponse
+	7,  // 43: gala.v1.Farm.GetJob:output_type -> gala.v1.GetJobResponse
+	9,  // 44: gala.v1.Farm.ListJobs:output_type -> gala.v1.ListJobsResponse
+	11, // 45: gala.v1.Farm.WatchJobs:output_type -> gala.v1.WatchJobsResponse
+	13, // 46: gala.v1.Farm.CancelJob:output_type -> gala.v1.CancelJobResponse
+	15, // 47: gala.v1.Farm.RetryJob:output_type -> gala.v1.RetryJobResponse
+	17, // 48: gala.v1.Farm.ListAgents:output_type -> gala.v1.ListAgentsResponse
+	41, // [41:49] is the sub-list for method output_type
+	33, // [33:41] is the sub-list for method input_type
+	33, // [33:33] is the sub-list for extension type_name
+	33, // [33:33] is the sub-list for extension extendee
+	0,  // [0:33] is the sub-list for field type_name
 }
 
 func init() { file_gala_v1_farm_proto_init() }

@@ -1276,6 +1276,91 @@ func (x *TextRendition) GetTrack() int32 {
 	return 0
 }
 
+// Thumbnails of a clip: number k shows frame k * every of the grid.
+type Thumbnails struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	From          string                 `protobuf:"bytes,1,opt,name=from,proto3" json:"from,omitempty"` // the rendition whose pictures they are
+	Width         int32                  `protobuf:"varint,2,opt,name=width,proto3" json:"width,omitempty"`
+	Height        int32                  `protobuf:"varint,3,opt,name=height,proto3" json:"height,omitempty"`
+	Every         int64                  `protobuf:"varint,4,opt,name=every,proto3" json:"every,omitempty"`
+	Columns       int32                  `protobuf:"varint,5,opt,name=columns,proto3" json:"columns,omitempty"` // of a sheet
+	Rows          int32                  `protobuf:"varint,6,opt,name=rows,proto3" json:"rows,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Thumbnails) Reset() {
+	*x = Thumbnails{}
+	mi := &file_gala_v1_media_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Thumbnails) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Thumbnails) ProtoMessage() {}
+
+func (x *Thumbnails) ProtoReflect() protoreflect.Message {
+	mi := &file_gala_v1_media_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Thumbnails.ProtoReflect.Descriptor instead.
+func (*Thumbnails) Descriptor() ([]byte, []int) {
+	return file_gala_v1_media_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *Thumbnails) GetFrom() string {
+	if x != nil {
+		return x.From
+	}
+	return ""
+}
+
+func (x *Thumbnails) GetWidth() int32 {
+	if x != nil {
+		return x.Width
+	}
+	return 0
+}
+
+func (x *Thumbnails) GetHeight() int32 {
+	if x != nil {
+		return x.Height
+	}
+	return 0
+}
+
+func (x *Thumbnails) GetEvery() int64 {
+	if x != nil {
+		return x.Every
+	}
+	return 0
+}
+
+func (x *Thumbnails) GetColumns() int32 {
+	if x != nil {
+		return x.Columns
+	}
+	return 0
+}
+
+func (x *Thumbnails) GetRows() int32 {
+	if x != nil {
+		return x.Rows
+	}
+	return 0
+}
+
 var File_gala_v1_media_proto protoreflect.FileDescriptor
 
 const file_gala_v1_media_proto_rawDesc = "" +
@@ -1394,7 +1479,15 @@ const file_gala_v1_media_proto_rawDesc = "" +
 	"\x05label\x18\x02 \x01(\tR\x05label\x12\x16\n" +
 	"\x06forced\x18\x03 \x01(\bR\x06forced\x12\x1a\n" +
 	"\bimpaired\x18\x04 \x01(\bR\bimpaired\x12\x14\n" +
-	"\x05track\x18\x05 \x01(\x05R\x05track*H\n" +
+	"\x05track\x18\x05 \x01(\x05R\x05track\"\x92\x01\n" +
+	"\n" +
+	"Thumbnails\x12\x12\n" +
+	"\x04from\x18\x01 \x01(\tR\x04from\x12\x14\n" +
+	"\x05width\x18\x02 \x01(\x05R\x05width\x12\x16\n" +
+	"\x06height\x18\x03 \x01(\x05R\x06height\x12\x14\n" +
+	"\x05every\x18\x04 \x01(\x03R\x05every\x12\x18\n" +
+	"\acolumns\x18\x05 \x01(\x05R\acolumns\x12\x12\n" +
+	"\x04rows\x18\x06 \x01(\x05R\x04rows*H\n" +
 	"\aJobKind\x12\x18\n" +
 	"\x14JOB_KIND_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rJOB_KIND_LIVE\x10\x01\x12\x10\n" +
@@ -1418,7 +1511,7 @@ func file_gala_v1_media_proto_rawDescGZIP() []byte {
 }
 
 var file_gala_v1_media_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_gala_v1_media_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_gala_v1_media_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_gala_v1_media_proto_goTypes = []any{
 	(JobKind)(0),           // 0: gala.v1.JobKind
 	(CpuPolicy)(0),         // 1: gala.v1.CpuPolicy
@@ -1433,6 +1526,7 @@ var file_gala_v1_media_proto_goTypes = []any{
 	(*VideoRendition)(nil), // 10: gala.v1.VideoRendition
 	(*AudioRendition)(nil), // 11: gala.v1.AudioRendition
 	(*TextRendition)(nil),  // 12: gala.v1.TextRendition
+	(*Thumbnails)(nil),     // 13: gala.v1.Thumbnails
 }
 var file_gala_v1_media_proto_depIdxs = []int32{
 	2,  // 0: gala.v1.Grid.fps:type_name -> gala.v1.Rational
@@ -1468,7 +1562,7 @@ func file_gala_v1_media_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_gala_v1_media_proto_rawDesc), len(file_gala_v1_media_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   11,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

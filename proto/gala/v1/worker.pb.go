@@ -541,7 +541,11 @@ type Assignment struct {
 	// What sources may be opened (DESIGN §10): patterns as --allow-source has them.
 	AllowedSources []string `protobuf:"bytes,17,rep,name=allowed_sources,json=allowedSources,proto3" json:"allowed_sources,omitempty"`
 	// Runtime directory of the ingest that holds the source; the agent sets it.
-	Ingest        string `protobuf:"bytes,18,opt,name=ingest,proto3" json:"ingest,omitempty"`
+	Ingest string `protobuf:"bytes,18,opt,name=ingest,proto3" json:"ingest,omitempty"`
+	// Absent: none.
+	Thumbnails *Thumbnails `protobuf:"bytes,70,opt,name=thumbnails,proto3" json:"thumbnails,omitempty"`
+	// Renditions that also become one progressive MP4 each, at the end of a clip.
+	Mp4           []string `protobuf:"bytes,71,rep,name=mp4,proto3" json:"mp4,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -702,6 +706,20 @@ func (x *Assignment) GetIngest() string {
 	return ""
 }
 
+func (x *Assignment) GetThumbnails() *Thumbnails {
+	if x != nil {
+		return x.Thumbnails
+	}
+	return nil
+}
+
+func (x *Assignment) GetMp4() []string {
+	if x != nil {
+		return x.Mp4
+	}
+	return nil
+}
+
 // Output is one destination; url holds the job's tree directly.
 type Output struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -845,6 +863,9 @@ type WorkerStatus struct {
 	DecodeErrors  int64    `protobuf:"varint,6,opt,name=decode_errors,json=decodeErrors,proto3" json:"decode_errors,omitempty"`
 	Notes         []string `protobuf:"bytes,7,rep,name=notes,proto3" json:"notes,omitempty"`                                    // repairs, in sentences
 	FirstSegment  bool     `protobuf:"varint,8,opt,name=first_segment,json=firstSegment,proto3" json:"first_segment,omitempty"` // every rendition has published at least one
+	// Counts what is done after the last segment (thumbnails, MP4): a worker that
+	// works on that is not stalled.
+	Finishing     int64 `protobuf:"varint,70,opt,name=finishing,proto3" json:"finishing,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -933,6 +954,13 @@ func (x *WorkerStatus) GetFirstSegment() bool {
 		return x.FirstSegment
 	}
 	return false
+}
+
+func (x *WorkerStatus) GetFinishing() int64 {
+	if x != nil {
+		return x.Finishing
+	}
+	return 0
 }
 
 type RenditionProgress struct {
@@ -1081,7 +1109,7 @@ const file_gala_v1_worker_proto_rawDesc = "" +
 	"superseded\x12\x16\n" +
 	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x14\n" +
 	"\x05leave\x18\x04 \x01(\bR\x05leave\"\x0e\n" +
-	"\fStopResponse\"\xda\x04\n" +
+	"\fStopResponse\"\xa1\x05\n" +
 	"\n" +
 	"Assignment\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x10\n" +
@@ -1104,7 +1132,11 @@ const file_gala_v1_worker_proto_rawDesc = "" +
 	"\x0fwrites_manifest\x18\x0f \x01(\bR\x0ewritesManifest\x12%\n" +
 	"\x0ewindow_seconds\x18\x10 \x01(\rR\rwindowSeconds\x12'\n" +
 	"\x0fallowed_sources\x18\x11 \x03(\tR\x0eallowedSources\x12\x16\n" +
-	"\x06ingest\x18\x12 \x01(\tR\x06ingest\"\x1a\n" +
+	"\x06ingest\x18\x12 \x01(\tR\x06ingest\x123\n" +
+	"\n" +
+	"thumbnails\x18F \x01(\v2\x13.gala.v1.ThumbnailsR\n" +
+	"thumbnails\x12\x10\n" +
+	"\x03mp4\x18G \x03(\tR\x03mp4\"\x1a\n" +
 	"\x06Output\x12\x10\n" +
 	"\x03url\x18\x01 \x01(\tR\x03url\"\xe9\x01\n" +
 	"\aOutcome\x12(\n" +
@@ -1113,7 +1145,7 @@ const file_gala_v1_worker_proto_rawDesc = "" +
 	"\x06advice\x18\x03 \x01(\tR\x06advice\x12\x1c\n" +
 	"\tretryable\x18\x04 \x01(\bR\tretryable\x125\n" +
 	"\bended_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\aendedAt\x12-\n" +
-	"\x06status\x18\x06 \x01(\v2\x15.gala.v1.WorkerStatusR\x06status\"\xbc\x02\n" +
+	"\x06status\x18\x06 \x01(\v2\x15.gala.v1.WorkerStatusR\x06status\"\xda\x02\n" +
 	"\fWorkerStatus\x12:\n" +
 	"\n" +
 	"renditions\x18\x01 \x03(\v2\x1a.gala.v1.RenditionProgressR\n" +
@@ -1124,7 +1156,8 @@ const file_gala_v1_worker_proto_rawDesc = "" +
 	"\x0eframes_dropped\x18\x05 \x01(\x03R\rframesDropped\x12#\n" +
 	"\rdecode_errors\x18\x06 \x01(\x03R\fdecodeErrors\x12\x14\n" +
 	"\x05notes\x18\a \x03(\tR\x05notes\x12#\n" +
-	"\rfirst_segment\x18\b \x01(\bR\ffirstSegment\"\xbf\x02\n" +
+	"\rfirst_segment\x18\b \x01(\bR\ffirstSegment\x12\x1c\n" +
+	"\tfinishing\x18F \x01(\x03R\tfinishing\"\xbf\x02\n" +
 	"\x11RenditionProgress\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06frames\x18\x02 \x01(\x03R\x06frames\x12\x10\n" +
@@ -1194,7 +1227,8 @@ var file_gala_v1_worker_proto_goTypes = []any{
 	(*SourceInfo)(nil),            // 16: gala.v1.SourceInfo
 	(*Grid)(nil),                  // 17: gala.v1.Grid
 	(*Rendition)(nil),             // 18: gala.v1.Rendition
-	(*timestamppb.Timestamp)(nil), // 19: google.protobuf.Timestamp
+	(*Thumbnails)(nil),            // 19: gala.v1.Thumbnails
+	(*timestamppb.Timestamp)(nil), // 20: google.protobuf.Timestamp
 }
 var file_gala_v1_worker_proto_depIdxs = []int32{
 	12, // 0: gala.v1.WatchResponse.status:type_name -> gala.v1.WorkerStatus
@@ -1207,24 +1241,25 @@ var file_gala_v1_worker_proto_depIdxs = []int32{
 	14, // 7: gala.v1.Assignment.anchor:type_name -> gala.v1.Anchor
 	18, // 8: gala.v1.Assignment.renditions:type_name -> gala.v1.Rendition
 	10, // 9: gala.v1.Assignment.outputs:type_name -> gala.v1.Output
-	0,  // 10: gala.v1.Outcome.code:type_name -> gala.v1.OutcomeCode
-	19, // 11: gala.v1.Outcome.ended_at:type_name -> google.protobuf.Timestamp
-	12, // 12: gala.v1.Outcome.status:type_name -> gala.v1.WorkerStatus
-	13, // 13: gala.v1.WorkerStatus.renditions:type_name -> gala.v1.RenditionProgress
-	19, // 14: gala.v1.RenditionProgress.last_segment_at:type_name -> google.protobuf.Timestamp
-	1,  // 15: gala.v1.Worker.Ready:input_type -> gala.v1.ReadyRequest
-	3,  // 16: gala.v1.Worker.Watch:input_type -> gala.v1.WatchRequest
-	5,  // 17: gala.v1.Worker.SetAnchor:input_type -> gala.v1.SetAnchorRequest
-	7,  // 18: gala.v1.Worker.Stop:input_type -> gala.v1.StopRequest
-	2,  // 19: gala.v1.Worker.Ready:output_type -> gala.v1.ReadyResponse
-	4,  // 20: gala.v1.Worker.Watch:output_type -> gala.v1.WatchResponse
-	6,  // 21: gala.v1.Worker.SetAnchor:output_type -> gala.v1.SetAnchorResponse
-	8,  // 22: gala.v1.Worker.Stop:output_type -> gala.v1.StopResponse
-	19, // [19:23] is the sub-list for method output_type
-	15, // [15:19] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	19, // 10: gala.v1.Assignment.thumbnails:type_name -> gala.v1.Thumbnails
+	0,  // 11: gala.v1.Outcome.code:type_name -> gala.v1.OutcomeCode
+	20, // 12: gala.v1.Outcome.ended_at:type_name -> google.protobuf.Timestamp
+	12, // 13: gala.v1.Outcome.status:type_name -> gala.v1.WorkerStatus
+	13, // 14: gala.v1.WorkerStatus.renditions:type_name -> gala.v1.RenditionProgress
+	20, // 15: gala.v1.RenditionProgress.last_segment_at:type_name -> google.protobuf.Timestamp
+	1,  // 16: gala.v1.Worker.Ready:input_type -> gala.v1.ReadyRequest
+	3,  // 17: gala.v1.Worker.Watch:input_type -> gala.v1.WatchRequest
+	5,  // 18: gala.v1.Worker.SetAnchor:input_type -> gala.v1.SetAnchorRequest
+	7,  // 19: gala.v1.Worker.Stop:input_type -> gala.v1.StopRequest
+	2,  // 20: gala.v1.Worker.Ready:output_type -> gala.v1.ReadyResponse
+	4,  // 21: gala.v1.Worker.Watch:output_type -> gala.v1.WatchResponse
+	6,  // 22: gala.v1.Worker.SetAnchor:output_type -> gala.v1.SetAnchorResponse
+	8,  // 23: gala.v1.Worker.Stop:output_type -> gala.v1.StopResponse
+	20, // [20:24] is the sub-list for method output_type
+	16, // [16:20] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_gala_v1_worker_proto_init() }
