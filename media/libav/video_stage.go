@@ -59,7 +59,7 @@ func newVideoStage(p *Pipeline) (*videoStage, error) {
 			return nil, err
 		}
 		view := s.view(*r.Video)
-		key := branchKey{r.Video.Width, r.Video.Height, r.Video.Divisor, enc.format, ladders.Range(r.Video.Range.String())}
+		key := branchKey{r.Video.Width, r.Video.Height, r.Video.Divisor, enc.format, ladders.Range(r.Video.Range.String()), r.Video.Scaler.Or()}
 		if branches[key] == nil {
 			branches[key] = newBranch(s, key, view)
 			s.branches = append(s.branches, branches[key])
@@ -70,12 +70,22 @@ func newVideoStage(p *Pipeline) (*videoStage, error) {
 		return nil, nil
 	}
 	s.base = v.Base
-	s.pre = &preFilter{facts: *v, fields: wantsFields(*v, spec.Grid.Rate)}
+	s.pre = newPreFilter(*v, s.asked(), spec.Grid.Rate)
 	s.anchor = p.anchor
 	s.anchor.Base = s.pre.base(s.base)
 	s.anchor.Source = timeline.Rescale(p.anchor.Source, p.anchor.Base, s.anchor.Base)
 	s.placer = timeline.Placer{Anchor: s.anchor, Rate: spec.Grid.Rate}
 	return s, nil
+}
+
+// asked is what the ladder wants done to pictures; all renditions say the same.
+func (s *videoStage) asked() *ladders.Picture {
+	for _, r := range s.p.o.Spec.Renditions {
+		if r.Video != nil {
+			return r.Video.Picture
+		}
+	}
+	return nil
 }
 
 // view is the one of a rendition's range.
