@@ -54,6 +54,17 @@ const (
 	DenoiseStrong Denoise = "strong"
 )
 
+// cost is what a strength does and takes, as it was measured on 720p pictures.
+func (d Denoise) cost() string {
+	switch d {
+	case DenoiseLight:
+		return "pictures are averaged over time where they stand still, about 2 ms of a core for a 720p picture"
+	case DenoiseMedium:
+		return "non-local means, about 22 ms of a core for a 720p picture (more than scaling it); 10-bit pictures are averaged over time"
+	}
+	return "non-local means over a wide field, about 62 ms of a core for a 720p picture: for files; 10-bit pictures are averaged over time"
+}
+
 const (
 	wantCrop = "a part such as 1920x800+0+140, or a mapping with left, right, top and bottom"
 	wantEven = "even numbers: half of a colour sample cannot be cut away"

@@ -65,7 +65,24 @@ func (l *Ladder) pictures() string {
 		}
 		fmt.Fprintf(&b, "scaler %s%s: %s\n", s, only, s.why())
 	}
+	for _, s := range l.treatment() {
+		fmt.Fprintf(&b, "%s\n", s)
+	}
 	return b.String()
+}
+
+// treatment says what is done to pictures once, before they are scaled.
+func (l *Ladder) treatment() (out []string) {
+	if l.Crop != nil {
+		out = append(out, fmt.Sprintf("crop %s: of the source's pictures, before they are scaled", l.Crop))
+	}
+	if l.Pad.W > 0 {
+		out = append(out, fmt.Sprintf("pad %s: bars where pictures have another shape", l.Pad))
+	}
+	if l.Denoise != "" {
+		out = append(out, fmt.Sprintf("denoise %s: %s", l.Denoise, l.Denoise.cost()))
+	}
+	return out
 }
 
 // scalers are those in use, the ladder's own first.
