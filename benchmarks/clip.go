@@ -66,6 +66,21 @@ func texturedClip(ctx context.Context, ffmpeg, dir string) (string, error) {
 	return name, nil
 }
 
+// clipsOfSet are clips of the media set, which is needed: made pictures have no
+// detail to lose.
+func clipsOfSet(names ...string) (found []string, err error) {
+	for _, set := range []string{os.Getenv("GALA_MEDIA"), "../shared/media/open"} {
+		if set == "" || !exists(filepath.Join(set, names[0])) {
+			continue
+		}
+		for _, n := range names {
+			found = append(found, filepath.Join(set, n))
+		}
+		return found, nil
+	}
+	return nil, errors.New("no media set: set GALA_MEDIA, or name 1080p clips with --clip")
+}
+
 func exists(name string) bool {
 	_, err := os.Stat(name)
 	return !errors.Is(err, fs.ErrNotExist)

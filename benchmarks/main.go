@@ -16,6 +16,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/galafarm/gala/benchmarks/harness"
+	"github.com/galafarm/gala/benchmarks/scale"
 	"github.com/galafarm/gala/benchmarks/start"
 	"github.com/galafarm/gala/benchmarks/vod"
 )
@@ -26,6 +27,7 @@ type cli struct {
 
 	Vod    vodCmd    `cmd:"" help:"One worker against one ffmpeg process."`
 	Start  startCmd  `cmd:"" help:"Submit to first segment, live."`
+	Scale  scaleCmd  `cmd:"" help:"Scalers: what they keep and what they cost."`
 	Short  shortCmd  `cmd:"" default:"1" help:"A short form of all, beside the committed records (the default)."`
 	Report reportCmd `cmd:"" help:"Make every report from its record again."`
 }
@@ -114,6 +116,34 @@ func (s *startCmd) Run(ctx context.Context, c *cli) error {
 		return err
 	}
 	return os.Remove(ledger)
+}
+
+type scaleCmd struct {
+	Clip   []string `help:"1080p clips; default: two of the media set." type:"path"`
+	Frames int      `help:"Pictures of each." default:"50"`
+	Runs   int      `help:"Runs of each scaler." default:"5"`
+}
+
+func (s *scaleCmd) Run(ctx context.Context, c *cli) error {
+	bin, err := harness.FindBinaries(c.Build)
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "gala-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	if len(s.Clip) == 0 {
+		if s.Clip, err = clipsOfSet("wave_croatia_1080p25_qr.mp4", "game_1080p60_missing_dts.ts"); err != nil {
+			return err
+		}
+	}
+	r, err := scale.Measure(ctx, scale.Options{Clips: s.Clip, Frames: s.Frames, Runs: s.Runs, Binaries: bin, Dir: dir, Log: os.Stderr, Command: again()})
+	if err != nil {
+		return err
+	}
+	return c.keep(r)
 }
 
 func (c *cli) keep(r harness.Record) error {

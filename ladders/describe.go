@@ -41,6 +41,7 @@ func Describe(l *Ladder) string {
 		gop, count := l.gops(kind)
 		fmt.Fprintf(&b, "%s segments of %s, each of %d × %s GOP\n", kind, l.segment(kind), count, gop)
 	}
+	b.WriteString(l.pictures())
 	b.WriteString(table(func(w *tabwriter.Writer) {
 		if len(l.Video) > 0 {
 			fmt.Fprintln(w, "VIDEO\tSIZE\tFPS\tCODEC\tBITRATE\tMAXRATE\tBUFSIZE\tPRESET")
@@ -58,6 +59,7 @@ func Describe(l *Ladder) string {
 			fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%d\t%s\n", r.Name, passed(r.Codec, r.Passthrough), r.Channels, formatBits(r.Bitrate), r.SampleRate, r.Languages)
 		}
 	}))
+	b.WriteString(l.sounds())
 	l.describeThumbnails(&b)
 	return b.String()
 }

@@ -16,10 +16,16 @@ type Ladder struct {
 	// segment and is at most two seconds (Apple 1.13).
 	GOP         time.Duration
 	Deinterlace Deinterlace
-	Video       []VideoRung
-	Audio       []AudioRung
-	Subtitles   Subtitles
-	Thumbnails  *ThumbnailRung // nil: none
+	// Scaler is of the rungs that name none.
+	Scaler Scaler
+	// What is done to pictures once, before they are scaled.
+	Crop       *Crop
+	Pad        Aspect
+	Denoise    Denoise
+	Video      []VideoRung
+	Audio      []AudioRung
+	Subtitles  Subtitles
+	Thumbnails *ThumbnailRung // nil: none
 }
 
 // Segment is the wanted length of a segment per kind of job.
@@ -45,8 +51,10 @@ func (k Kind) String() string {
 type Deinterlace string
 
 // The ways to deinterlace: one picture per frame (25i gives 25) or one per
-// field (25i gives 50, smooth motion for sport).
+// field (25i gives 50, smooth motion for sport). Auto is fields where a rung
+// states a rate that only they reach.
 const (
+	AutoRate  Deinterlace = "auto"
 	FrameRate Deinterlace = "frame"
 	FieldRate Deinterlace = "field"
 )
@@ -66,6 +74,7 @@ type VideoRung struct {
 	Bitrate, Maxrate, Bufsize int64
 	Preset                    string
 	Upscale                   bool
+	Scaler                    Scaler
 }
 
 // AudioRung is one authored sound quality.
@@ -76,6 +85,9 @@ type AudioRung struct {
 	Bitrate    int64
 	SampleRate int
 	Languages  Languages
+	Map        []Channel // one per channel; nil: the track as it is, mixed down
+	Gain       Decibel
+	Loudness   *Loudness
 	// Passthrough takes tracks that have the rung's codec as they are.
 	Passthrough bool
 }

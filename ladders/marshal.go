@@ -22,7 +22,17 @@ func (l *Ladder) Marshal() []byte {
 		fmt.Fprintf(&b, "gop: %s\n", l.GOP)
 	}
 	fmt.Fprintf(&b, "deinterlace: %s\n", l.Deinterlace)
-	rows(&b, "video", l.Video, VideoRung.row)
+	fmt.Fprintf(&b, "scaler: %s\n", l.Scaler)
+	if l.Crop != nil {
+		fmt.Fprintf(&b, "crop: %s\n", l.Crop)
+	}
+	if l.Pad.W > 0 {
+		fmt.Fprintf(&b, "pad: %q\n", l.Pad)
+	}
+	if l.Denoise != "" {
+		fmt.Fprintf(&b, "denoise: %s\n", l.Denoise)
+	}
+	rows(&b, "video", l.Video, func(r VideoRung) []string { return r.row(l) })
 	rows(&b, "audio", l.Audio, AudioRung.row)
 	if s := l.Subtitles; s.None || s.Only != nil {
 		fmt.Fprintf(&b, "subtitles: %s\n", s)
@@ -43,7 +53,7 @@ func rows[R any](b *bytes.Buffer, name string, rungs []R, row func(R) []string) 
 	}
 }
 
-func (r VideoRung) row() []string {
+func (r VideoRung) row(l *Ladder) []string {
 	out := []string{"name: " + plain(r.Name), r.sizeKey(), "fps: " + r.FPS.String(), "codec: " + r.Codec, "profile: " + r.Profile}
 	if r.Level != "" {
 		out = append(out, "level: "+r.Level)
@@ -57,6 +67,9 @@ func (r VideoRung) row() []string {
 	out = append(out, "bitrate: "+formatBits(r.Bitrate), "maxrate: "+formatBits(r.Maxrate), "bufsize: "+formatBits(r.Bufsize), "preset: "+r.Preset)
 	if r.Upscale {
 		out = append(out, "upscale: true")
+	}
+	if r.Scaler != l.Scaler {
+		out = append(out, "scaler: "+string(r.Scaler))
 	}
 	return out
 }
@@ -74,10 +87,22 @@ func (r VideoRung) sizeKey() string {
 func (r AudioRung) row() []string {
 	out := []string{
 		"name: " + plain(r.Name), "codec: " + r.Codec, fmt.Sprintf("channels: %d", r.Channels),
-		"bitrate: " + formatBits(r.Bitrate), fmt.Sprintf("sample_rate: %d", r.SampleRate), "languages: " + r.Languages.String(),
+		"bitrate: " + formatBits(r.Bitrate), fmt.Sprintf("sample_rate: %d", r.SampleRate),
 	}
 	if r.Passthrough {
 		out = append(out, "passthrough: true")
+	}
+	if !ofTracks(r.Map) {
+		out = append(out, "languages: "+r.Languages.String())
+	}
+	if len(r.Map) > 0 {
+		out = append(out, "map: "+formatMap(r.Map))
+	}
+	if r.Gain != 0 {
+		out = append(out, "gain: "+r.Gain.String()+"dB")
+	}
+	if r.Loudness != nil {
+		out = append(out, "loudness: "+r.Loudness.String())
 	}
 	return out
 }

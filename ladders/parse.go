@@ -28,14 +28,20 @@ const (
 )
 
 func (d *decoder) ladder(root value) *Ladder {
-	l := &Ladder{Segment: Segment{Live: defaultLive, VOD: defaultVOD}, Deinterlace: FrameRate}
+	l := &Ladder{Segment: Segment{Live: defaultLive, VOD: defaultVOD}, Deinterlace: AutoRate, Scaler: DefaultScaler}
 	rungs := rungSet{seen: map[string]value{}}
 	got := root.mapping([]key{
 		{"name", func(v value) { l.Name = v.text(wantName, validName) }},
 		{"about", func(v value) { l.About = v.text(wantAbout, validAbout) }},
 		{"segment", func(v value) { l.Segment = v.segment() }},
 		{"gop", func(v value) { l.GOP = v.duration(200*time.Millisecond, 10*time.Second) }},
-		{"deinterlace", func(v value) { l.Deinterlace = Deinterlace(v.oneOf(string(FrameRate), string(FieldRate))) }},
+		{"deinterlace", func(v value) {
+			l.Deinterlace = Deinterlace(v.oneOf(string(AutoRate), string(FrameRate), string(FieldRate)))
+		}},
+		{"scaler", func(v value) { l.Scaler = v.scaler() }},
+		{"crop", func(v value) { l.Crop = v.crop() }},
+		{"pad", func(v value) { l.Pad = v.aspect() }},
+		{"denoise", func(v value) { l.Denoise = v.denoise() }},
 		{"video", func(v value) {
 			v.list(maxVideoRungs, func(_ int, item value) { l.Video = append(l.Video, rungs.video(item)) })
 		}},
@@ -46,6 +52,7 @@ func (d *decoder) ladder(root value) *Ladder {
 		{"thumbnails", func(v value) { l.Thumbnails = v.thumbnails() }},
 	})
 	got.require(root, "name")
+	l.inherit()
 	checkWhole(root, got, l)
 	checkThumbnails(got, l, rungs.seen)
 	return l

@@ -24,8 +24,8 @@ func TestParseSaysWhatIsWrongAndWhere(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
 		{"empty", "", "t.yaml:1:1: the file is empty; a ladder has a name and video or audio rungs"},
 		{"comment only", "# nothing\n", "t.yaml:1:1: the file is empty; a ladder has a name and video or audio rungs"},
-		{"scalar", "hd", `t.yaml:1:1: is "hd", want a mapping with the keys name, about, segment, gop, deinterlace, video, audio, subtitles, thumbnails`},
-		{"list", "- a", `t.yaml:1:1: is a list, want a mapping with the keys name, about, segment, gop, deinterlace, video, audio, subtitles, thumbnails`},
+		{"scalar", "hd", `t.yaml:1:1: is "hd", want a mapping with the keys name, about, segment, gop, deinterlace, scaler, crop, pad, denoise, video, audio, subtitles, thumbnails`},
+		{"list", "- a", `t.yaml:1:1: is a list, want a mapping with the keys name, about, segment, gop, deinterlace, scaler, crop, pad, denoise, video, audio, subtitles, thumbnails`},
 		{"no rungs", "name: t", "t.yaml:1:1: the ladder has no rungs; give video or audio"},
 		{"two documents", "name: a\n---\nname: b\n", "t.yaml:3:5: a second document; a file holds one ladder"},
 		{"not yaml", "name: [t\n", "t.yaml:1:7: not readable as YAML: sequence end token ']' not found"},
@@ -33,8 +33,8 @@ func TestParseSaysWhatIsWrongAndWhere(t *testing.T) {
 		{"name a number", "name: 12\n", `t.yaml:1:7: name: is "12", want a name of letters, digits, '.', '_' and '-', beginning with a letter or digit, at most 40 long; put it in quotes`},
 		{"name a path", row("name: ../a, height: 480, codec: h264, bitrate: 1M"), `t.yaml:3:12: video[0].name: "../a" is not allowed, want a name of letters, digits, '.', '_' and '-', beginning with a letter or digit, at most 40 long`},
 		{"name a playlist", row("name: master.m3u8, height: 480, codec: h264, bitrate: 1M"), `t.yaml:3:12: video[0].name: "master.m3u8" is not allowed, want a name of letters, digits, '.', '_' and '-', beginning with a letter or digit, at most 40 long`},
-		{"unknown key", row(good + ", max_rate: 1M"), `t.yaml:3:54: video[0]: unknown key "max_rate", did you mean "maxrate"?; allowed are name, height, width, size, fps, codec, profile, level, depth, range, bitrate, maxrate, bufsize, preset, upscale`},
-		{"unknown key, no idea", "foo: 1\nname: t\naudio: [{name: s, codec: aac, bitrate: 96k}]", `t.yaml:1:1: unknown key "foo"; allowed are name, about, segment, gop, deinterlace, video, audio, subtitles, thumbnails`},
+		{"unknown key", row(good + ", max_rate: 1M"), `t.yaml:3:54: video[0]: unknown key "max_rate", did you mean "maxrate"?; allowed are name, height, width, size, fps, codec, profile, level, depth, range, bitrate, maxrate, bufsize, preset, upscale, scaler`},
+		{"unknown key, no idea", "foo: 1\nname: t\naudio: [{name: s, codec: aac, bitrate: 96k}]", `t.yaml:1:1: unknown key "foo"; allowed are name, about, segment, gop, deinterlace, scaler, crop, pad, denoise, video, audio, subtitles, thumbnails`},
 		{"key twice", "name: t\nname: u\naudio: [{name: s, codec: aac, bitrate: 96k}]", "t.yaml:2:1: name: is given twice; first on line 1"},
 		{"name twice", row(good) + "audio:\n  - {name: A, codec: aac, bitrate: 96k}\n", `t.yaml:5:12: audio[0].name: "A" is taken by video[0] on line 3; names are folders and must differ by more than case`},
 		{"required", row("height: 480"), "t.yaml:3:6: video[0]: the key \"name\" is missing\nt.yaml:3:6: video[0]: the key \"codec\" is missing\nt.yaml:3:6: video[0]: the key \"bitrate\" is missing"},
@@ -64,6 +64,18 @@ func TestParseSaysWhatIsWrongAndWhere(t *testing.T) {
 		{"segment without unit", "segment: {live: 2}\n" + row(good), `t.yaml:1:17: segment.live: "2" is not allowed, want a duration from 500ms to 30s with its unit, such as 2s or 1.92s`},
 		{"stated and followed rates", row(good+", fps: 50") + "  - {name: b, height: 360, codec: h264, bitrate: 500k}\n", `t.yaml:3:3: video: "a" states the frame rate 50 while others follow the source; state it for every rung or for none (source<=50 limits)`},
 		{"stated rates that do not divide", row(good+", fps: 50") + "  - {name: b, height: 360, codec: h264, bitrate: 500k, fps: 30}\n", `t.yaml:3:3: video: "b" has the frame rate 30, of which the fastest rung's 50 is no whole multiple`},
+		{"scaler", row(good + ", scaler: nearest"), `t.yaml:3:62: video[0].scaler: "nearest" is not allowed, want one of bilinear, bicubic, spline, lanczos`},
+		{"odd crop", "crop: 641x360+0+0\n" + row(good), `t.yaml:1:7: crop: "641x360+0+0" is not allowed, want sides from 16 on and even numbers: half of a colour sample cannot be cut away`},
+		{"odd side", "crop: {left: 3}\n" + row(good), `t.yaml:1:14: crop.left: 3 is not allowed, want even numbers: half of a colour sample cannot be cut away`},
+		{"pad", "pad: 1.78\n" + row(good), `t.yaml:1:6: pad: "1.78" is not allowed, want a shape such as 16:9 or 4:3`},
+		{"denoise", "denoise: max\n" + row(good), `t.yaml:1:10: denoise: "max" is not allowed, want one of light, medium, strong`},
+		{"map against channels", "name: t\naudio: [{name: s, codec: aac, bitrate: 96k, channels: 1, map: [1, 2]}]", "t.yaml:2:63: audio[0].map: names 2 channels, and channels says 1"},
+		{"map of three", "name: t\naudio: [{name: s, codec: aac, bitrate: 96k, map: [1, 2, 3]}]", "t.yaml:2:50: audio[0].map: names 3 channels, want 1 (mono), 2 (stereo), 6 (5.1) or 8 (7.1)"},
+		{"map with half the tracks", "name: t\naudio: [{name: s, codec: aac, bitrate: 96k, map: [1, \"2:1\"]}]", "t.yaml:2:50: audio[0].map: names a track for some channels and none for others; give all of them one, or none"},
+		{"map of channel 0", "name: t\naudio: [{name: s, codec: aac, bitrate: 96k, map: [0, 1]}]", "t.yaml:2:51: audio[0].map[0]: \"0\" is not allowed, want a channel such as 2, or with its track \"3:1\", each from 1 on"},
+		{"gain", "name: t\naudio: [{name: s, codec: aac, bitrate: 96k, gain: loud}]", "t.yaml:2:51: audio[0].gain: \"loud\" is not allowed, want -60 to 30 dB"},
+		{"gain and loudness", "name: t\naudio: [{name: s, codec: aac, bitrate: 96k, gain: 3dB, loudness: -23}]", "t.yaml:2:51: audio[0].gain: does not go with loudness, which sets the gain itself"},
+		{"loudness", "name: t\naudio: [{name: s, codec: aac, bitrate: 96k, loudness: 23}]", "t.yaml:2:55: audio[0].loudness: \"23\" is not allowed, want -23 (LUFS), measure, or a mapping with target and true_peak; targets go from -40 to -8 LUFS"},
 		{"channels", "name: t\naudio: [{name: s, codec: ac-3, channels: 8, bitrate: 448k}]", "t.yaml:2:42: audio[0].channels: 8 is not allowed, ac-3 has at most 6"},
 		{"channel layout", "name: t\naudio: [{name: s, codec: aac, channels: 5, bitrate: 448k}]", "t.yaml:2:41: audio[0].channels: 5 is not allowed, want 1 (mono), 2 (stereo), 6 (5.1) or 8 (7.1)"},
 		{"sample rate", "name: t\naudio: [{name: s, codec: opus, sample_rate: 44100, bitrate: 64k}]", "t.yaml:2:45: audio[0].sample_rate: 44100 is not a sample rate of opus"},
@@ -171,8 +183,8 @@ func TestDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := &Ladder{
-		Name: "t", Segment: Segment{2 * time.Second, 6 * time.Second}, Deinterlace: FrameRate,
-		Video: []VideoRung{{Name: "v", Height: 480, FPS: fps, Codec: "h264", Profile: "high", Depth: 8, Range: KeepSDR, Bitrate: 1_000_000, Maxrate: 1_100_000, Bufsize: 1_100_000, Preset: "balanced"}},
+		Name: "t", Segment: Segment{2 * time.Second, 6 * time.Second}, Deinterlace: AutoRate, Scaler: Lanczos,
+		Video: []VideoRung{{Name: "v", Height: 480, FPS: fps, Codec: "h264", Profile: "high", Depth: 8, Range: KeepSDR, Bitrate: 1_000_000, Maxrate: 1_100_000, Bufsize: 1_100_000, Preset: "balanced", Scaler: Lanczos}},
 		Audio: []AudioRung{{Name: "a", Codec: "aac", Channels: 2, Bitrate: 96_000, SampleRate: 48000}},
 	}
 	if diff := cmp.Diff(want, l); diff != "" {

@@ -55,6 +55,7 @@ func (r rungSet) video(row value) VideoRung {
 		{"bufsize", func(at value) { v.Bufsize = at.bits(minVideoBits, maxBufferBits) }},
 		{"preset", func(at value) { v.Preset = at.oneOf(encoderPresets()...) }},
 		{"upscale", func(at value) { v.Upscale = at.boolean() }},
+		{"scaler", func(at value) { v.Scaler = at.scaler() }},
 	})
 	got.require(row, "name", "codec", "bitrate")
 	checkVideo(row, got, &v)
@@ -151,8 +152,12 @@ func (r rungSet) audio(row value) AudioRung {
 		{"sample_rate", func(at value) { a.SampleRate = at.sampleRate() }},
 		{"languages", func(at value) { a.Languages = at.languages() }},
 		{"passthrough", func(at value) { a.Passthrough = at.boolean() }},
+		{"map", func(at value) { a.Map = at.channelMap() }},
+		{"gain", func(at value) { a.Gain = at.decibel(-60, 30, "dB") }},
+		{"loudness", func(at value) { a.Loudness = at.loudness() }},
 	})
 	got.require(row, "name", "codec", "bitrate")
+	checkMap(got, &a)
 	checkAudio(got, &a)
 	return a
 }
@@ -181,7 +186,15 @@ func checkAudio(got given, a *AudioRung) {
 	if at, ok := got["passthrough"]; ok && a.Passthrough && sourceCodec(a.Codec) == "" {
 		at.fail("is for ac-3 and ec-3; %s is always encoded", a.Codec)
 	}
+	for _, key := range []string{"map", "gain", "loudness"} {
+		if at, ok := got[key]; ok && a.Passthrough {
+			at.fail("does not go with passthrough, which leaves the sound as it is")
+		}
+	}
 	limit := audioLimits(a.Codec)
+	if at, ok := got["gain"]; ok && a.Gain != 0 && a.Loudness != nil {
+		at.fail("does not go with loudness, which sets the gain itself")
+	}
 	if at, ok := got["channels"]; ok && a.Channels > limit.channels {
 		at.fail("%d is not allowed, %s has at most %d", a.Channels, a.Codec, limit.channels)
 	}

@@ -17,6 +17,19 @@ const (
 
 func whole(n int64) timeline.Rate { return timeline.Rate{Num: n, Den: 1} }
 
+// of is the mode for a source: Auto takes fields where a stated rate is at
+// their pace and out of the frames' reach.
+func (d Deinterlace) of(v *SourceVideo, rungs []VideoRung) Deinterlace {
+	if d != AutoRate {
+		return d
+	}
+	rate, _ := saneRate(v.Rate)
+	if top := fastestFixed(rungs); top.Valid() && (timeline.Rate{Num: rate.Num * 3, Den: rate.Den * 2}).Cmp(top) < 0 {
+		return FieldRate
+	}
+	return FrameRate
+}
+
 // gridRate is the rate of the grid for a source, with a note when it is not
 // what the source says.
 func gridRate(v *SourceVideo, mode Deinterlace) (timeline.Rate, string) {

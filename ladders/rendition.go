@@ -73,6 +73,9 @@ type Video struct {
 	Encoder string
 	// Captions are the closed-caption channels that the pictures carry.
 	Captions []string
+	Scaler   Scaler // empty: DefaultScaler
+	// Picture is done once for all renditions of a job; nil: nothing asked for.
+	Picture *Picture
 }
 
 // Audio is what the encoder of an audio rendition is told.
@@ -86,6 +89,10 @@ type Audio struct {
 	// Track indexes Source.Audio.
 	Track   int
 	Default bool
+	// Map is what each channel is made of; without it the track is mixed down.
+	Map      []Channel
+	Gain     Decibel
+	Loudness *Loudness
 	// Passthrough: the track's own frames, not encoded again.
 	Passthrough bool
 }

@@ -27,11 +27,15 @@ func Resolve(l *Ladder, src Source, kind Kind) (*Resolved, error) {
 	if err := compatible(l, src); err != nil {
 		return nil, err
 	}
-	r := &resolver{ladder: l, source: src, kind: kind}
-	if err := r.video(); err != nil {
+	if err := l.For(kind); err != nil {
 		return nil, fmt.Errorf("ladder %s: %w", l.Name, err)
 	}
-	r.audio()
+	r := &resolver{ladder: l, source: src, kind: kind}
+	for _, step := range []func() error{r.video, r.audio} {
+		if err := step(); err != nil {
+			return nil, fmt.Errorf("ladder %s: %w", l.Name, err)
+		}
+	}
 	r.text()
 	r.thumbnails()
 	return &r.out, nil
@@ -56,6 +60,7 @@ type resolver struct {
 	source Source
 	kind   Kind
 	out    Resolved
+	made   *Picture // of the source's pictures
 }
 
 func (r *resolver) note(s string) {
@@ -73,11 +78,19 @@ func (r *resolver) video() error {
 	if v := r.source.Video; v.Width <= 0 || v.Height <= 0 {
 		return fmt.Errorf("%dx%d: %w", v.Width, v.Height, ErrBadSource)
 	}
+	mode := r.ladder.Deinterlace.of(r.source.Video, r.ladder.Video)
+	var err error
+	if r.made, err = r.picture(mode); err != nil {
+		return err
+	}
+	for _, s := range r.made.does() {
+		r.note(s)
+	}
 	chosen, err := r.encodable(r.sizes())
 	if err != nil {
 		return err
 	}
-	steps, err := r.makeGrid(chosen)
+	steps, err := r.makeGrid(chosen, mode)
 	if err != nil {
 		return err
 	}
@@ -91,7 +104,7 @@ func (r *resolver) video() error {
 // sizes fits the rungs, each codec and range by itself: every player sees a
 // whole ladder of what it can play.
 func (r *resolver) sizes() []fitted {
-	s, note := displayShape(r.source.Video)
+	s, note := r.made.shaped(r.source.Video)
 	r.note(note)
 	type group struct {
 		codec string
@@ -136,8 +149,8 @@ func (r *resolver) encodable(chosen []fitted) ([]fitted, error) {
 }
 
 // makeGrid sets the grid and gives every chosen rung's divisor of it.
-func (r *resolver) makeGrid(chosen []fitted) ([]int64, error) {
-	rate, note := gridRate(r.source.Video, r.ladder.Deinterlace)
+func (r *resolver) makeGrid(chosen []fitted, mode Deinterlace) ([]int64, error) {
+	rate, note := gridRate(r.source.Video, mode)
 	r.note(note)
 	if stated := fastestFixed(r.ladder.Video); stated.Valid() {
 		rate, note = statedRate(stated, rate)
@@ -165,7 +178,7 @@ func (r *resolver) rendition(c fitted, divisor int64) Rendition {
 		Width: c.w, Height: c.h, Divisor: divisor, Codec: c.rung.Codec, Profile: c.rung.Profile,
 		Depth: c.rung.Depth, Range: c.rung.Range.of(r.source.Video.Range),
 		Bitrate: c.bitrate, Maxrate: share(c.rung.Maxrate), Bufsize: share(c.rung.Bufsize), Preset: c.rung.Preset,
-		Captions: r.source.Video.Captions,
+		Captions: r.source.Video.Captions, Scaler: c.rung.Scaler, Picture: r.made,
 	}
 	rate := r.out.Grid.Rate.Div(divisor)
 	v.Level = r.level(c.rung, v, rate)

@@ -24,7 +24,7 @@ func displayShape(v *SourceVideo) (shape, string) {
 	s := shape{big.NewRat(int64(v.Width), 1), big.NewRat(int64(v.Height), 1)}
 	aspect, note := sampleAspect(v)
 	s.w.Mul(s.w, aspect)
-	if quarters := ((v.Rotation+45)%360 + 360) % 360 / 90; quarters%2 == 1 {
+	if turned(v.Rotation) {
 		s.w, s.h = s.h, s.w
 	}
 	return s, note

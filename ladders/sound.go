@@ -57,17 +57,20 @@ func (l audioLimit) step(bits int64) int64 {
 	return l.steps[min(i, len(l.steps)-1)]
 }
 
-func (r *resolver) audio() {
+func (r *resolver) audio() error {
 	if len(r.source.Audio) == 0 {
-		return
+		return nil
 	}
 	taken := map[string]bool{}
 	for _, v := range r.out.Renditions {
 		taken[strings.ToLower(v.Name)] = true
 	}
 	for _, rung := range r.audioRungs() {
-		r.audioRung(rung, taken)
+		if err := r.audioRung(rung, taken); err != nil {
+			return err
+		}
 	}
+	return nil
 }
 
 // audioRungs leaves out surround rungs where no track has surround, as long as
@@ -79,7 +82,7 @@ func (r *resolver) audioRungs() []AudioRung {
 	}
 	var kept []AudioRung
 	for _, rung := range r.ladder.Audio {
-		if rung.Channels > 2 && most <= 2 && !slices.ContainsFunc(r.source.Audio, rung.passes) {
+		if rung.Channels > 2 && most <= 2 && len(rung.Map) == 0 && !slices.ContainsFunc(r.source.Audio, rung.passes) {
 			r.note(fmt.Sprintf("%s has %d channels, the source at most 2; it is left out", rung.Name, rung.Channels))
 			continue
 		}
@@ -93,9 +96,12 @@ func (r *resolver) audioRungs() []AudioRung {
 }
 
 // audioRung adds one rendition per chosen track.
-func (r *resolver) audioRung(rung AudioRung, taken map[string]bool) {
+func (r *resolver) audioRung(rung AudioRung, taken map[string]bool) error {
 	tracks := r.tracks(rung)
 	for i, track := range tracks {
+		if err := r.lacks(rung, track); err != nil {
+			return err
+		}
 		a := r.audioOf(rung, track)
 		a.Default = i == 0
 		name := rung.Name
@@ -107,6 +113,7 @@ func (r *resolver) audioRung(rung AudioRung, taken map[string]bool) {
 			Name: unique(name, taken), Audio: &a, Codecs: audioCodecs(a.Codec), Bandwidth: peak, AverageBandwidth: average,
 		})
 	}
+	return nil
 }
 
 // unique is name, numbered where another rendition has it already.
@@ -122,6 +129,9 @@ func unique(name string, taken map[string]bool) string {
 // tracks are the indexes of the source's tracks that rung takes: one per
 // language, in the source's order.
 func (r *resolver) tracks(rung AudioRung) []int {
+	if ofTracks(rung.Map) {
+		return []int{min(rung.Map[0].Track, len(r.source.Audio)) - 1}
+	}
 	if rung.Languages.First {
 		return []int{0}
 	}
@@ -178,6 +188,7 @@ func (r *resolver) audioOf(rung AudioRung, track int) Audio {
 	a := Audio{
 		Codec: rung.Codec, Channels: rung.Channels, SampleRate: rung.SampleRate, Bitrate: rung.Bitrate,
 		Language: canonicalLanguage(t.Language), Track: track, Group: rung.Name,
+		Map: rung.Map, Gain: rung.Gain, Loudness: rung.Loudness,
 	}
 	a.Label = languageLabel(a.Language)
 	if rung.passes(t) {
@@ -188,7 +199,7 @@ func (r *resolver) audioOf(rung AudioRung, track int) Audio {
 	if rung.Passthrough {
 		r.note(fmt.Sprintf("%s is encoded: the source's track is %s, not %s", rung.Name, cmp.Or(t.Codec, "of unknown codec"), rung.Codec))
 	}
-	if channels := fewer(t.Channels, rung.Channels); channels != rung.Channels {
+	if channels := fewer(t.Channels, rung.Channels); channels != rung.Channels && len(rung.Map) == 0 {
 		limit := audioLimits(rung.Codec)
 		low, high := limit.bits(channels)
 		share := roundUp(rung.Bitrate * int64(channels) / int64(rung.Channels))

@@ -72,7 +72,7 @@ func (p *plan) thin(divisor int64) string {
 }
 
 func scale(v ladders.Video) string {
-	return fmt.Sprintf("scale=w=%d:h=%d:flags=bicubic:out_range=tv,format=yuv420p,setsar=1", v.Width, v.Height)
+	return fmt.Sprintf("zscale=w=%d:h=%d:filter=%s:range=limited,format=yuv420p,setsar=1", v.Width, v.Height, v.Scaler)
 }
 
 func (p *plan) encode(i int, v ladders.Video) ([]string, error) {

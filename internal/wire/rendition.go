@@ -81,6 +81,7 @@ func videoProto(v *ladders.Video) *galav1.VideoRendition {
 		Codec: v.Codec, Profile: v.Profile, Level: v.Level,
 		Bitrate: v.Bitrate, Maxrate: v.Maxrate, Bufsize: v.Bufsize,
 		Preset: v.Preset, Encoder: v.Encoder, BitDepth: int32(v.Depth), VideoRange: string(v.Range), Captions: v.Captions,
+		Scaler: string(v.Scaler), Picture: pictureProto(v.Picture),
 	}
 }
 
@@ -90,6 +91,7 @@ func video(p *galav1.VideoRendition) *ladders.Video {
 		Codec: p.GetCodec(), Profile: p.GetProfile(), Level: p.GetLevel(),
 		Bitrate: p.GetBitrate(), Maxrate: p.GetMaxrate(), Bufsize: p.GetBufsize(),
 		Preset: p.GetPreset(), Encoder: p.GetEncoder(), Depth: int(p.GetBitDepth()), Range: ladders.Range(p.GetVideoRange()), Captions: p.GetCaptions(),
+		Scaler: ladders.Scaler(p.GetScaler()), Picture: picture(p.GetPicture()),
 	}
 }
 
@@ -99,6 +101,7 @@ func audioProto(a *ladders.Audio) *galav1.AudioRendition {
 		Bitrate: a.Bitrate, Language: a.Language, Label: a.Label,
 		Track: int32(a.Track), Default: a.Default, Group: a.Group,
 		Passthrough: a.Passthrough,
+		Map:         channelProtos(a.Map), Gain: int32(a.Gain), Loudness: loudnessProto(a.Loudness),
 	}
 }
 
@@ -108,6 +111,7 @@ func audio(p *galav1.AudioRendition) *ladders.Audio {
 		Bitrate: p.GetBitrate(), Language: p.GetLanguage(), Label: p.GetLabel(),
 		Track: int(p.GetTrack()), Default: p.GetDefault(), Group: p.GetGroup(),
 		Passthrough: p.GetPassthrough(),
+		Map:         channels(p.GetMap()), Gain: ladders.Decibel(p.GetGain()), Loudness: loudness(p.GetLoudness()),
 	}
 }
 

@@ -104,6 +104,9 @@ func anyVideo(t *rapid.T) *ladders.Video {
 		Bitrate: rapid.Int64().Draw(t, "bitrate"), Maxrate: rapid.Int64().Draw(t, "maxrate"), Bufsize: rapid.Int64().Draw(t, "bufsize"),
 		Preset: words.Draw(t, "preset"), Encoder: words.Draw(t, "encoder"),
 		Depth: rapid.IntRange(0, 12).Draw(t, "depth"), Range: rapid.SampledFrom([]ladders.Range{"", ladders.SDR, ladders.PQ, ladders.HLG}).Draw(t, "range"),
+		Scaler: rapid.SampledFrom([]ladders.Scaler{"", ladders.Bicubic, ladders.Lanczos}).Draw(t, "scaler"),
+		Picture: rapid.SampledFrom([]*ladders.Picture{nil, {}, {Fields: true, Pad: ladders.Aspect{W: 16, H: 9}, Denoise: ladders.DenoiseStrong},
+			{Crop: &ladders.Rect{W: 640, H: 360, X: 2, Y: 4}}}).Draw(t, "picture"),
 	}
 }
 

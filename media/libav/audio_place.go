@@ -89,8 +89,9 @@ func (s *audioStage) rebuild(ctx context.Context, f *astiav.Frame, key string, a
 // at 0, said so because the resampler otherwise forgets it when it starts to
 // stretch.
 func (s *audioStage) chain() string {
-	return fmt.Sprintf("aresample=%d:async=%d:min_comp=0.004:min_hard_comp=0.015:comp_duration=0.5:first_pts=0,aformat=sample_fmts=%s:channel_layouts=%s",
-		s.a.SampleRate, s.a.SampleRate/200, s.cc.SampleFormat(), s.cc.ChannelLayout())
+	steady := fmt.Sprintf(":async=%d:min_comp=0.004:min_hard_comp=0.015:comp_duration=0.5:first_pts=0", s.a.SampleRate/200)
+	return fmt.Sprintf("%s%s,aformat=channel_layouts=%s%s,aformat=sample_fmts=%s:channel_layouts=%s",
+		mapped(s.a), mixed(s.a.SampleRate, steady), s.cc.ChannelLayout(), s.level, s.cc.SampleFormat(), s.cc.ChannelLayout())
 }
 
 // queued is how many samples the encoder has or will have.

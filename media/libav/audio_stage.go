@@ -44,6 +44,7 @@ type audioStage struct {
 	end     int64 // sample after the last real one
 	frames  atomic.Int64
 	flushed bool
+	level   string // filters that change how loud it is
 }
 
 // preRoll is how many frames before the join the encoder starts, so that the
@@ -55,6 +56,11 @@ const audioFrames = 64
 
 func newAudioStage(p *Pipeline, r ladders.Rendition) (*audioStage, error) {
 	s := &audioStage{p: p, name: r.Name, a: *r.Audio, track: r.Audio.Track, in: make(chan *astiav.Frame, audioFrames), done: make(chan struct{}), base: p.facts.Audio[r.Audio.Track].Base, pkt: astiav.AllocPacket()}
+	s.level = levelled(s.a.Gain, false, 0, s.a.SampleRate)
+	if want := s.a.Loudness; want != nil {
+		gain, limit := p.loud[r.Name].lift(*want)
+		s.level = levelled(gain, limit, want.TruePeak, s.a.SampleRate)
+	}
 	if err := s.open(); err != nil {
 		return nil, err
 	}

@@ -34,6 +34,7 @@ type branchKey struct {
 	divisor       int64
 	format        string
 	shows         ladders.Range
+	scaler        ladders.Scaler
 }
 
 type encoderFeed struct {
@@ -132,19 +133,15 @@ func geometry(f *astiav.Frame) string {
 	return fmt.Sprintf("%dx%d %s %v %v %v", f.Width(), f.Height(), f.PixelFormat(), f.SampleAspectRatio(), f.ColorRange(), f.ColorSpace())
 }
 
-// chain is bicubic scaling; where the picture's shape is another than the
-// rendition's (a source that changes in mid-stream), bars keep it true.
+// chain is scaling; where the picture's shape is another than the rendition's
+// (a source that changes in mid-stream), bars keep it true.
 func (b *branch) chain(f *astiav.Frame) string {
 	w, h, pad := int64(b.width), int64(b.height), ""
 	if otherShape(f, b.width, b.height) {
 		w, h = b.inside(f)
 		pad = fmt.Sprintf(",pad=%d:%d:-1:-1", b.width, b.height)
 	}
-	matrix := ""
-	if f.ColorSpace() == astiav.ColorSpaceRgb {
-		matrix = ":out_color_matrix=bt709"
-	}
-	return fmt.Sprintf("scale=w=%d:h=%d:flags=bicubic:out_range=tv%s%s,format=%s,setsar=1", w, h, matrix, pad, b.format)
+	return fmt.Sprintf("%s%s,format=%s,setsar=1", scaling(f, w, h, b.scaler, b.format), pad, b.format)
 }
 
 // shape is the picture's display size.

@@ -17,6 +17,23 @@ import (
 var cardRates = []timeline.Rate{{Num: 24000, Den: 1001}, {Num: 25, Den: 1}, {Num: 30000, Den: 1001}, {Num: 50, Den: 1}, {Num: 60000, Den: 1001}}
 
 // cardSpec5 is five seconds of card at a rate, as a clip.
+// A clip of an odd number of frames ends on the same tick at every rate: the last
+// picture stands a frame longer.
+func TestRungsOfEveryRateEndTogether(t *testing.T) {
+	r := timeline.Rate{Num: 50, Den: 1}
+	half, third := small("half"), small("third")
+	half.Video.Divisor, third.Video.Divisor = 2, 3
+	out, _ := play(t, Options{Spec: media.Spec{
+		Job: "card", Input: "testcard:?size=640x360&fps=50&duration=1.02s",
+		Grid: newGrid(t, r, 3*time.Second, 1, 2, 3), Renditions: []ladders.Rendition{small("v"), half, third},
+	}})
+	for name, want := range map[string]int{"v": 54, "half": 27, "third": 18} {
+		if got := len(out.packets[name]); got != want {
+			t.Errorf("%s has %d frames, want %d", name, got, want)
+		}
+	}
+}
+
 func cardSpec5(t *testing.T, r timeline.Rate, renditions ...ladders.Rendition) media.Spec {
 	t.Helper()
 	return media.Spec{

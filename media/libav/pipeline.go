@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/asticode/go-astiav"
@@ -58,11 +60,15 @@ type Pipeline struct {
 
 	ends ends
 
+	loud    map[string]measured // of the renditions that ask for it
+	metered atomic.Int64        // frames heard to measure
+
 	cancel context.CancelCauseFunc // of a run
 
 	mu   sync.Mutex
 	stop int64 // the first segment not to make
 	edge int64 // the highest segment that any stage has begun
+	said notes // by the pipeline itself
 }
 
 // Status is how far a pipeline has come.
@@ -135,6 +141,9 @@ func (p *Pipeline) failed(err error) error {
 // takes effect, or something fails. On a clean end all encoders are drained.
 func (p *Pipeline) Run(ctx context.Context) error {
 	defer p.src.close()
+	if err := p.measureLoudness(ctx); err != nil {
+		return err
+	}
 	if err := p.build(); err != nil {
 		return err
 	}
@@ -144,12 +153,12 @@ func (p *Pipeline) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	srcCtx, stopSource := context.WithCancel(ctx)
 	defer stopSource()
-	out := sinks{audio: make([]func(*astiav.Frame) error, len(p.facts.Audio)), packets: make([]func(*astiav.Packet, int64) error, len(p.facts.Audio)), text: p.cueSinks()}
+	out := sinks{live: p.o.Spec.Live, audio: make([]func(*astiav.Frame) error, len(p.facts.Audio)), packets: make([]func(*astiav.Packet, int64) error, len(p.facts.Audio)), text: p.cueSinks()}
+	defer out.close()
 	p.ends = newEnds(p)
 	for _, a := range p.audio {
 		g.Go(func() error { return a.run(ctx) })
-		prev := out.audio[a.track]
-		out.audio[a.track] = tee(prev, func(f *astiav.Frame) error { return send(ctx, a.in, f) })
+		out.hear(a.a, p.facts.Audio, func(f *astiav.Frame) error { return send(ctx, a.in, f) })
 	}
 	for _, c := range p.copies {
 		g.Go(func() error { return c.run(ctx) })
@@ -172,6 +181,9 @@ func (p *Pipeline) Run(ctx context.Context) error {
 	}
 	g.Go(func() error { // every stage that stops early stops the source
 		err := p.src.run(srcCtx, out)
+		if err == nil {
+			err = out.flush()
+		}
 		for _, a := range p.audio {
 			close(a.in)
 		}
@@ -256,8 +268,8 @@ func (p *Pipeline) build() error {
 		if r.Audio == nil {
 			continue
 		}
-		if r.Audio.Track >= len(p.facts.Audio) {
-			return &media.Error{Code: media.SourceError, Message: fmt.Sprintf("rendition %s wants audio track %d, the source has %d", r.Name, r.Audio.Track, len(p.facts.Audio)), Advice: "the source changed since it was probed: submit the job again"}
+		if last := lastTrack(*r.Audio); last >= len(p.facts.Audio) {
+			return &media.Error{Code: media.SourceError, Message: fmt.Sprintf("rendition %s wants audio track %d, the source has %d", r.Name, last, len(p.facts.Audio)), Advice: "the source changed since it was probed: submit the job again"}
 		}
 		if err := p.addAudio(r); err != nil {
 			return err
@@ -280,12 +292,22 @@ func (p *Pipeline) addAudio(r ladders.Rendition) error {
 	return err
 }
 
+// say adds a sentence to the job's notes.
+func (p *Pipeline) say(sentence string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.said.add(sentence)
+}
+
 // Status so far; safe to call at any time after Open.
 func (p *Pipeline) Status() Status {
 	st := p.src.stats()
-	s := Status{Decoded: st.decoded, Damaged: st.errors, Renditions: map[string]RenditionStatus{}}
+	s := Status{Decoded: st.decoded + p.metered.Load(), Damaged: st.errors, Renditions: map[string]RenditionStatus{}}
 	said := notes{}
-	for _, n := range append(append([]string(nil), p.facts.Notes...), st.notes...) {
+	p.mu.Lock()
+	own := slices.Clone(p.said.list)
+	p.mu.Unlock()
+	for _, n := range slices.Concat(p.facts.Notes, own, st.notes) {
 		said.add(n)
 	}
 	for _, c := range p.copies {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/asticode/go-astiav"
 
+	"github.com/galafarm/gala/ladders"
 	"github.com/galafarm/gala/media/webvtt"
 	"github.com/galafarm/gala/timeline"
 )
@@ -33,6 +34,39 @@ type sinks struct {
 	// in the track's base or at noPTS, and nil for one that did not decode; by index
 	// into Info.Audio. They copy what they keep.
 	packets []func(p *astiav.Packet, at int64) error
+	// joiners hold back what the end of the source has to push out.
+	joiners []*joiner
+	live    bool
+}
+
+// flush pushes out what joiners hold, when the source has ended.
+func (s *sinks) flush() error {
+	for _, j := range s.joiners {
+		if err := j.flush(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *sinks) close() {
+	for _, j := range s.joiners {
+		j.close()
+	}
+}
+
+// hear brings to take what a rendition is made of: frames of one track, or of
+// several as one.
+func (s *sinks) hear(a ladders.Audio, tracks []AudioInfo, take func(*astiav.Frame) error) {
+	if !joins(a) {
+		s.audio[a.Track] = tee(s.audio[a.Track], take)
+		return
+	}
+	j := newJoiner(a, tracks, s.live, take)
+	s.joiners = append(s.joiners, j)
+	for t := range j.lanes {
+		s.audio[t] = tee(s.audio[t], func(f *astiav.Frame) error { return j.put(t, f) })
+	}
 }
 
 type sourceStats struct {

@@ -3,6 +3,7 @@ package libav
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -59,7 +60,7 @@ func newVideoStage(p *Pipeline) (*videoStage, error) {
 			return nil, err
 		}
 		view := s.view(*r.Video)
-		key := branchKey{r.Video.Width, r.Video.Height, r.Video.Divisor, enc.format, ladders.Range(r.Video.Range.String())}
+		key := branchKey{r.Video.Width, r.Video.Height, r.Video.Divisor, enc.format, ladders.Range(r.Video.Range.String()), r.Video.Scaler.Or()}
 		if branches[key] == nil {
 			branches[key] = newBranch(s, key, view)
 			s.branches = append(s.branches, branches[key])
@@ -70,12 +71,22 @@ func newVideoStage(p *Pipeline) (*videoStage, error) {
 		return nil, nil
 	}
 	s.base = v.Base
-	s.pre = &preFilter{facts: *v, fields: wantsFields(*v, spec.Grid.Rate)}
+	s.pre = newPreFilter(*v, s.asked(), spec.Grid.Rate)
 	s.anchor = p.anchor
 	s.anchor.Base = s.pre.base(s.base)
 	s.anchor.Source = timeline.Rescale(p.anchor.Source, p.anchor.Base, s.anchor.Base)
 	s.placer = timeline.Placer{Anchor: s.anchor, Rate: spec.Grid.Rate}
 	return s, nil
+}
+
+// asked is what the ladder wants done to pictures; all renditions say the same.
+func (s *videoStage) asked() *ladders.Picture {
+	for _, r := range s.p.o.Spec.Renditions {
+		if r.Video != nil {
+			return r.Video.Picture
+		}
+	}
+	return nil
 }
 
 // view is the one of a rendition's range.
@@ -143,10 +154,21 @@ func (s *videoStage) hold(ctx context.Context) error {
 	for _, c := range s.p.copies {
 		slack = max(slack, framesUS(1, s.grid)+samplesUS(c.grid.FrameSize, c.grid))
 	}
-	if end-framesUS(s.next, s.grid) <= slack {
-		return nil
+	if end-framesUS(s.next, s.grid) > slack {
+		if err := s.fill(ctx, timeline.Rescale(end, microseconds, frameBase(s.grid.Rate))); err != nil {
+			return err
+		}
 	}
-	return s.fill(ctx, timeline.Rescale(end, microseconds, frameBase(s.grid.Rate)))
+	return s.fill(ctx, s.wholeFor(s.next))
+}
+
+// wholeFor is the first grid frame from n on that is a whole number of frames of
+// every rung: all end on the same tick, at whatever rate.
+func (s *videoStage) wholeFor(n int64) int64 {
+	for slices.ContainsFunc(s.branches, func(b *branch) bool { return n%b.divisor != 0 }) {
+		n++
+	}
+	return n
 }
 
 // drainInput frees what is still coming after the stop or a failure, so that

@@ -15,8 +15,9 @@ import (
 // that show it. Pictures that have them already pass by reference.
 type view struct {
 	to    look
-	depth int      // the most bits that a rung of it has
-	sizes [][2]int // of its rungs
+	depth int            // the most bits that a rung of it has
+	sizes [][2]int       // of its rungs
+	by    ladders.Scaler // of the largest of them
 
 	g     *graph
 	built string
@@ -27,6 +28,9 @@ func newView(r ladders.Range) *view { return &view{to: target(r), depth: 8} }
 
 func (v *view) add(r ladders.Video) {
 	v.depth = max(v.depth, r.Depth)
+	if w, h := v.largest(); r.Width*r.Height > w*h {
+		v.by = r.Scaler
+	}
 	v.sizes = append(v.sizes, [2]int{r.Width, r.Height})
 }
 
@@ -97,7 +101,7 @@ func (v *view) chain(from look, f *astiav.Frame) string {
 	if v.depth == 10 {
 		format = "yuv420p10le"
 	}
-	in := evened(f) + fmt.Sprintf("zscale=filter=bicubic:primariesin=%d:transferin=%d:matrixin=%d:rangein=%s:chromalin=%s", from.primaries, from.nominal(), from.matrix, from.limits(), chromaName(f))
+	in := evened(f) + fmt.Sprintf("zscale=filter=%s:primariesin=%d:transferin=%d:matrixin=%d:rangein=%s:chromalin=%s", zimgKernel(v.by), from.primaries, from.nominal(), from.matrix, from.limits(), chromaName(f))
 	out := fmt.Sprintf("primaries=%d:transfer=%d:matrix=%d:range=limited:chromal=left:dither=ordered", v.to.primaries, v.to.transfer, v.to.matrix)
 	if v.to.hdr() {
 		out = fmt.Sprintf("primaries=%d:transfer=%d:matrix=%d:range=limited:chromal=topleft", v.to.primaries, v.to.transfer, v.to.matrix)
@@ -161,16 +165,20 @@ func peakNits(f *astiav.Frame, from look) int {
 // smaller: tone mapping is dear, so pictures larger than every rung are scaled
 // to the largest one first, where that keeps their shape.
 func (v *view) smaller(f *astiav.Frame) string {
-	w, h := 0, 0
-	for _, s := range v.sizes {
-		if s[0]*s[1] > w*h {
-			w, h = s[0], s[1]
-		}
-	}
+	w, h := v.largest()
 	sar := f.SampleAspectRatio()
 	square := sar.Num() == 0 || sar.Num() == sar.Den()
 	if w >= f.Width() || h >= f.Height() || !square || otherShape(f, w, h) {
 		return ""
 	}
 	return fmt.Sprintf(":w=%d:h=%d", w, h)
+}
+
+func (v *view) largest() (w, h int) {
+	for _, s := range v.sizes {
+		if s[0]*s[1] > w*h {
+			w, h = s[0], s[1]
+		}
+	}
+	return w, h
 }

@@ -31,7 +31,7 @@ func (r Rules) check(s job.Spec) (outputs []job.Output, notes []string, err erro
 		return nil, nil, problem{code: codes.Unimplemented, reason: "REDUNDANCY",
 			message: "this release runs one replica of a live job", advice: "submit it with redundancy 1"}.err()
 	}
-	if _, err := Ladder(s); err != nil {
+	if err := suits(s); err != nil {
 		return nil, nil, invalid("LADDER", "", "%v", err)
 	}
 	if len(s.Backups) > 0 {
@@ -105,9 +105,22 @@ func Resolve(s job.Spec, src job.Source) (*ladders.Resolved, error) {
 	if err != nil {
 		return nil, err
 	}
-	kind := ladders.VOD
-	if s.Kind == job.Live {
-		kind = ladders.Live
+	return ladders.Resolve(l, src.Ladder, kind(s))
+}
+
+// suits tells a ladder that jobs of this kind cannot have, before any source is
+// looked at.
+func suits(s job.Spec) error {
+	l, err := Ladder(s)
+	if err != nil {
+		return err
 	}
-	return ladders.Resolve(l, src.Ladder, kind)
+	return l.For(kind(s))
+}
+
+func kind(s job.Spec) ladders.Kind {
+	if s.Kind == job.Live {
+		return ladders.Live
+	}
+	return ladders.VOD
 }

@@ -946,7 +946,11 @@ type VideoRendition struct {
 	// As HLS names it: SDR, PQ or HLG; empty is SDR.
 	VideoRange string `protobuf:"bytes,13,opt,name=video_range,json=videoRange,proto3" json:"video_range,omitempty"`
 	// Closed-caption channels that the pictures carry: CC1, SERVICE1.
-	Captions      []string `protobuf:"bytes,14,rep,name=captions,proto3" json:"captions,omitempty"`
+	Captions []string `protobuf:"bytes,14,rep,name=captions,proto3" json:"captions,omitempty"`
+	// How pictures are resampled: bilinear, bicubic, lanczos, spline; empty is lanczos.
+	Scaler string `protobuf:"bytes,80,opt,name=scaler,proto3" json:"scaler,omitempty"`
+	// The same for all video renditions of a job.
+	Picture       *PictureTreatment `protobuf:"bytes,81,opt,name=picture,proto3" json:"picture,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1079,6 +1083,168 @@ func (x *VideoRendition) GetCaptions() []string {
 	return nil
 }
 
+func (x *VideoRendition) GetScaler() string {
+	if x != nil {
+		return x.Scaler
+	}
+	return ""
+}
+
+func (x *VideoRendition) GetPicture() *PictureTreatment {
+	if x != nil {
+		return x.Picture
+	}
+	return nil
+}
+
+// PictureTreatment is done to a source's pictures once, before they are scaled.
+type PictureTreatment struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Every field of an interlaced source becomes a picture.
+	Fields bool `protobuf:"varint,1,opt,name=fields,proto3" json:"fields,omitempty"`
+	// What is kept, in the source's pixels, upright.
+	Crop *CropRect `protobuf:"bytes,2,opt,name=crop,proto3" json:"crop,omitempty"`
+	// The shape to which bars fill the picture, 0 for none.
+	PadWidth      int32  `protobuf:"varint,3,opt,name=pad_width,json=padWidth,proto3" json:"pad_width,omitempty"`
+	PadHeight     int32  `protobuf:"varint,4,opt,name=pad_height,json=padHeight,proto3" json:"pad_height,omitempty"`
+	Denoise       string `protobuf:"bytes,5,opt,name=denoise,proto3" json:"denoise,omitempty"` // light, medium, strong
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PictureTreatment) Reset() {
+	*x = PictureTreatment{}
+	mi := &file_gala_v1_media_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PictureTreatment) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PictureTreatment) ProtoMessage() {}
+
+func (x *PictureTreatment) ProtoReflect() protoreflect.Message {
+	mi := &file_gala_v1_media_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PictureTreatment.ProtoReflect.Descriptor instead.
+func (*PictureTreatment) Descriptor() ([]byte, []int) {
+	return file_gala_v1_media_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *PictureTreatment) GetFields() bool {
+	if x != nil {
+		return x.Fields
+	}
+	return false
+}
+
+func (x *PictureTreatment) GetCrop() *CropRect {
+	if x != nil {
+		return x.Crop
+	}
+	return nil
+}
+
+func (x *PictureTreatment) GetPadWidth() int32 {
+	if x != nil {
+		return x.PadWidth
+	}
+	return 0
+}
+
+func (x *PictureTreatment) GetPadHeight() int32 {
+	if x != nil {
+		return x.PadHeight
+	}
+	return 0
+}
+
+func (x *PictureTreatment) GetDenoise() string {
+	if x != nil {
+		return x.Denoise
+	}
+	return ""
+}
+
+type CropRect struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Width         int32                  `protobuf:"varint,1,opt,name=width,proto3" json:"width,omitempty"`
+	Height        int32                  `protobuf:"varint,2,opt,name=height,proto3" json:"height,omitempty"`
+	Left          int32                  `protobuf:"varint,3,opt,name=left,proto3" json:"left,omitempty"`
+	Top           int32                  `protobuf:"varint,4,opt,name=top,proto3" json:"top,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CropRect) Reset() {
+	*x = CropRect{}
+	mi := &file_gala_v1_media_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CropRect) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CropRect) ProtoMessage() {}
+
+func (x *CropRect) ProtoReflect() protoreflect.Message {
+	mi := &file_gala_v1_media_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CropRect.ProtoReflect.Descriptor instead.
+func (*CropRect) Descriptor() ([]byte, []int) {
+	return file_gala_v1_media_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *CropRect) GetWidth() int32 {
+	if x != nil {
+		return x.Width
+	}
+	return 0
+}
+
+func (x *CropRect) GetHeight() int32 {
+	if x != nil {
+		return x.Height
+	}
+	return 0
+}
+
+func (x *CropRect) GetLeft() int32 {
+	if x != nil {
+		return x.Left
+	}
+	return 0
+}
+
+func (x *CropRect) GetTop() int32 {
+	if x != nil {
+		return x.Top
+	}
+	return 0
+}
+
 type AudioRendition struct {
 	state      protoimpl.MessageState `protogen:"open.v1"`
 	Codec      string                 `protobuf:"bytes,1,opt,name=codec,proto3" json:"codec,omitempty"` // aac, opus, ac-3, ec-3
@@ -1093,14 +1259,19 @@ type AudioRendition struct {
 	// The audio rung it was made from: renditions of one group are its languages.
 	Group string `protobuf:"bytes,9,opt,name=group,proto3" json:"group,omitempty"`
 	// The track's own frames, not encoded again; ac-3 and ec-3.
-	Passthrough   bool `protobuf:"varint,10,opt,name=passthrough,proto3" json:"passthrough,omitempty"`
+	Passthrough bool `protobuf:"varint,10,opt,name=passthrough,proto3" json:"passthrough,omitempty"`
+	// What each channel is made of; none: the track as it is, mixed down.
+	Map []*SourceChannel `protobuf:"bytes,80,rep,name=map,proto3" json:"map,omitempty"`
+	// In hundredths of a decibel.
+	Gain          int32     `protobuf:"varint,81,opt,name=gain,proto3" json:"gain,omitempty"`
+	Loudness      *Loudness `protobuf:"bytes,82,opt,name=loudness,proto3" json:"loudness,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *AudioRendition) Reset() {
 	*x = AudioRendition{}
-	mi := &file_gala_v1_media_proto_msgTypes[9]
+	mi := &file_gala_v1_media_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1112,7 +1283,7 @@ func (x *AudioRendition) String() string {
 func (*AudioRendition) ProtoMessage() {}
 
 func (x *AudioRendition) ProtoReflect() protoreflect.Message {
-	mi := &file_gala_v1_media_proto_msgTypes[9]
+	mi := &file_gala_v1_media_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1125,7 +1296,7 @@ func (x *AudioRendition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AudioRendition.ProtoReflect.Descriptor instead.
 func (*AudioRendition) Descriptor() ([]byte, []int) {
-	return file_gala_v1_media_proto_rawDescGZIP(), []int{9}
+	return file_gala_v1_media_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *AudioRendition) GetCodec() string {
@@ -1198,6 +1369,143 @@ func (x *AudioRendition) GetPassthrough() bool {
 	return false
 }
 
+func (x *AudioRendition) GetMap() []*SourceChannel {
+	if x != nil {
+		return x.Map
+	}
+	return nil
+}
+
+func (x *AudioRendition) GetGain() int32 {
+	if x != nil {
+		return x.Gain
+	}
+	return 0
+}
+
+func (x *AudioRendition) GetLoudness() *Loudness {
+	if x != nil {
+		return x.Loudness
+	}
+	return nil
+}
+
+// SourceChannel counts from 1; track 0 is the rendition's own.
+type SourceChannel struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Track         int32                  `protobuf:"varint,1,opt,name=track,proto3" json:"track,omitempty"`
+	Channel       int32                  `protobuf:"varint,2,opt,name=channel,proto3" json:"channel,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SourceChannel) Reset() {
+	*x = SourceChannel{}
+	mi := &file_gala_v1_media_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SourceChannel) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SourceChannel) ProtoMessage() {}
+
+func (x *SourceChannel) ProtoReflect() protoreflect.Message {
+	mi := &file_gala_v1_media_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SourceChannel.ProtoReflect.Descriptor instead.
+func (*SourceChannel) Descriptor() ([]byte, []int) {
+	return file_gala_v1_media_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *SourceChannel) GetTrack() int32 {
+	if x != nil {
+		return x.Track
+	}
+	return 0
+}
+
+func (x *SourceChannel) GetChannel() int32 {
+	if x != nil {
+		return x.Channel
+	}
+	return 0
+}
+
+// Loudness is what a programme is brought to, as EBU R128 measures it.
+type Loudness struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The sound stays as it is.
+	MeasureOnly bool `protobuf:"varint,1,opt,name=measure_only,json=measureOnly,proto3" json:"measure_only,omitempty"`
+	// In hundredths of a LUFS and of a dBTP.
+	Target        int32 `protobuf:"varint,2,opt,name=target,proto3" json:"target,omitempty"`
+	TruePeak      int32 `protobuf:"varint,3,opt,name=true_peak,json=truePeak,proto3" json:"true_peak,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Loudness) Reset() {
+	*x = Loudness{}
+	mi := &file_gala_v1_media_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Loudness) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Loudness) ProtoMessage() {}
+
+func (x *Loudness) ProtoReflect() protoreflect.Message {
+	mi := &file_gala_v1_media_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Loudness.ProtoReflect.Descriptor instead.
+func (*Loudness) Descriptor() ([]byte, []int) {
+	return file_gala_v1_media_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *Loudness) GetMeasureOnly() bool {
+	if x != nil {
+		return x.MeasureOnly
+	}
+	return false
+}
+
+func (x *Loudness) GetTarget() int32 {
+	if x != nil {
+		return x.Target
+	}
+	return 0
+}
+
+func (x *Loudness) GetTruePeak() int32 {
+	if x != nil {
+		return x.TruePeak
+	}
+	return 0
+}
+
 // TextRendition is subtitles as segments of WebVTT.
 type TextRendition struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
@@ -1213,7 +1521,7 @@ type TextRendition struct {
 
 func (x *TextRendition) Reset() {
 	*x = TextRendition{}
-	mi := &file_gala_v1_media_proto_msgTypes[10]
+	mi := &file_gala_v1_media_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1225,7 +1533,7 @@ func (x *TextRendition) String() string {
 func (*TextRendition) ProtoMessage() {}
 
 func (x *TextRendition) ProtoReflect() protoreflect.Message {
-	mi := &file_gala_v1_media_proto_msgTypes[10]
+	mi := &file_gala_v1_media_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1238,7 +1546,7 @@ func (x *TextRendition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TextRendition.ProtoReflect.Descriptor instead.
 func (*TextRendition) Descriptor() ([]byte, []int) {
-	return file_gala_v1_media_proto_rawDescGZIP(), []int{10}
+	return file_gala_v1_media_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *TextRendition) GetLanguage() string {
@@ -1291,7 +1599,7 @@ type Thumbnails struct {
 
 func (x *Thumbnails) Reset() {
 	*x = Thumbnails{}
-	mi := &file_gala_v1_media_proto_msgTypes[11]
+	mi := &file_gala_v1_media_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1303,7 +1611,7 @@ func (x *Thumbnails) String() string {
 func (*Thumbnails) ProtoMessage() {}
 
 func (x *Thumbnails) ProtoReflect() protoreflect.Message {
-	mi := &file_gala_v1_media_proto_msgTypes[11]
+	mi := &file_gala_v1_media_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1316,7 +1624,7 @@ func (x *Thumbnails) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Thumbnails.ProtoReflect.Descriptor instead.
 func (*Thumbnails) Descriptor() ([]byte, []int) {
-	return file_gala_v1_media_proto_rawDescGZIP(), []int{11}
+	return file_gala_v1_media_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Thumbnails) GetFrom() string {
@@ -1442,7 +1750,7 @@ const file_gala_v1_media_proto_rawDesc = "" +
 	"\x06codecs\x18\x04 \x01(\tR\x06codecs\x12\x1c\n" +
 	"\tbandwidth\x18\x05 \x01(\x03R\tbandwidth\x12+\n" +
 	"\x11average_bandwidth\x18\x06 \x01(\x03R\x10averageBandwidthB\x06\n" +
-	"\x04kind\"\x88\x03\n" +
+	"\x04kind\"\xd5\x03\n" +
 	"\x0eVideoRendition\x12\x14\n" +
 	"\x05width\x18\x01 \x01(\x05R\x05width\x12\x16\n" +
 	"\x06height\x18\x02 \x01(\x05R\x06height\x12(\n" +
@@ -1460,7 +1768,21 @@ const file_gala_v1_media_proto_rawDesc = "" +
 	"\tbit_depth\x18\f \x01(\x05R\bbitDepth\x12\x1f\n" +
 	"\vvideo_range\x18\r \x01(\tR\n" +
 	"videoRange\x12\x1a\n" +
-	"\bcaptions\x18\x0e \x03(\tR\bcaptions\"\x97\x02\n" +
+	"\bcaptions\x18\x0e \x03(\tR\bcaptions\x12\x16\n" +
+	"\x06scaler\x18P \x01(\tR\x06scaler\x123\n" +
+	"\apicture\x18Q \x01(\v2\x19.gala.v1.PictureTreatmentR\apicture\"\xa7\x01\n" +
+	"\x10PictureTreatment\x12\x16\n" +
+	"\x06fields\x18\x01 \x01(\bR\x06fields\x12%\n" +
+	"\x04crop\x18\x02 \x01(\v2\x11.gala.v1.CropRectR\x04crop\x12\x1b\n" +
+	"\tpad_width\x18\x03 \x01(\x05R\bpadWidth\x12\x1d\n" +
+	"\n" +
+	"pad_height\x18\x04 \x01(\x05R\tpadHeight\x12\x18\n" +
+	"\adenoise\x18\x05 \x01(\tR\adenoise\"^\n" +
+	"\bCropRect\x12\x14\n" +
+	"\x05width\x18\x01 \x01(\x05R\x05width\x12\x16\n" +
+	"\x06height\x18\x02 \x01(\x05R\x06height\x12\x12\n" +
+	"\x04left\x18\x03 \x01(\x05R\x04left\x12\x10\n" +
+	"\x03top\x18\x04 \x01(\x05R\x03top\"\x84\x03\n" +
 	"\x0eAudioRendition\x12\x14\n" +
 	"\x05codec\x18\x01 \x01(\tR\x05codec\x12\x1a\n" +
 	"\bchannels\x18\x02 \x01(\x05R\bchannels\x12\x1f\n" +
@@ -1473,7 +1795,17 @@ const file_gala_v1_media_proto_rawDesc = "" +
 	"\adefault\x18\b \x01(\bR\adefault\x12\x14\n" +
 	"\x05group\x18\t \x01(\tR\x05group\x12 \n" +
 	"\vpassthrough\x18\n" +
-	" \x01(\bR\vpassthrough\"\x8b\x01\n" +
+	" \x01(\bR\vpassthrough\x12(\n" +
+	"\x03map\x18P \x03(\v2\x16.gala.v1.SourceChannelR\x03map\x12\x12\n" +
+	"\x04gain\x18Q \x01(\x05R\x04gain\x12-\n" +
+	"\bloudness\x18R \x01(\v2\x11.gala.v1.LoudnessR\bloudness\"?\n" +
+	"\rSourceChannel\x12\x14\n" +
+	"\x05track\x18\x01 \x01(\x05R\x05track\x12\x18\n" +
+	"\achannel\x18\x02 \x01(\x05R\achannel\"b\n" +
+	"\bLoudness\x12!\n" +
+	"\fmeasure_only\x18\x01 \x01(\bR\vmeasureOnly\x12\x16\n" +
+	"\x06target\x18\x02 \x01(\x05R\x06target\x12\x1b\n" +
+	"\ttrue_peak\x18\x03 \x01(\x05R\btruePeak\"\x8b\x01\n" +
 	"\rTextRendition\x12\x1a\n" +
 	"\blanguage\x18\x01 \x01(\tR\blanguage\x12\x14\n" +
 	"\x05label\x18\x02 \x01(\tR\x05label\x12\x16\n" +
@@ -1511,22 +1843,26 @@ func file_gala_v1_media_proto_rawDescGZIP() []byte {
 }
 
 var file_gala_v1_media_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_gala_v1_media_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_gala_v1_media_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_gala_v1_media_proto_goTypes = []any{
-	(JobKind)(0),           // 0: gala.v1.JobKind
-	(CpuPolicy)(0),         // 1: gala.v1.CpuPolicy
-	(*Rational)(nil),       // 2: gala.v1.Rational
-	(*Grid)(nil),           // 3: gala.v1.Grid
-	(*Anchor)(nil),         // 4: gala.v1.Anchor
-	(*SourceInfo)(nil),     // 5: gala.v1.SourceInfo
-	(*VideoTrack)(nil),     // 6: gala.v1.VideoTrack
-	(*AudioTrack)(nil),     // 7: gala.v1.AudioTrack
-	(*TextTrack)(nil),      // 8: gala.v1.TextTrack
-	(*Rendition)(nil),      // 9: gala.v1.Rendition
-	(*VideoRendition)(nil), // 10: gala.v1.VideoRendition
-	(*AudioRendition)(nil), // 11: gala.v1.AudioRendition
-	(*TextRendition)(nil),  // 12: gala.v1.TextRendition
-	(*Thumbnails)(nil),     // 13: gala.v1.Thumbnails
+	(JobKind)(0),             // 0: gala.v1.JobKind
+	(CpuPolicy)(0),           // 1: gala.v1.CpuPolicy
+	(*Rational)(nil),         // 2: gala.v1.Rational
+	(*Grid)(nil),             // 3: gala.v1.Grid
+	(*Anchor)(nil),           // 4: gala.v1.Anchor
+	(*SourceInfo)(nil),       // 5: gala.v1.SourceInfo
+	(*VideoTrack)(nil),       // 6: gala.v1.VideoTrack
+	(*AudioTrack)(nil),       // 7: gala.v1.AudioTrack
+	(*TextTrack)(nil),        // 8: gala.v1.TextTrack
+	(*Rendition)(nil),        // 9: gala.v1.Rendition
+	(*VideoRendition)(nil),   // 10: gala.v1.VideoRendition
+	(*PictureTreatment)(nil), // 11: gala.v1.PictureTreatment
+	(*CropRect)(nil),         // 12: gala.v1.CropRect
+	(*AudioRendition)(nil),   // 13: gala.v1.AudioRendition
+	(*SourceChannel)(nil),    // 14: gala.v1.SourceChannel
+	(*Loudness)(nil),         // 15: gala.v1.Loudness
+	(*TextRendition)(nil),    // 16: gala.v1.TextRendition
+	(*Thumbnails)(nil),       // 17: gala.v1.Thumbnails
 }
 var file_gala_v1_media_proto_depIdxs = []int32{
 	2,  // 0: gala.v1.Grid.fps:type_name -> gala.v1.Rational
@@ -1537,13 +1873,17 @@ var file_gala_v1_media_proto_depIdxs = []int32{
 	2,  // 5: gala.v1.VideoTrack.sample_aspect:type_name -> gala.v1.Rational
 	2,  // 6: gala.v1.VideoTrack.fps:type_name -> gala.v1.Rational
 	10, // 7: gala.v1.Rendition.video:type_name -> gala.v1.VideoRendition
-	11, // 8: gala.v1.Rendition.audio:type_name -> gala.v1.AudioRendition
-	12, // 9: gala.v1.Rendition.text:type_name -> gala.v1.TextRendition
-	10, // [10:10] is the sub-list for method output_type
-	10, // [10:10] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	13, // 8: gala.v1.Rendition.audio:type_name -> gala.v1.AudioRendition
+	16, // 9: gala.v1.Rendition.text:type_name -> gala.v1.TextRendition
+	11, // 10: gala.v1.VideoRendition.picture:type_name -> gala.v1.PictureTreatment
+	12, // 11: gala.v1.PictureTreatment.crop:type_name -> gala.v1.CropRect
+	14, // 12: gala.v1.AudioRendition.map:type_name -> gala.v1.SourceChannel
+	15, // 13: gala.v1.AudioRendition.loudness:type_name -> gala.v1.Loudness
+	14, // [14:14] is the sub-list for method output_type
+	14, // [14:14] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_gala_v1_media_proto_init() }
@@ -1562,7 +1902,7 @@ func file_gala_v1_media_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_gala_v1_media_proto_rawDesc), len(file_gala_v1_media_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   12,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
