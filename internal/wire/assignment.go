@@ -32,6 +32,9 @@ func readSpec(p *galav1.Assignment) (media.Spec, error) {
 		WritesManifest: p.GetWritesManifest(),
 		Window:         time.Duration(p.GetWindowSeconds()) * time.Second,
 	}
+	if p := p.GetProtection(); p != nil {
+		spec.Protection = &media.Protection{Scheme: p.GetScheme(), Keys: p.GetKeys()}
+	}
 	if err := checkSpec(spec, p.GetKind()); err != nil {
 		return spec, err
 	}

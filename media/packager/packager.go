@@ -10,6 +10,7 @@ import (
 
 	"github.com/galafarm/gala/media"
 	"github.com/galafarm/gala/media/hls"
+	"github.com/galafarm/gala/media/keys"
 )
 
 // Options of a Packager.
@@ -24,6 +25,8 @@ type Options struct {
 	// Lag is how far the source's own clock runs behind the grid, as its anchor
 	// has it: a live segment is late against its source, not against the grid.
 	Lag time.Duration
+	// Keys encrypt what Spec.Protection says; needed then, else not looked at.
+	Keys keys.Set
 }
 
 // Packager packages one assignment. It must be ended by Finish, Stop, Leave or
@@ -77,6 +80,10 @@ func New(o Options) (*Packager, error) {
 	}
 	for _, r := range o.Spec.Renditions {
 		t := &track{p: p, rendition: r}
+		var err error
+		if t.lock, err = lockFor(o, r); err != nil {
+			return nil, err
+		}
 		p.tracks[r.Name], p.order = t, append(p.order, t)
 		for _, out := range p.outputs {
 			t.takers = append(t.takers, newTaker(t, out))

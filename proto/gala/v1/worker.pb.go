@@ -541,7 +541,9 @@ type Assignment struct {
 	// What sources may be opened (DESIGN §10): patterns as --allow-source has them.
 	AllowedSources []string `protobuf:"bytes,17,rep,name=allowed_sources,json=allowedSources,proto3" json:"allowed_sources,omitempty"`
 	// Runtime directory of the ingest that holds the source; the agent sets it.
-	Ingest        string `protobuf:"bytes,18,opt,name=ingest,proto3" json:"ingest,omitempty"`
+	Ingest string `protobuf:"bytes,18,opt,name=ingest,proto3" json:"ingest,omitempty"`
+	// Absent: the output is in the clear.
+	Protection    *Protection `protobuf:"bytes,60,opt,name=protection,proto3" json:"protection,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -700,6 +702,13 @@ func (x *Assignment) GetIngest() string {
 		return x.Ingest
 	}
 	return ""
+}
+
+func (x *Assignment) GetProtection() *Protection {
+	if x != nil {
+		return x.Protection
+	}
+	return nil
 }
 
 // Output is one destination; url holds the job's tree directly.
@@ -1081,7 +1090,7 @@ const file_gala_v1_worker_proto_rawDesc = "" +
 	"superseded\x12\x16\n" +
 	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x14\n" +
 	"\x05leave\x18\x04 \x01(\bR\x05leave\"\x0e\n" +
-	"\fStopResponse\"\xda\x04\n" +
+	"\fStopResponse\"\x8f\x05\n" +
 	"\n" +
 	"Assignment\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x10\n" +
@@ -1104,7 +1113,10 @@ const file_gala_v1_worker_proto_rawDesc = "" +
 	"\x0fwrites_manifest\x18\x0f \x01(\bR\x0ewritesManifest\x12%\n" +
 	"\x0ewindow_seconds\x18\x10 \x01(\rR\rwindowSeconds\x12'\n" +
 	"\x0fallowed_sources\x18\x11 \x03(\tR\x0eallowedSources\x12\x16\n" +
-	"\x06ingest\x18\x12 \x01(\tR\x06ingest\"\x1a\n" +
+	"\x06ingest\x18\x12 \x01(\tR\x06ingest\x123\n" +
+	"\n" +
+	"protection\x18< \x01(\v2\x13.gala.v1.ProtectionR\n" +
+	"protection\"\x1a\n" +
 	"\x06Output\x12\x10\n" +
 	"\x03url\x18\x01 \x01(\tR\x03url\"\xe9\x01\n" +
 	"\aOutcome\x12(\n" +
@@ -1194,7 +1206,8 @@ var file_gala_v1_worker_proto_goTypes = []any{
 	(*SourceInfo)(nil),            // 16: gala.v1.SourceInfo
 	(*Grid)(nil),                  // 17: gala.v1.Grid
 	(*Rendition)(nil),             // 18: gala.v1.Rendition
-	(*timestamppb.Timestamp)(nil), // 19: google.protobuf.Timestamp
+	(*Protection)(nil),            // 19: gala.v1.Protection
+	(*timestamppb.Timestamp)(nil), // 20: google.protobuf.Timestamp
 }
 var file_gala_v1_worker_proto_depIdxs = []int32{
 	12, // 0: gala.v1.WatchResponse.status:type_name -> gala.v1.WorkerStatus
@@ -1207,24 +1220,25 @@ var file_gala_v1_worker_proto_depIdxs = []int32{
 	14, // 7: gala.v1.Assignment.anchor:type_name -> gala.v1.Anchor
 	18, // 8: gala.v1.Assignment.renditions:type_name -> gala.v1.Rendition
 	10, // 9: gala.v1.Assignment.outputs:type_name -> gala.v1.Output
-	0,  // 10: gala.v1.Outcome.code:type_name -> gala.v1.OutcomeCode
-	19, // 11: gala.v1.Outcome.ended_at:type_name -> google.protobuf.Timestamp
-	12, // 12: gala.v1.Outcome.status:type_name -> gala.v1.WorkerStatus
-	13, // 13: gala.v1.WorkerStatus.renditions:type_name -> gala.v1.RenditionProgress
-	19, // 14: gala.v1.RenditionProgress.last_segment_at:type_name -> google.protobuf.Timestamp
-	1,  // 15: gala.v1.Worker.Ready:input_type -> gala.v1.ReadyRequest
-	3,  // 16: gala.v1.Worker.Watch:input_type -> gala.v1.WatchRequest
-	5,  // 17: gala.v1.Worker.SetAnchor:input_type -> gala.v1.SetAnchorRequest
-	7,  // 18: gala.v1.Worker.Stop:input_type -> gala.v1.StopRequest
-	2,  // 19: gala.v1.Worker.Ready:output_type -> gala.v1.ReadyResponse
-	4,  // 20: gala.v1.Worker.Watch:output_type -> gala.v1.WatchResponse
-	6,  // 21: gala.v1.Worker.SetAnchor:output_type -> gala.v1.SetAnchorResponse
-	8,  // 22: gala.v1.Worker.Stop:output_type -> gala.v1.StopResponse
-	19, // [19:23] is the sub-list for method output_type
-	15, // [15:19] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	19, // 10: gala.v1.Assignment.protection:type_name -> gala.v1.Protection
+	0,  // 11: gala.v1.Outcome.code:type_name -> gala.v1.OutcomeCode
+	20, // 12: gala.v1.Outcome.ended_at:type_name -> google.protobuf.Timestamp
+	12, // 13: gala.v1.Outcome.status:type_name -> gala.v1.WorkerStatus
+	13, // 14: gala.v1.WorkerStatus.renditions:type_name -> gala.v1.RenditionProgress
+	20, // 15: gala.v1.RenditionProgress.last_segment_at:type_name -> google.protobuf.Timestamp
+	1,  // 16: gala.v1.Worker.Ready:input_type -> gala.v1.ReadyRequest
+	3,  // 17: gala.v1.Worker.Watch:input_type -> gala.v1.WatchRequest
+	5,  // 18: gala.v1.Worker.SetAnchor:input_type -> gala.v1.SetAnchorRequest
+	7,  // 19: gala.v1.Worker.Stop:input_type -> gala.v1.StopRequest
+	2,  // 20: gala.v1.Worker.Ready:output_type -> gala.v1.ReadyResponse
+	4,  // 21: gala.v1.Worker.Watch:output_type -> gala.v1.WatchResponse
+	6,  // 22: gala.v1.Worker.SetAnchor:output_type -> gala.v1.SetAnchorResponse
+	8,  // 23: gala.v1.Worker.Stop:output_type -> gala.v1.StopResponse
+	20, // [20:24] is the sub-list for method output_type
+	16, // [16:20] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_gala_v1_worker_proto_init() }
