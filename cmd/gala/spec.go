@@ -60,14 +60,23 @@ func checkKeyFile(from string) error {
 	if client.IsURL(from) {
 		return nil
 	}
-	text, err := os.ReadFile(from)
-	if err != nil {
+	if _, err := os.Stat(from); err != nil {
 		return nil //nolint:nilerr // it is read where the worker runs
 	}
-	if _, err := keys.Parse(text); err != nil {
-		return &failure{code: exitUsage, message: fmt.Sprintf("key file %s: %v", from, err), advice: "docs/encryption.md shows what a key file holds"}
+	_, err := readKeys(from)
+	return err
+}
+
+func readKeys(path string) (keys.Set, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, &failure{code: exitUsage, message: fmt.Sprintf("key file: %v", err)}
 	}
-	return nil
+	set, err := keys.Parse(text)
+	if err != nil {
+		return nil, &failure{code: exitUsage, message: fmt.Sprintf("key file %s: %v", path, err), advice: "docs/encryption.md shows what a key file holds"}
+	}
+	return set, nil
 }
 
 func cpuPolicy(word string) galav1.CpuPolicy {
