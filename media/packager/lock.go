@@ -76,6 +76,11 @@ func (l *lock) manifest() *dash.Protection {
 	}
 	p := &dash.Protection{Scheme: string(l.scheme), KeyID: l.key.ID.String()}
 	for _, s := range l.key.Systems {
+		if s.ID == keys.ClearKey() {
+			// Its box is the W3C's, of another system; with default_KID players need
+			// none, and dash.js takes one for a list of key ids.
+			s.PSSH = nil
+		}
 		p.Systems = append(p.Systems, dash.System{ID: s.ID.String(), Name: s.Name(), PSSH: s.PSSH, License: s.License, Pro: s.Pro})
 	}
 	return p
