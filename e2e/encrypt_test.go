@@ -6,12 +6,14 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io/fs"
+	"net"
 	"net/http/httptest"
 	"os"
 	"path"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/galafarm/gala/e2e/browser"
 	"github.com/galafarm/gala/e2e/farm"
@@ -190,4 +192,25 @@ func noKeyIn(t *testing.T, dir, key string) {
 	if err != nil {
 		t.Error(err)
 	}
+}
+
+// A key server that is away is asked again, and a job says what it waits for.
+func TestKeyServerThatComesLate(t *testing.T) {
+	gone := httptest.NewUnstartedServer(nil)
+	address := gone.Listener.Addr().String()
+	_ = gone.Listener.Close()
+	f := farm.Start(t)
+	f.Must("vod", "queue", "--id", "late", "--encrypt", "cbcs", "--keys", "http://"+address+"/speke", "--ladder", "mini", "testcard:?size=426x240&duration=4s")
+	farm.Until(t, 30*time.Second, "what it waits for", func() bool {
+		return strings.Contains(f.Must("vod", "show", "late"), "keys: read source http://"+address)
+	})
+	back := httptest.NewUnstartedServer(keyserver.New())
+	_ = back.Listener.Close()
+	var err error
+	if back.Listener, err = net.Listen("tcp", address); err != nil {
+		t.Fatal(err)
+	}
+	back.Start()
+	t.Cleanup(back.Close)
+	farm.Until(t, 60*time.Second, "the job to be done", func() bool { return strings.Contains(f.Must("vod", "show", "late"), "done") })
 }
