@@ -150,7 +150,7 @@ func TestProtectedSegmentsAreTheSameFromTwoWorkers(t *testing.T) {
 	if !bytes.Equal(write("r", 7, 25), write("r", 7, 25)) {
 		t.Error("two workers wrote two segments")
 	}
-	if protectedInit(t, tr, "cbcs").Name != protectedInit(t, tr, "cbcs").Name {
+	if a, b := protectedInit(t, tr, "cbcs"), protectedInit(t, tr, "cbcs"); a.Name != b.Name {
 		t.Error("two workers wrote two init segments")
 	}
 	seen := map[string]string{}
