@@ -66,6 +66,11 @@ func prepare(spec *galav1.JobSpec, kind galav1.JobKind) (*galav1.JobSpec, error)
 	if spec.Input, err = Absolute(spec.Input); err != nil {
 		return nil, err
 	}
+	if p := spec.GetProtection(); p.GetKeys() != "" {
+		if p.Keys, err = Absolute(p.Keys); err != nil {
+			return nil, err
+		}
+	}
 	for _, list := range [][]string{spec.Backups, spec.Destinations} {
 		for i := range list {
 			if list[i], err = Absolute(list[i]); err != nil {

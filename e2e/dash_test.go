@@ -19,6 +19,11 @@ import (
 // watchDash opens a player that is not ours on a job's manifest.
 func watchDash(t *testing.T, players *browser.Players, player, id string) *browser.Page {
 	t.Helper()
+	return watchPage(t, players.Page(player, id), player+" on "+id)
+}
+
+func watchPage(t *testing.T, url, what string) *browser.Page {
+	t.Helper()
 	b, err := browser.Start(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -28,13 +33,13 @@ func watchDash(t *testing.T, players *browser.Players, player, id string) *brows
 			t.Log(err)
 		}
 	})
-	p, err := b.Open(players.Page(player, id), browser.Look{Width: 960, Height: 540})
+	p, err := b.Open(url, browser.Look{Width: 960, Height: 540})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
 		for _, problem := range p.Problems() {
-			t.Errorf("%s on %s: %s", player, id, problem)
+			t.Errorf("%s: %s", what, problem)
 		}
 		p.Close()
 	})

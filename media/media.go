@@ -40,6 +40,15 @@ type Spec struct {
 	// become one progressive file each.
 	Thumbnails *ladders.Thumbnails
 	MP4        []string
+	// Protection is nil for output in the clear.
+	Protection *Protection
+}
+
+// Protection is how a job's output is encrypted, and where its keys come from;
+// the keys themselves are fetched by who encrypts.
+type Protection struct {
+	Scheme string // cbcs or cenc
+	Keys   string // the path of a key file, or the address of a key server
 }
 
 // Packet is one encoded frame on the grid, in decode order.

@@ -63,6 +63,15 @@ func TestWhatIsRefusedAtSubmit(t *testing.T) {
 		{"a source that is not allowed", func(s *galav1.JobSpec) { s.Input = "https://cdn.example.com/live.ts" }, codes.InvalidArgument, "--allow-source"},
 		{"a source of an unknown type", func(s *galav1.JobSpec) { s.Input = "srt://cam:9000" }, codes.InvalidArgument, "srt"},
 		{"a backup that is not allowed", func(s *galav1.JobSpec) { s.Backups = []string{"https://cdn.example.com/b.ts"} }, codes.InvalidArgument, "--allow-source"},
+		{"keys that are not allowed", func(s *galav1.JobSpec) {
+			s.Protection = &galav1.Protection{Scheme: "cbcs", Keys: "https://keys.example.com/speke"}
+		}, codes.InvalidArgument, "--allow-source"},
+		{"encryption without keys", func(s *galav1.JobSpec) { s.Protection = &galav1.Protection{Scheme: "cbcs"} }, codes.InvalidArgument, "encryption needs keys"},
+		{"keys without encryption", func(s *galav1.JobSpec) { s.Protection = &galav1.Protection{Keys: "/keys.yaml"} }, codes.InvalidArgument, "cbcs or cenc"},
+		{"AV1 that is to be encrypted", func(s *galav1.JobSpec) {
+			s.LadderYaml = "name: new\nvideo:\n  - {name: 360p, height: 360, codec: av1, bitrate: 800k}\n"
+			s.Protection = &galav1.Protection{Scheme: "cbcs", Keys: "/keys.yaml"}
+		}, codes.InvalidArgument, "AV1"},
 		{"replicas", func(s *galav1.JobSpec) { s.Redundancy = 2 }, codes.Unimplemented, "redundancy 1"},
 		{"object storage", func(s *galav1.JobSpec) { s.Destinations = []string{"s3://bucket/x"} }, codes.Unimplemented, "s3"},
 		{"one place twice", func(s *galav1.JobSpec) { s.Destinations = []string{"/tv", "/tv/"} }, codes.InvalidArgument, "twice"},

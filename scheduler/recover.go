@@ -70,7 +70,8 @@ func remade(a *galav1.Assignment, agent, instance string, now time.Time) (job.Jo
 		return job.Job{}, err
 	}
 	j := job.Job{
-		Spec:      job.Spec{ID: a.GetJob(), Kind: api.KindOf(a.GetKind()), Input: a.GetInput(), Ladder: "recovered", WindowSeconds: a.GetWindowSeconds()},
+		Spec: job.Spec{ID: a.GetJob(), Kind: api.KindOf(a.GetKind()), Input: a.GetInput(), Ladder: "recovered", WindowSeconds: a.GetWindowSeconds(),
+			Encrypt: a.GetProtection().GetScheme(), Keys: a.GetProtection().GetKeys()},
 		Recovered: true, State: job.Starting, Reason: "found running", Created: now, Updated: now,
 		Source: source, Grid: &grid, Renditions: renditions, Epoch: a.GetEpoch(), Attempts: a.GetAttempt(),
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/galafarm/gala/media"
 	"github.com/galafarm/gala/media/bucket"
 	"github.com/galafarm/gala/media/input"
+	"github.com/galafarm/gala/media/keys"
 	"github.com/galafarm/gala/media/libav"
 	"github.com/galafarm/gala/media/packager"
 	"github.com/galafarm/gala/media/publish"
@@ -104,8 +105,13 @@ func (w *Worker) work(ctx context.Context) error {
 		}
 		sinks[i] = s
 	}
+	rules := input.Rules{Patterns: w.assignment.GetAllowedSources(), Signer: &bucket.Signer{}}
+	set, err := w.keys(ctx, rules)
+	if err != nil {
+		return err
+	}
 	options := libav.Options{
-		Spec: w.spec, Rules: input.Rules{Patterns: w.assignment.GetAllowedSources(), Signer: &bucket.Signer{}}, Output: lateOutput{w}, Log: w.log, Propose: w.propose,
+		Spec: w.spec, Rules: rules, Output: lateOutput{w}, Log: w.log, Propose: w.propose,
 	}
 	if dir := w.assignment.GetIngest(); dir != "" {
 		options.Ring = ingest.Opener(dir)
@@ -114,7 +120,7 @@ func (w *Worker) work(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	pack, err := packager.New(packager.Options{Spec: w.spec, Sinks: sinks, Log: w.log, Now: time.Now, Events: w.event, Lag: pipeline.Lag(), Stills: libav.Stills})
+	pack, err := packager.New(packager.Options{Spec: w.spec, Sinks: sinks, Log: w.log, Now: time.Now, Events: w.event, Lag: pipeline.Lag(), Stills: libav.Stills, Keys: set})
 	if err != nil {
 		return err
 	}
@@ -133,6 +139,23 @@ func (w *Worker) work(ctx context.Context) error {
 		return pack.Leave(ctx)
 	}
 	return pack.Stop(ctx)
+}
+
+// keys are fetched each time a worker starts, and are nowhere but in its memory.
+func (w *Worker) keys(ctx context.Context, rules input.Rules) (keys.Set, error) {
+	p := w.spec.Protection
+	if p == nil {
+		return nil, nil
+	}
+	source, err := keys.Open(p.Keys, rules)
+	if err != nil {
+		return nil, err
+	}
+	scheme, err := keys.ParseScheme(p.Scheme)
+	if err != nil {
+		return nil, err
+	}
+	return source.Keys(ctx, keys.Content{Job: w.spec.Job, Scheme: scheme})
 }
 
 // salvagePatience is how long whole segments of a failed pipeline get to reach

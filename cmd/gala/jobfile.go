@@ -22,6 +22,8 @@ type jobFile struct {
 	CPU        string        `yaml:"cpu"`
 	Redundancy uint32        `yaml:"redundancy"`
 	Window     time.Duration `yaml:"window"`
+	Encrypt    string        `yaml:"encrypt"`
+	Keys       string        `yaml:"keys"`
 }
 
 // readJobFile reads strictly: a key it does not know is a mistake.
@@ -33,7 +35,7 @@ func readJobFile(path string) (*galav1.JobSpec, error) {
 	f := jobFile{Ladder: "hd", CPU: "allowed"}
 	if err := yaml.UnmarshalWithOptions(text, &f, yaml.Strict()); err != nil {
 		return nil, &failure{code: exitUsage, message: fmt.Sprintf("job file %s: %v", path, err),
-			advice: "its keys are id, input, backup, ladder, to, cpu, redundancy and window"}
+			advice: "its keys are id, input, backup, ladder, to, cpu, redundancy, window, encrypt and keys"}
 	}
 	return f.spec(path)
 }
@@ -56,6 +58,13 @@ func (f *jobFile) spec(path string) (*galav1.JobSpec, error) {
 	}
 	if s.Id == "" {
 		s.Id = idFor(f.Input)
+	}
+	from := f.Keys
+	if from != "" {
+		from = besideFile(dir, from)
+	}
+	if err := setProtection(s, f.Encrypt, from); err != nil {
+		return nil, err
 	}
 	if isLadderFile(f.Ladder) {
 		return s, setLadder(s, besideFile(dir, f.Ladder))

@@ -48,6 +48,9 @@ func (sh *shell) showJob(j *galav1.Job) error {
 			rows = append(rows, []string{name, value})
 		}
 	}
+	if p := s.GetProtection(); p != nil {
+		add("encrypted", p.GetScheme()+", with keys from "+p.GetKeys())
+	}
 	add("backups", strings.Join(s.GetBackups(), " "))
 	if s.GetKind() == galav1.JobKind_JOB_KIND_VOD {
 		add("progress", percent(j.GetProgressPermille()))

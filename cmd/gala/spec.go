@@ -11,21 +11,72 @@ import (
 
 	"github.com/galafarm/gala/client"
 	"github.com/galafarm/gala/ladders"
+	"github.com/galafarm/gala/media/keys"
 	galav1 "github.com/galafarm/gala/proto/gala/v1"
 )
 
 // jobFlags are what every new job takes.
 type jobFlags struct {
-	ID     string   `name:"id" help:"Id of the job, and the name of its folder. Default: after the input." placeholder:"ID"`
-	Ladder string   `help:"Ladder: the name of a preset (see gala ladder ls) or a YAML file." default:"hd" placeholder:"NAME|FILE"`
-	To     []string `help:"Where the output goes: a directory or an http(s) URL; may be repeated. Default: the farm's own origin." sep:"none" placeholder:"DEST"`
-	CPU    string   `name:"cpu" help:"May the CPU encode: never, allowed or only." enum:"never,allowed,only" default:"allowed" placeholder:"POLICY"`
+	ID      string   `name:"id" help:"Id of the job, and the name of its folder. Default: after the input." placeholder:"ID"`
+	Ladder  string   `help:"Ladder: the name of a preset (see gala ladder ls) or a YAML file." default:"hd" placeholder:"NAME|FILE"`
+	To      []string `help:"Where the output goes: a directory or an http(s) URL; may be repeated. Default: the farm's own origin." sep:"none" placeholder:"DEST"`
+	Encrypt string   `help:"Encrypt what comes out: cbcs for players of today, cenc for older ones. Needs --keys." placeholder:"cbcs|cenc"`
+	Keys    string   `help:"Where the keys come from: a key file, or the http(s) address of a key server that speaks CPIX (SPEKE 2). Needs --encrypt." placeholder:"FILE|URL"`
+	CPU     string   `name:"cpu" help:"May the CPU encode: never, allowed or only." enum:"never,allowed,only" default:"allowed" placeholder:"POLICY"`
 }
 
 // spec is the job that the flags describe.
 func (f *jobFlags) spec(id, input string) (*galav1.JobSpec, error) {
 	s := &galav1.JobSpec{Id: id, Input: input, Destinations: f.To, Cpu: cpuPolicy(f.CPU)}
+	if err := setProtection(s, f.Encrypt, f.Keys); err != nil {
+		return nil, err
+	}
 	return s, setLadder(s, f.Ladder)
+}
+
+// setProtection wants both halves or none. The keys stay where they are: the
+// job says where, and the host that encrypts reads them.
+func setProtection(s *galav1.JobSpec, scheme, from string) error {
+	switch {
+	case scheme == "" && from == "":
+		return nil
+	case scheme == "":
+		return &failure{code: exitUsage, message: "--keys without --encrypt: the output would stay in the clear", advice: "add --encrypt cbcs (or cenc), or leave --keys out"}
+	case from == "":
+		return &failure{code: exitUsage, message: "--encrypt " + scheme + " needs keys", advice: "add --keys with a key file or the address of a key server; docs/encryption.md shows both"}
+	}
+	if _, err := keys.ParseScheme(scheme); err != nil {
+		return &failure{code: exitUsage, message: err.Error()}
+	}
+	if err := checkKeyFile(from); err != nil {
+		return err
+	}
+	s.Protection = &galav1.Protection{Scheme: scheme, Keys: from}
+	return nil
+}
+
+// checkKeyFile finds mistakes in a key file that is on this machine too.
+func checkKeyFile(from string) error {
+	if client.IsURL(from) {
+		return nil
+	}
+	if _, err := os.Stat(from); err != nil {
+		return nil //nolint:nilerr // it is read where the worker runs
+	}
+	_, err := readKeys(from)
+	return err
+}
+
+func readKeys(path string) (keys.Set, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, &failure{code: exitUsage, message: fmt.Sprintf("key file: %v", err)}
+	}
+	set, err := keys.Parse(text)
+	if err != nil {
+		return nil, &failure{code: exitUsage, message: fmt.Sprintf("key file %s: %v", path, err), advice: "docs/encryption.md shows what a key file holds"}
+	}
+	return set, nil
 }
 
 func cpuPolicy(word string) galav1.CpuPolicy {

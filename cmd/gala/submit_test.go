@@ -132,3 +132,54 @@ func TestAFileThatIsNotHereIsANote(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+const sampleKeys = "keys:\n- {id: 4a3d1e88-0b5c-4c4e-9d55-7e8f9a0b1c2d, key: 000102030405060708090a0b0c0d0e0f}\n"
+
+// The job says where the keys are, as a path that the farm can use; it never
+// has a key.
+func TestEncryptedJobs(t *testing.T) {
+	dir := inDir(t)
+	for name, text := range map[string]string{"keys.yaml": sampleKeys, "job.yaml": "id: derby\ninput: \"testcard:\"\nencrypt: cenc\nkeys: keys.yaml\n"} {
+		if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for want, args := range map[string][]string{
+		"cbcs " + dir + "/keys.yaml":              {"vod", "queue", "--encrypt", "cbcs", "--keys", "keys.yaml", "testcard:"},
+		"cenc " + dir + "/keys.yaml":              {"live", "submit", "-f", "job.yaml"},
+		"cenc https://keys.example.com/#widevine": {"live", "submit", "--encrypt", "cenc", "--keys", "https://keys.example.com/#widevine", "--input", "testcard:"},
+	} {
+		address := (&fakefarm.Farm{}).Serve(t)
+		if got := gala(t, address, args...); got.code != 0 {
+			t.Fatalf("%v: %+v", args, got)
+		}
+		specs := sent(t, address)
+		if got := specs[0].GetProtection().GetScheme() + " " + specs[0].GetProtection().GetKeys(); got != want {
+			t.Errorf("%v: protection %q, want %q", args, got, want)
+		}
+		if strings.Contains(specs[0].String(), "0b0c0d") {
+			t.Errorf("the job holds the key: %v", specs[0])
+		}
+	}
+}
+
+func TestHalfAnEncryption(t *testing.T) {
+	inDir(t)
+	for name, text := range map[string]string{"keys.yaml": sampleKeys, "bad.yaml": "keys:\n- {id: 1, key: 2}\n", "job.yaml": "input: \"testcard:\"\nencrypt: cbcs\n"} {
+		if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	address := (&fakefarm.Farm{}).Serve(t)
+	for want, args := range map[string][]string{
+		"needs keys":        {"vod", "queue", "--encrypt", "cbcs", "testcard:"},
+		"stay in the clear": {"vod", "queue", "--keys", "keys.yaml", "testcard:"},
+		"want cbcs or cenc": {"vod", "queue", "--encrypt", "aes", "--keys", "keys.yaml", "testcard:"},
+		"keys[0]: id":       {"vod", "queue", "--encrypt", "cbcs", "--keys", "bad.yaml", "testcard:"},
+		"cbcs needs keys":   {"live", "submit", "-f", "job.yaml"},
+	} {
+		if got := gala(t, address, args...); got.code != exitUsage || !strings.Contains(got.err, want) {
+			t.Errorf("%v: %+v, want %q", args, got, want)
+		}
+	}
+}

@@ -7,6 +7,7 @@ import (
 type verifyCmd struct {
 	Target  string `arg:"" name:"dir|url" help:"A job's tree: a directory, a URL, or its master.m3u8."`
 	Against string `help:"A second tree that should be interchangeable with it." placeholder:"DIR|URL"`
+	Keys    string `help:"A key file: encrypted pictures are decrypted and looked at." placeholder:"FILE"`
 	Source  string `help:"The file that it was made from." placeholder:"FILE"`
 }
 
@@ -14,6 +15,13 @@ type verifyCmd struct {
 // not look.
 func (c *verifyCmd) Run(sh *shell) error {
 	options := verify.Options{Target: c.Target, Against: c.Against, Source: c.Source}
+	if c.Keys != "" {
+		set, err := readKeys(c.Keys)
+		if err != nil {
+			return err
+		}
+		options.Keys = set
+	}
 	if child, ok := verify.FindChild(); ok {
 		options.Decoder = child
 	}

@@ -49,6 +49,7 @@ func ServePlayers(t testing.TB, farm string) *Players {
 	proxy.ModifyResponse = p.note
 	mux := http.NewServeMux()
 	mux.Handle("/origin/", proxy)
+	mux.Handle("/ui/", proxy) // the farm's own hls.js
 	mux.Handle("/players/", http.FileServerFS(playerPage))
 	mux.Handle("/players/node_modules/", http.StripPrefix("/players/node_modules/", http.FileServer(http.Dir(modules))))
 	p.server = httptest.NewServer(mux)
@@ -70,6 +71,13 @@ func (p *Players) Missing() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return slices.Clone(p.missing)
+}
+
+// HLSPage is where hls.js plays the master playlist of a job that is encrypted
+// for Clear Key, with keys from a license server.
+func (p *Players) HLSPage(job, license string) string {
+	q := url.Values{"player": {"hls.js"}, "url": {p.server.URL + "/origin/" + job + "/master.m3u8"}, "license": {license}}
+	return p.server.URL + "/players/player.html?" + q.Encode()
 }
 
 // Page is where a player plays the manifest of a job.

@@ -34,6 +34,9 @@ func readSpec(p *galav1.Assignment) (media.Spec, error) {
 		Thumbnails:     Thumbnails(p.GetThumbnails()),
 		MP4:            p.GetMp4(),
 	}
+	if p := p.GetProtection(); p != nil {
+		spec.Protection = &media.Protection{Scheme: p.GetScheme(), Keys: p.GetKeys()}
+	}
 	if err := checkSpec(spec, p.GetKind()); err != nil {
 		return spec, err
 	}

@@ -35,6 +35,7 @@ func assignment() *galav1.Assignment {
 		}),
 		Outputs: []*galav1.Output{{Url: "file:///srv/derby"}, {Url: "http://127.0.0.1:8080/origin/derby"}},
 		Resume:  true, ResumeSegment: 7, WritesManifest: true, WindowSeconds: 900,
+		Protection: &galav1.Protection{Scheme: "cbcs", Keys: "/keys.yaml"},
 	}
 }
 
@@ -54,6 +55,7 @@ func TestSpecSaysWhatTheAssignmentSays(t *testing.T) {
 		Resume: true, FirstSegment: 7,
 		Outputs:        []string{"file:///srv/derby", "http://127.0.0.1:8080/origin/derby"},
 		WritesManifest: true, Window: 15 * time.Minute,
+		Protection: &media.Protection{Scheme: "cbcs", Keys: "/keys.yaml"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("spec (-want +got):\n%s", diff)

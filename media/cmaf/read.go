@@ -22,7 +22,11 @@ type Track struct {
 	EditList      bool
 	// SARNum/SARDen is the pixel shape, 1/1 without a pasp box.
 	SARNum, SARDen int
-	trex           *mp4.TrexBox
+	// Scheme is cbcs or cenc, empty in the clear; Format is then what is inside.
+	Scheme string
+	KeyID  [16]byte
+	Tenc   *mp4.TencBox // nil in the clear
+	trex   *mp4.TrexBox
 }
 
 // ParseInit reads an init segment with one track.
@@ -98,7 +102,7 @@ func (t *Track) entry(box mp4.Box) error {
 	default:
 		return fmt.Errorf("init segment: sample entry %s: %w", t.Format, ErrMedia)
 	}
-	return nil
+	return t.lock(protected(box))
 }
 
 // Parsed is a media segment read back.
@@ -118,6 +122,9 @@ type ParsedFragment struct {
 	Reference                time.Time // prft, zero when absent
 	Events                   int       // emsg boxes in front
 	Samples                  []ParsedSample
+	// Lock is what is wrong with the encryption boxes, nil when nothing is, and in
+	// the clear.
+	Lock error
 }
 
 // ParsedSample is one frame.
@@ -184,7 +191,11 @@ func parseFragment(t *Track, before front, pos int64, moof *mp4.MoofBox, segment
 		Events:            before.events,
 		Reference:         before.reference,
 	}
-	return p, p.samples(t, traf, segment)
+	if err := p.samples(t, traf, segment); err != nil || t.Tenc == nil {
+		return p, err
+	}
+	p.Lock = t.checkLock(moof, p.Samples)
+	return p, nil
 }
 
 // samples fills in the frames of every trun, checking that each lies in the segment.

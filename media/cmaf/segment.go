@@ -59,7 +59,10 @@ const (
 )
 
 // Encode writes one media segment.
-func Encode(fragments ...Fragment) (Segment, error) {
+func Encode(fragments ...Fragment) (Segment, error) { return encode(nil, fragments) }
+
+// encode lets protect change each fragment, its frames and its boxes.
+func encode(protect func(*mp4.Fragment) error, fragments []Fragment) (Segment, error) {
 	var out Segment
 	b := bytes.NewBuffer(make([]byte, 0, size(fragments)))
 	// msdh: a DASH media segment; cmfs: a CMAF segment (ISO/IEC 23000-19 §7.3).
@@ -67,7 +70,7 @@ func Encode(fragments ...Fragment) (Segment, error) {
 		return Segment{}, fmt.Errorf("styp: %w", err)
 	}
 	for _, f := range fragments {
-		i, err := f.encode(b)
+		i, err := f.encode(b, protect)
 		if err != nil {
 			return Segment{}, fmt.Errorf("fragment %d: %w", f.Sequence, err)
 		}
@@ -91,7 +94,7 @@ func size(fragments []Fragment) int {
 }
 
 // encode appends the fragment and tells where its moof and first sample lie.
-func (f Fragment) encode(b *bytes.Buffer) (Range, error) {
+func (f Fragment) encode(b *bytes.Buffer, protect func(*mp4.Fragment) error) (Range, error) {
 	if len(f.Samples) == 0 || f.Duration == 0 || f.Decode < 0 {
 		return Range{}, fmt.Errorf("%d samples of %d ticks at %d: %w", len(f.Samples), f.Duration, f.Decode, ErrMedia)
 	}
@@ -104,7 +107,16 @@ func (f Fragment) encode(b *bytes.Buffer) (Range, error) {
 	frag.AddChild(moof)
 	frag.AddChild(mdat)
 	for _, s := range f.Samples {
+		if protect != nil { // in place, and frames are not ours to change
+			mdat.AddSampleData(s.Data)
+			continue
+		}
 		mdat.AddSampleDataPart(s.Data)
+	}
+	if protect != nil {
+		if err := protect(frag); err != nil {
+			return Range{}, err
+		}
 	}
 	if err := frag.Encode(b); err != nil {
 		return Range{}, err

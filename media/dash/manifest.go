@@ -38,6 +38,24 @@ type Representation struct {
 	Video     *Video
 	Audio     *Audio
 	Runs      []Run // in order; gaps between them are segments that are missing
+	// Protection is nil in the clear.
+	Protection *Protection
+}
+
+// Protection is how a Representation is encrypted.
+type Protection struct {
+	Scheme  string // cenc or cbcs
+	KeyID   string // as a UUID
+	Systems []System
+}
+
+// System is what players of one DRM system need to know.
+type System struct {
+	ID      string // as a UUID
+	Name    string // for people
+	PSSH    []byte // may be empty
+	License string // may be empty
+	Pro     string // the PlayReady object, in base64; may be empty
 }
 
 // Run is segments that follow each other and share an init segment. That of a

@@ -13,7 +13,7 @@ import (
 )
 
 // set is what may be switched without a seam: pictures of one codec family and
-// colour, or sound of one language, codec, layout and rate (ISO/IEC 23000-19
+// colour, or sound of one language, codec, layout and rate, under one key (ISO/IEC 23000-19
 // §7.3.4; DASH-IF IOP part 5, Adaptation Sets).
 type set struct {
 	id      uint32 // the same in every Period
@@ -36,17 +36,17 @@ func (m Manifest) sets() []set {
 
 func (r Representation) key() any {
 	type picture struct {
-		codec  string
-		colour Colour
+		codec, key string
+		colour     Colour
 	}
 	type sound struct {
-		codec, language string
-		channels, rate  int
+		codec, language, key string
+		channels, rate       int
 	}
 	if r.Video != nil {
-		return picture{r.Video.Codec, r.Video.Colour}
+		return picture{r.Video.Codec, r.Protection.keyID(), r.Video.Colour}
 	}
-	return sound{r.Audio.Codec, r.Audio.Language, r.Audio.Channels, r.Audio.SampleRate}
+	return sound{r.Audio.Codec, r.Audio.Language, r.Protection.keyID(), r.Audio.Channels, r.Audio.SampleRate}
 }
 
 // encodeSet is nil where the Period has none of it.
@@ -72,6 +72,7 @@ func (m Manifest) encodeSet(s set, p period) *mpd.AdaptationSetType {
 	out.Id = mpd.Ptr(s.id)
 	out.ContainerProfiles = mpd.Ptr(mpd.ListOf4CCType("cmf2"))
 	out.Representations = reps
+	present[0].Protection.describe(out)
 	if kind == "audio" {
 		describeSound(out, present)
 	} else {

@@ -50,10 +50,17 @@ func (m *Media) playlist(entries []*m3u8.MediaSegment) *m3u8.MediaPlaylist {
 	default:
 		p.MediaType = m3u8.EVENT
 	}
+	for _, k := range m.Keys {
+		p.Keys = append(p.Keys, k.tag())
+	}
 	if m.Epoch > 0 {
 		p.SetCustomTag(numberTag{name: epochTag, value: m.Epoch})
 	}
 	return p
+}
+
+func (k Key) tag() m3u8.Key {
+	return m3u8.Key{Method: k.Method, URI: k.URI, Keyformat: k.Format, Keyformatversions: k.Versions}
 }
 
 func finish(p *m3u8.MediaPlaylist, entries []*m3u8.MediaSegment) []byte {

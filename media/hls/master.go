@@ -15,6 +15,8 @@ type Master struct {
 	Audio     []Audio
 	Captions  []Captions
 	Subtitles []Subtitles
+	// Keys let players ask for the licenses before they read a media playlist.
+	Keys []Key
 }
 
 // Variant is a video rendition with the audio group that goes with it, or an
@@ -71,6 +73,10 @@ func (m Master) Encode() []byte {
 		if v.IFrameURI != "" {
 			p.Append(v.IFrameURI, nil, v.iframeParams())
 		}
+	}
+	for _, k := range m.Keys {
+		tag := k.tag()
+		p.SessionKeys = append(p.SessionKeys, &tag)
 	}
 	p.SetVersion(Version)
 	return p.Encode().Bytes()

@@ -66,8 +66,22 @@ type Media struct {
 	IFramesPerSegment int
 	// DiscontinuitySequence counts discontinuities that slid out.
 	DiscontinuitySequence int64
-	Segments              []Segment
+	// Keys are those of every segment: the keys of a job do not change.
+	Keys     []Key
+	Segments []Segment
 }
+
+// Key is an EXT-X-KEY or EXT-X-SESSION-KEY tag: what players of one DRM system
+// need to get the key.
+type Key struct {
+	Method, URI, Format, Versions string
+}
+
+// Methods of Common Encryption (RFC 8216bis §4.4.4.4).
+const (
+	SampleAES    = "SAMPLE-AES"     // cbcs
+	SampleAESCTR = "SAMPLE-AES-CTR" // cenc
+)
 
 // Append adds the segment that follows the last one; a number that is missing
 // is appended as a gap by whoever knows its times. What slid out of a live

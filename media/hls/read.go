@@ -20,6 +20,9 @@ func ParseMedia(b []byte) (*Media, error) {
 	}
 	m := &Media{Target: int(p.TargetDuration), Ended: p.Closed, Live: p.MediaType == 0,
 		DiscontinuitySequence: int64(p.DiscontinuitySeq), Epoch: header(p, epochTag)}
+	for _, k := range p.Keys {
+		m.Keys = append(m.Keys, Key{k.Method, k.URI, k.Keyformat, k.Keyformatversions})
+	}
 	uri := ""
 	for i, e := range p.GetAllSegments() {
 		if e.Map != nil {

@@ -71,7 +71,7 @@ func (o *output) manifest(ended bool) dash.Manifest {
 		if !ok {
 			continue
 		}
-		rep := dash.Representation{Name: r.Name, Bandwidth: r.Bandwidth, Runs: k.manifestRuns(ended)}
+		rep := dash.Representation{Name: r.Name, Bandwidth: r.Bandwidth, Runs: k.manifestRuns(ended), Protection: t.lock.manifest()}
 		if a := r.Audio; a != nil {
 			rep.Audio = &dash.Audio{Codec: a.Codec, Language: a.Language, Label: a.Label, Channels: a.Channels, SampleRate: a.SampleRate, Default: a.Default}
 		} else {

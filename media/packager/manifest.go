@@ -35,6 +35,7 @@ func (p *Packager) master(present []ladders.Rendition, iframes func(*ladders.Ren
 		}
 		m.Variants = append(m.Variants, out)
 	}
+	m.Keys = p.sessionKeys(present)
 	return m
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/galafarm/gala/media"
 	"github.com/galafarm/gala/media/hls"
+	"github.com/galafarm/gala/media/keys"
 )
 
 // Options of a Packager.
@@ -27,6 +28,8 @@ type Options struct {
 	Lag time.Duration
 	// Stills decodes for thumbnails; without it there are none.
 	Stills Stills
+	// Keys encrypt what Spec.Protection says; needed then, else not looked at.
+	Keys keys.Set
 }
 
 // Packager packages one assignment. It must be ended by Finish, Stop, Leave or
@@ -84,6 +87,10 @@ func New(o Options) (*Packager, error) {
 	}
 	for _, r := range o.Spec.Renditions {
 		t := &track{p: p, rendition: r}
+		var err error
+		if t.lock, err = lockFor(o, r); err != nil {
+			return nil, err
+		}
 		p.tracks[r.Name], p.order = t, append(p.order, t)
 		for _, out := range p.outputs {
 			t.takers = append(t.takers, newTaker(t, out))

@@ -38,7 +38,10 @@ func (k *taker) resume(ctx context.Context) error {
 	if old == nil || err != nil {
 		return err
 	}
-	fresh := k.t.p.emptyList(k.t.rendition.Video != nil)
+	fresh := k.t.emptyList()
+	if !slices.Equal(old.Keys, fresh.Keys) {
+		return otherKeys(k.t.rendition.Name)
+	}
 	if k.t.rendition.Video != nil {
 		if err := k.attachIFrames(ctx, old); err != nil {
 			return err

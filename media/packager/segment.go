@@ -18,7 +18,7 @@ type segment struct {
 }
 
 // encode turns a batch into a segment: a fragment per GOP, one for audio.
-func (p pace) encode(b *batch, init *cmaf.Init, live bool) (*segment, error) {
+func (p pace) encode(rendition string, b *batch, init *cmaf.Init, live bool) (*segment, error) {
 	var fragments []cmaf.Fragment
 	for at := int64(0); at < int64(len(b.frames)); {
 		n := int64(len(b.frames)) - at
@@ -28,7 +28,7 @@ func (p pace) encode(b *batch, init *cmaf.Init, live bool) (*segment, error) {
 		fragments = append(fragments, p.fragment(b, at, n, live))
 		at += n
 	}
-	enc, err := cmaf.Encode(fragments...)
+	enc, err := init.Cipher.Encode(rendition, b.number, fragments...)
 	if err != nil {
 		return nil, err
 	}

@@ -48,7 +48,7 @@ const (
 
 func newTaker(t *track, out *output) *taker {
 	k := &taker{t: t, out: out, meter: newMeter(), deleted: -1}
-	k.list = t.p.emptyList(t.rendition.Video != nil)
+	k.list = t.emptyList()
 	var dropped func(*segment)
 	if t.p.spec.Live {
 		dropped = k.drop
@@ -57,9 +57,10 @@ func newTaker(t *track, out *output) *taker {
 	return k
 }
 
-func (p *Packager) emptyList(video bool) hls.Media {
-	m := hls.Media{Target: p.target, Live: p.spec.Live, Window: p.window, Epoch: p.spec.Epoch}
-	if video {
+func (t *track) emptyList() hls.Media {
+	p := t.p
+	m := hls.Media{Target: p.target, Live: p.spec.Live, Window: p.window, Epoch: p.spec.Epoch, Keys: t.lock.tags()}
+	if t.rendition.Video != nil {
 		m.IFramesPerSegment = int(p.spec.Grid.GOPsPerSegment)
 	}
 	return m

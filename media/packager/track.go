@@ -18,6 +18,7 @@ type track struct {
 	p         *Packager
 	rendition ladders.Rendition
 	takers    []*taker // one per sink
+	lock      *lock    // nil: in the clear
 
 	mu   sync.Mutex // held through Write: packets come one by one
 	pace pace
@@ -64,10 +65,17 @@ func (t *track) segmentName(n int64) string {
 }
 
 func (t *track) initSegment(cfg media.CodecConfig) (cmaf.Init, error) {
+	var init cmaf.Init
+	var err error
 	if t.rendition.Video != nil {
-		return cmaf.InitVideo(*t.rendition.Video, cfg, t.p.spec.Grid.Timescale)
+		init, err = cmaf.InitVideo(*t.rendition.Video, cfg, t.p.spec.Grid.Timescale)
+	} else {
+		init, err = cmaf.InitAudio(*t.rendition.Audio, cfg)
 	}
-	return cmaf.InitAudio(*t.rendition.Audio, cfg)
+	if err != nil || t.lock == nil {
+		return init, err
+	}
+	return init.Protect(t.lock.protection())
 }
 
 // assembler begins where the job does: a clip at 0 or where it is resumed, a
@@ -112,7 +120,7 @@ func (t *track) send(ctx context.Context, b *batch) error {
 	if b == nil {
 		return nil
 	}
-	s, err := t.pace.encode(b, &t.opened.Load().init, t.p.spec.Live)
+	s, err := t.pace.encode(t.rendition.Name, b, &t.opened.Load().init, t.p.spec.Live)
 	if err != nil {
 		return encoderError(t.rendition.Name, err)
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/galafarm/gala/media/cmaf"
 	"github.com/galafarm/gala/media/cmaf/cmaftest"
 	"github.com/galafarm/gala/media/dash"
+	"github.com/galafarm/gala/media/keys"
 	"github.com/galafarm/gala/timeline"
 )
 
@@ -42,6 +43,10 @@ type fixture struct {
 	declared []string
 	texts    bool // subtitles, a cue over each boundary
 	thumbs   bool
+	// lock encrypts all by cenc: the pictures here have no headers for cbcs.
+	lock *cmaf.Protection
+	// promised: the manifest says so although nothing is.
+	promised bool
 	// Hooks break what they are given.
 	fragment func(rendition string, number int64, f *cmaf.Fragment)
 	config   func(rendition string, c *media.CodecConfig)
@@ -87,6 +92,9 @@ func (f *fixture) files(t testing.TB) map[string][]byte {
 	master := "#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-INDEPENDENT-SEGMENTS\n"
 	var audioPeak, audioAverage int64
 	audioCodec := ""
+	if f.lock != nil {
+		master += "#EXT-X-SESSION-KEY:" + keyTag + "\n"
+	}
 	if f.audio {
 		m := f.track(t, out, "audio", nil)
 		audioPeak, audioAverage, audioCodec = m.peak, m.average, ",mp4a.40.2"
@@ -145,6 +153,9 @@ func (f *fixture) track(t testing.TB, out map[string][]byte, name string, v *run
 	if !f.live {
 		head += "#EXT-X-PLAYLIST-TYPE:VOD\n"
 	}
+	if f.lock != nil {
+		head += "#EXT-X-KEY:" + keyTag + "\n"
+	}
 	list, iframes := head+"#EXT-X-MAP:URI=\""+init.Name+"\"\n", strings.Replace(head, "#EXT-X-MEDIA", "#EXT-X-I-FRAMES-ONLY\n#EXT-X-MEDIA", 1)+"#EXT-X-MAP:URI=\""+init.Name+"\"\n"
 	m := measured{codec: init.Codecs}
 	var size, length float64
@@ -163,7 +174,7 @@ func (f *fixture) track(t testing.TB, out map[string][]byte, name string, v *run
 				f.fragment(name, n, &fragments[i])
 			}
 		}
-		seg, err := cmaf.Encode(fragments...)
+		seg, err := init.Cipher.Encode(name, n, fragments...)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -211,6 +222,12 @@ func (f *fixture) represent(name string, v *rung, m measured, run dash.Run) {
 	} else {
 		r.Video = &dash.Video{Codec: v.codec, Width: v.width, Height: v.height, Rate: f.rate.Div(v.k), Captions: f.declared}
 	}
+	if lock := f.lock; lock != nil || f.promised {
+		if lock == nil {
+			lock = testLock()
+		}
+		r.Protection = &dash.Protection{Scheme: lock.Scheme, KeyID: keys.ID(lock.KeyID).String()}
+	}
 	f.reps = append(f.reps, r)
 }
 
@@ -256,6 +273,11 @@ func (f *fixture) init(t testing.TB, name string, v *rung, timescale int64) cmaf
 	}
 	if err != nil {
 		t.Fatal(err)
+	}
+	if f.lock != nil {
+		if init, err = init.Protect(*f.lock); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if f.initial != nil {
 		init.Bytes = f.initial(name, init.Bytes)

@@ -19,6 +19,7 @@ import (
 type initSegment struct {
 	path   string
 	body   []byte
+	open   []byte // the same in the clear
 	track  *cmaf.Track
 	codec  string // RFC 6381
 	width  int    // from the SPS, 0 where it is not read
@@ -48,11 +49,24 @@ func parseInit(p string, body []byte) (s *initSegment, err error) {
 	if f.Init != nil {
 		moov = f.Init.Moov
 	}
-	s = &initSegment{path: p, body: body, track: track}
+	s = &initSegment{path: p, body: body, open: body, track: track}
+	if track.Tenc != nil {
+		if s.open, err = cmaf.Clear(body); err != nil {
+			return nil, err
+		}
+	}
 	return s, s.entry(moov.Trak.Mdia.Minf.Stbl.Stsd.Children[0])
 }
 
 func (s *initSegment) entry(box mp4.Box) error {
+	if s.track.Tenc != nil {
+		switch e := box.(type) { // what is inside
+		case *mp4.VisualSampleEntryBox:
+			e.SetType(s.track.Format)
+		case *mp4.AudioSampleEntryBox:
+			e.SetType(s.track.Format)
+		}
+	}
 	switch e := box.(type) {
 	case *mp4.VisualSampleEntryBox:
 		return s.visual(e)
@@ -149,6 +163,10 @@ func (s *initSegment) check(b *book) {
 	sum := sha256.Sum256(s.body)
 	want := "init-" + hex.EncodeToString(sum[:8]) + ".mp4"
 	b.holds("init-name", path.Base(s.path) == want, at(s.path), "its content hashes to %s", want)
+	if s.track.Tenc != nil {
+		err := s.track.CheckLock()
+		b.holds("encrypted", err == nil, at(s.path), "%v", err)
+	}
 	b.holds("init", !s.track.EditList, at(s.path), "it has an edit list")
 	if s.track.Video && s.width > 0 {
 		b.holds("init", s.width == s.track.Width && s.height == s.track.Height, at(s.path),

@@ -25,6 +25,7 @@ type playlist struct {
 	iframesOnly bool
 	entries     []entry
 	header      http.Header
+	keys        []m3u8.Key
 }
 
 // entry is one segment or byte range of a playlist.
@@ -53,7 +54,7 @@ func parsePlaylist(p string, o object) (*playlist, error) {
 		return nil, err
 	}
 	out := &playlist{path: p, target: target, kind: m.MediaType, closed: m.Closed,
-		independent: m.IndependentSegments(), iframesOnly: m.Iframe, header: o.header}
+		independent: m.IndependentSegments(), iframesOnly: m.Iframe, header: o.header, keys: m.Keys}
 	return out, out.read(m)
 }
 

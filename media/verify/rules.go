@@ -21,11 +21,11 @@ type Rule struct {
 	Advice string `json:"advice"`
 }
 
-// Rules in the order of the report: the tree, the grid, the DASH manifest, the
-// decode, what two outputs owe each other, and Apple's authoring specification
+// Rules in the order of the report: the tree, the grid, the DASH manifest,
+// encryption, the decode, what two outputs owe each other, and Apple's authoring specification
 // by number.
 func Rules() []Rule {
-	return slices.Concat(treeRules(), gridRules(), dashRules(), outputRules(), appleRules())
+	return slices.Concat(treeRules(), gridRules(), dashRules(), encryptionRules(), outputRules(), appleRules())
 }
 
 func treeRules() []Rule {

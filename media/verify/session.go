@@ -12,6 +12,8 @@ import (
 // init segment or a hole begins a new run, as it does in a player.
 type session struct {
 	decoder Decoder
+	keys    unlocker
+	locked  bool // a segment could not be decrypted for want of its key
 	runs    []*run
 }
 
@@ -56,7 +58,7 @@ func (s *steps) add(v int64) {
 	s.count++
 }
 
-func newSession(d Decoder) *session { return &session{decoder: d} }
+func newSession(d Decoder, k unlocker) *session { return &session{decoder: d, keys: k} }
 
 // feed hands one segment to the decoder. A decoder that gave up early takes
 // nothing more; that is judged at the end.
@@ -94,7 +96,7 @@ func (s *session) begin(ctx context.Context, init *initSegment, seg *segment) *r
 		r.sum, r.err = s.decoder.Decode(ctx, read, r.frame)
 		read.CloseWithError(io.ErrClosedPipe) // so that feed does not wait for a reader
 	}()
-	_, _ = write.Write(init.body)
+	_, _ = write.Write(init.open)
 	return r
 }
 
@@ -126,6 +128,11 @@ func (s *session) close() error {
 
 // judge applies the decode rules to all runs.
 func (s *session) judge(b *book, r *rendition) {
+	if s.locked {
+		b.skip(locked, "decode", "card")
+		b.note("rendition %s is encrypted: its pictures were not looked at; give the keys with --keys FILE", r.name)
+		return
+	}
 	if s.decoder == nil {
 		b.skip("no gala-worker beside this program to decode with", "decode", "card")
 		return

@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/galafarm/gala/media/keys"
 )
 
 // Options say what to look at.
@@ -16,6 +18,9 @@ type Options struct {
 	Against string
 	// Source is the file that the tree was made from.
 	Source string
+	// Keys open encrypted renditions for the decoder; without the key of one,
+	// only how it is encrypted is judged.
+	Keys keys.Set
 	// Decoder decodes; without one the decode rules are not applicable.
 	Decoder Decoder
 	// Parallel renditions at a time; 0 means 2.
@@ -60,7 +65,7 @@ func (t *tree) look(ctx context.Context, b *book, o Options) error {
 	g.SetLimit(o.parallel())
 	for _, r := range t.renditions {
 		g.Go(func() error {
-			if err := t.walk(ctx, b, r, o.Decoder); err != nil {
+			if err := t.walk(ctx, b, r, o.Decoder, newUnlocker(o.Keys)); err != nil {
 				return fmt.Errorf("rendition %s: %w", r.name, err)
 			}
 			return nil
@@ -87,6 +92,7 @@ func (t *tree) judge(b *book) {
 	t.judgeAlignment(b)
 	t.judgeMaster(b)
 	t.judgeManifest(b)
+	t.judgeLocks(b)
 	t.judgeCaptions(b)
 	t.judgeDashCaptions(b)
 	t.judgeDashTexts(b)

@@ -10,8 +10,8 @@ import (
 
 // walk reads every segment of a rendition once, in order: checks it, keeps its
 // summary and hands it to the decoder.
-func (t *tree) walk(ctx context.Context, b *book, r *rendition, d Decoder) error {
-	s := newSession(d)
+func (t *tree) walk(ctx context.Context, b *book, r *rendition, d Decoder, k unlocker) error {
+	s := newSession(d, k)
 	for _, e := range r.list.entries {
 		if err := t.step(ctx, b, r, e, s); err != nil {
 			return errors.Join(err, s.close())
@@ -47,7 +47,16 @@ func (t *tree) step(ctx context.Context, b *book, r *rendition, e entry, s *sess
 	if seg == nil {
 		return nil
 	}
-	return s.feed(ctx, init, seg, o.body)
+	open, ok, err := s.keys.unlock(init, o.body)
+	switch {
+	case err != nil:
+		b.holds("decode", false, at(e.path), "it does not decrypt: %v", err)
+		return nil
+	case !ok:
+		s.locked = true
+		return nil
+	}
+	return s.feed(ctx, init, seg, open)
 }
 
 // read parses a segment and applies the rules that it can break alone.
@@ -60,6 +69,7 @@ func (t *tree) read(b *book, r *rendition, e entry, init *initSegment, body []by
 	seg := newSegment(e, init, body, p)
 	r.segments = append(r.segments, seg)
 	b.counted(seg.frames, seg.size)
+	seg.checkLock(b, p)
 	if init.track.Video {
 		seg.checkVideo(b, p)
 		r.checkIFrames(b, e, p)

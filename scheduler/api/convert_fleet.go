@@ -141,6 +141,7 @@ func assignmentProto(j job.Job, s reconcile.Start, allowed []string) *galav1.Ass
 		Device: s.Placement.Device, Resume: s.Resume, ResumeSegment: s.ResumeSegment,
 		WritesManifest: true, WindowSeconds: j.Spec.Effective().WindowSeconds, AllowedSources: allowed,
 		Thumbnails: wire.ThumbnailsProto(j.Thumbnails),
+		Protection: protectionProto(j.Spec),
 	}
 	if j.Grid != nil {
 		a.Grid = wire.GridProto(*j.Grid)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/galafarm/gala/ladders"
 	"github.com/galafarm/gala/media/input"
+	"github.com/galafarm/gala/media/keys"
 	"github.com/galafarm/gala/scheduler/job"
 	"google.golang.org/grpc/codes"
 )
@@ -31,14 +32,33 @@ func (r Rules) check(s job.Spec) (outputs []job.Output, notes []string, err erro
 		return nil, nil, problem{code: codes.Unimplemented, reason: "REDUNDANCY",
 			message: "this release runs one replica of a live job", advice: "submit it with redundancy 1"}.err()
 	}
-	if err := suits(s); err != nil {
+	ladder, err := suited(s)
+	if err != nil {
 		return nil, nil, invalid("LADDER", "", "%v", err)
+	}
+	if err := r.checkKeys(s, ladder); err != nil {
+		return nil, nil, err
 	}
 	if len(s.Backups) > 0 {
 		notes = append(notes, "backup inputs are written down; this release reads the first input only")
 	}
 	outputs, err = r.outputs(s)
 	return outputs, notes, err
+}
+
+// checkKeys refuses an encryption that could not be done. The keys themselves
+// are read where the worker runs.
+func (r Rules) checkKeys(s job.Spec, l *ladders.Ladder) error {
+	if s.Encrypt == "" {
+		return nil
+	}
+	if err := keys.Check(s.Keys, r.Sources); err != nil {
+		return refusal(err)
+	}
+	if err := keys.CheckLadder(l); err != nil {
+		return invalid("NOT_ENCRYPTED", "take the rungs of AV1 out of the ladder, or submit them as a job of their own without --encrypt", "ladder %s: %v", l.Name, err)
+	}
+	return nil
 }
 
 // outputs are the trees that the job writes.
@@ -108,14 +128,14 @@ func Resolve(s job.Spec, src job.Source) (*ladders.Resolved, error) {
 	return ladders.Resolve(l, src.Ladder, kind(s))
 }
 
-// suits tells a ladder that jobs of this kind cannot have, before any source is
-// looked at.
-func suits(s job.Spec) error {
+// suited is the ladder of a spec, or why jobs of its kind cannot have it, before
+// any source is looked at.
+func suited(s job.Spec) (*ladders.Ladder, error) {
 	l, err := Ladder(s)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return l.For(kind(s))
+	return l, l.For(kind(s))
 }
 
 func kind(s job.Spec) ladders.Kind {

@@ -15,6 +15,10 @@ type Spec struct {
 	Redundancy    uint32    `json:"redundancy,omitempty"`
 	Priority      int32     `json:"priority,omitempty"`
 	WindowSeconds uint32    `json:"window_seconds,omitempty"`
+	// Encrypt is cbcs or cenc, empty for output in the clear; Keys says where the
+	// worker gets the keys, which no record ever holds.
+	Encrypt string `json:"encrypt,omitempty"`
+	Keys    string `json:"keys,omitempty"`
 }
 
 // DefaultWindow is the live window in seconds where the spec names none.
@@ -54,5 +58,7 @@ func (s Spec) Diff(o Spec) []string {
 	differs("redundancy", a.Redundancy == b.Redundancy)
 	differs("priority", a.Priority == b.Priority)
 	differs("window_seconds", a.WindowSeconds == b.WindowSeconds)
+	differs("encrypt", a.Encrypt == b.Encrypt)
+	differs("keys", a.Keys == b.Keys)
 	return fields
 }

@@ -120,7 +120,9 @@ type JobSpec struct {
 	WindowSeconds uint32 `protobuf:"varint,11,opt,name=window_seconds,json=windowSeconds,proto3" json:"window_seconds,omitempty"`
 	// Video renditions that also become one progressive MP4 each, by the rung's
 	// name; "all" means every one. VOD only.
-	Mp4           []string `protobuf:"bytes,70,rep,name=mp4,proto3" json:"mp4,omitempty"`
+	Mp4 []string `protobuf:"bytes,70,rep,name=mp4,proto3" json:"mp4,omitempty"`
+	// Absent: the output is in the clear.
+	Protection    *Protection `protobuf:"bytes,60,opt,name=protection,proto3" json:"protection,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -235,6 +237,13 @@ func (x *JobSpec) GetWindowSeconds() uint32 {
 func (x *JobSpec) GetMp4() []string {
 	if x != nil {
 		return x.Mp4
+	}
+	return nil
+}
+
+func (x *JobSpec) GetProtection() *Protection {
+	if x != nil {
+		return x.Protection
 	}
 	return nil
 }
@@ -1705,7 +1714,7 @@ var File_gala_v1_farm_proto protoreflect.FileDescriptor
 
 const file_gala_v1_farm_proto_rawDesc = "" +
 	"\n" +
-	"\x12gala/v1/farm.proto\x12\agala.v1\x1a\x1bbuf/validate/validate.proto\x1a\x13gala/v1/media.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe7\r\n" +
+	"\x12gala/v1/farm.proto\x12\agala.v1\x1a\x1bbuf/validate/validate.proto\x1a\x13gala/v1/media.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9c\x0e\n" +
 	"\aJobSpec\x12\xc1\x01\n" +
 	"\x02id\x18\x01 \x01(\tB\xb0\x01\xbaH\xac\x01\xba\x01\xa8\x01\n" +
 	"\vjob_spec.id\x12fa job id is 1 to 63 letters, digits, dots, dashes and underscores, and begins with a letter or a digit\x1a1this.matches('^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$')R\x02id\x120\n" +
@@ -1727,7 +1736,10 @@ const file_gala_v1_farm_proto_rawDesc = "" +
 	"\bpriority\x18\n" +
 	" \x01(\x05B\x12\xbaH\x0f\x1a\r\x18d(\x9c\xff\xff\xff\xff\xff\xff\xff\xff\x01R\bpriority\x120\n" +
 	"\x0ewindow_seconds\x18\v \x01(\rB\t\xbaH\x06*\x04\x18\x80\xa3\x05R\rwindowSeconds\x12$\n" +
-	"\x03mp4\x18F \x03(\tB\x12\xbaH\x0f\x92\x01\f\x10 \x18\x01\"\x06r\x04\x10\x01\x18@R\x03mp4:\xdd\x04\xbaH\xd9\x04\x1a\xb9\x01\n" +
+	"\x03mp4\x18F \x03(\tB\x12\xbaH\x0f\x92\x01\f\x10 \x18\x01\"\x06r\x04\x10\x01\x18@R\x03mp4\x123\n" +
+	"\n" +
+	"protection\x18< \x01(\v2\x13.gala.v1.ProtectionR\n" +
+	"protection:\xdd\x04\xbaH\xd9\x04\x1a\xb9\x01\n" +
 	"\x13job_spec.one_ladder\x12uname exactly one ladder: a preset by name (ladder), or the text of a file (ladder_yaml; ladder is then its file name)\x1a+this.ladder != '' || this.ladder_yaml != ''\x1a\xb4\x01\n" +
 	"\x12job_spec.live_only\x12Xbackups and redundancy are for live jobs; a VOD job is retried from its one file instead\x1aDthis.kind == 1 || (size(this.backups) == 0 && this.redundancy <= 1u)\x1ak\n" +
 	"\x11job_spec.vod_only\x120priority is for VOD jobs; live always goes first\x1a$this.kind == 2 || this.priority == 0\x1aw\n" +
@@ -1924,68 +1936,70 @@ var file_gala_v1_farm_proto_goTypes = []any{
 	nil,                           // 25: gala.v1.AgentView.LabelsEntry
 	(JobKind)(0),                  // 26: gala.v1.JobKind
 	(CpuPolicy)(0),                // 27: gala.v1.CpuPolicy
-	(*timestamppb.Timestamp)(nil), // 28: google.protobuf.Timestamp
-	(*SourceInfo)(nil),            // 29: gala.v1.SourceInfo
-	(*Grid)(nil),                  // 30: gala.v1.Grid
-	(*Anchor)(nil),                // 31: gala.v1.Anchor
-	(*Thumbnails)(nil),            // 32: gala.v1.Thumbnails
-	(*Rendition)(nil),             // 33: gala.v1.Rendition
+	(*Protection)(nil),            // 28: gala.v1.Protection
+	(*timestamppb.Timestamp)(nil), // 29: google.protobuf.Timestamp
+	(*SourceInfo)(nil),            // 30: gala.v1.SourceInfo
+	(*Grid)(nil),                  // 31: gala.v1.Grid
+	(*Anchor)(nil),                // 32: gala.v1.Anchor
+	(*Thumbnails)(nil),            // 33: gala.v1.Thumbnails
+	(*Rendition)(nil),             // 34: gala.v1.Rendition
 }
 var file_gala_v1_farm_proto_depIdxs = []int32{
 	26, // 0: gala.v1.JobSpec.kind:type_name -> gala.v1.JobKind
 	27, // 1: gala.v1.JobSpec.cpu:type_name -> gala.v1.CpuPolicy
-	1,  // 2: gala.v1.SubmitLiveRequest.spec:type_name -> gala.v1.JobSpec
-	18, // 3: gala.v1.SubmitLiveResponse.job:type_name -> gala.v1.Job
-	1,  // 4: gala.v1.QueueVodRequest.spec:type_name -> gala.v1.JobSpec
-	18, // 5: gala.v1.QueueVodResponse.job:type_name -> gala.v1.Job
-	18, // 6: gala.v1.GetJobResponse.job:type_name -> gala.v1.Job
-	26, // 7: gala.v1.ListJobsRequest.kind:type_name -> gala.v1.JobKind
-	0,  // 8: gala.v1.ListJobsRequest.states:type_name -> gala.v1.JobState
-	18, // 9: gala.v1.ListJobsResponse.jobs:type_name -> gala.v1.Job
-	18, // 10: gala.v1.WatchJobsResponse.job:type_name -> gala.v1.Job
-	18, // 11: gala.v1.CancelJobResponse.job:type_name -> gala.v1.Job
-	18, // 12: gala.v1.RetryJobResponse.job:type_name -> gala.v1.Job
-	23, // 13: gala.v1.ListAgentsResponse.agents:type_name -> gala.v1.AgentView
-	1,  // 14: gala.v1.Job.spec:type_name -> gala.v1.JobSpec
-	0,  // 15: gala.v1.Job.state:type_name -> gala.v1.JobState
-	28, // 16: gala.v1.Job.created_at:type_name -> google.protobuf.Timestamp
-	28, // 17: gala.v1.Job.updated_at:type_name -> google.protobuf.Timestamp
-	28, // 18: gala.v1.Job.ended_at:type_name -> google.protobuf.Timestamp
-	29, // 19: gala.v1.Job.source:type_name -> gala.v1.SourceInfo
-	30, // 20: gala.v1.Job.grid:type_name -> gala.v1.Grid
-	31, // 21: gala.v1.Job.anchors:type_name -> gala.v1.Anchor
-	21, // 22: gala.v1.Job.renditions:type_name -> gala.v1.RenditionStatus
-	22, // 23: gala.v1.Job.placements:type_name -> gala.v1.PlacementView
-	19, // 24: gala.v1.Job.error:type_name -> gala.v1.JobError
-	20, // 25: gala.v1.Job.events:type_name -> gala.v1.JobEvent
-	32, // 26: gala.v1.Job.thumbnails:type_name -> gala.v1.Thumbnails
-	28, // 27: gala.v1.JobEvent.time:type_name -> google.protobuf.Timestamp
-	33, // 28: gala.v1.RenditionStatus.rendition:type_name -> gala.v1.Rendition
-	28, // 29: gala.v1.RenditionStatus.last_segment_at:type_name -> google.protobuf.Timestamp
-	28, // 30: gala.v1.AgentView.last_beat:type_name -> google.protobuf.Timestamp
-	25, // 31: gala.v1.AgentView.labels:type_name -> gala.v1.AgentView.LabelsEntry
-	24, // 32: gala.v1.AgentView.devices:type_name -> gala.v1.DeviceView
-	2,  // 33: gala.v1.Farm.SubmitLive:input_type -> gala.v1.SubmitLiveRequest
-	4,  // 34: gala.v1.Farm.QueueVod:input_type -> gala.v1.QueueVodRequest
-	6,  // 35: gala.v1.Farm.GetJob:input_type -> gala.v1.GetJobRequest
-	8,  // 36: gala.v1.Farm.ListJobs:input_type -> gala.v1.ListJobsRequest
-	10, // 37: gala.v1.Farm.WatchJobs:input_type -> gala.v1.WatchJobsRequest
-	12, // 38: gala.v1.Farm.CancelJob:input_type -> gala.v1.CancelJobRequest
-	14, // 39: gala.v1.Farm.RetryJob:input_type -> gala.v1.RetryJobRequest
-	16, // 40: gala.v1.Farm.ListAgents:input_type -> gala.v1.ListAgentsRequest
-	3,  // 41: gala.v1.Farm.SubmitLive:output_type -> gala.v1.SubmitLiveResponse
-	5,  // 42: gala.v1.Farm.QueueVod:output_type -> gala.v1.QueueVodResponse
-	7,  // 43: gala.v1.Farm.GetJob:output_type -> gala.v1.GetJobResponse
-	9,  // 44: gala.v1.Farm.ListJobs:output_type -> gala.v1.ListJobsResponse
-	11, // 45: gala.v1.Farm.WatchJobs:output_type -> gala.v1.WatchJobsResponse
-	13, // 46: gala.v1.Farm.CancelJob:output_type -> gala.v1.CancelJobResponse
-	15, // 47: gala.v1.Farm.RetryJob:output_type -> gala.v1.RetryJobResponse
-	17, // 48: gala.v1.Farm.ListAgents:output_type -> gala.v1.ListAgentsResponse
-	41, // [41:49] is the sub-list for method output_type
-	33, // [33:41] is the sub-list for method input_type
-	33, // [33:33] is the sub-list for extension type_name
-	33, // [33:33] is the sub-list for extension extendee
-	0,  // [0:33] is the sub-list for field type_name
+	28, // 2: gala.v1.JobSpec.protection:type_name -> gala.v1.Protection
+	1,  // 3: gala.v1.SubmitLiveRequest.spec:type_name -> gala.v1.JobSpec
+	18, // 4: gala.v1.SubmitLiveResponse.job:type_name -> gala.v1.Job
+	1,  // 5: gala.v1.QueueVodRequest.spec:type_name -> gala.v1.JobSpec
+	18, // 6: gala.v1.QueueVodResponse.job:type_name -> gala.v1.Job
+	18, // 7: gala.v1.GetJobResponse.job:type_name -> gala.v1.Job
+	26, // 8: gala.v1.ListJobsRequest.kind:type_name -> gala.v1.JobKind
+	0,  // 9: gala.v1.ListJobsRequest.states:type_name -> gala.v1.JobState
+	18, // 10: gala.v1.ListJobsResponse.jobs:type_name -> gala.v1.Job
+	18, // 11: gala.v1.WatchJobsResponse.job:type_name -> gala.v1.Job
+	18, // 12: gala.v1.CancelJobResponse.job:type_name -> gala.v1.Job
+	18, // 13: gala.v1.RetryJobResponse.job:type_name -> gala.v1.Job
+	23, // 14: gala.v1.ListAgentsResponse.agents:type_name -> gala.v1.AgentView
+	1,  // 15: gala.v1.Job.spec:type_name -> gala.v1.JobSpec
+	0,  // 16: gala.v1.Job.state:type_name -> gala.v1.JobState
+	29, // 17: gala.v1.Job.created_at:type_name -> google.protobuf.Timestamp
+	29, // 18: gala.v1.Job.updated_at:type_name -> google.protobuf.Timestamp
+	29, // 19: gala.v1.Job.ended_at:type_name -> google.protobuf.Timestamp
+	30, // 20: gala.v1.Job.source:type_name -> gala.v1.SourceInfo
+	31, // 21: gala.v1.Job.grid:type_name -> gala.v1.Grid
+	32, // 22: gala.v1.Job.anchors:type_name -> gala.v1.Anchor
+	21, // 23: gala.v1.Job.renditions:type_name -> gala.v1.RenditionStatus
+	22, // 24: gala.v1.Job.placements:type_name -> gala.v1.PlacementView
+	19, // 25: gala.v1.Job.error:type_name -> gala.v1.JobError
+	20, // 26: gala.v1.Job.events:type_name -> gala.v1.JobEvent
+	33, // 27: gala.v1.Job.thumbnails:type_name -> gala.v1.Thumbnails
+	29, // 28: gala.v1.JobEvent.time:type_name -> google.protobuf.Timestamp
+	34, // 29: gala.v1.RenditionStatus.rendition:type_name -> gala.v1.Rendition
+	29, // 30: gala.v1.RenditionStatus.last_segment_at:type_name -> google.protobuf.Timestamp
+	29, // 31: gala.v1.AgentView.last_beat:type_name -> google.protobuf.Timestamp
+	25, // 32: gala.v1.AgentView.labels:type_name -> gala.v1.AgentView.LabelsEntry
+	24, // 33: gala.v1.AgentView.devices:type_name -> gala.v1.DeviceView
+	2,  // 34: gala.v1.Farm.SubmitLive:input_type -> gala.v1.SubmitLiveRequest
+	4,  // 35: gala.v1.Farm.QueueVod:input_type -> gala.v1.QueueVodRequest
+	6,  // 36: gala.v1.Farm.GetJob:input_type -> gala.v1.GetJobRequest
+	8,  // 37: gala.v1.Farm.ListJobs:input_type -> gala.v1.ListJobsRequest
+	10, // 38: gala.v1.Farm.WatchJobs:input_type -> gala.v1.WatchJobsRequest
+	12, // 39: gala.v1.Farm.CancelJob:input_type -> gala.v1.CancelJobRequest
+	14, // 40: gala.v1.Farm.RetryJob:input_type -> gala.v1.RetryJobRequest
+	16, // 41: gala.v1.Farm.ListAgents:input_type -> gala.v1.ListAgentsRequest
+	3,  // 42: gala.v1.Farm.SubmitLive:output_type -> gala.v1.SubmitLiveResponse
+	5,  // 43: gala.v1.Farm.QueueVod:output_type -> gala.v1.QueueVodResponse
+	7,  // 44: gala.v1.Farm.GetJob:output_type -> gala.v1.GetJobResponse
+	9,  // 45: gala.v1.Farm.ListJobs:output_type -> gala.v1.ListJobsResponse
+	11, // 46: gala.v1.Farm.WatchJobs:output_type -> gala.v1.WatchJobsResponse
+	13, // 47: gala.v1.Farm.CancelJob:output_type -> gala.v1.CancelJobResponse
+	15, // 48: gala.v1.Farm.RetryJob:output_type -> gala.v1.RetryJobResponse
+	17, // 49: gala.v1.Farm.ListAgents:output_type -> gala.v1.ListAgentsResponse
+	42, // [42:50] is the sub-list for method output_type
+	34, // [34:42] is the sub-list for method input_type
+	34, // [34:34] is the sub-list for extension type_name
+	34, // [34:34] is the sub-list for extension extendee
+	0,  // [0:34] is the sub-list for field type_name
 }
 
 func init() { file_gala_v1_farm_proto_init() }

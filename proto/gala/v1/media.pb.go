@@ -323,6 +323,63 @@ func (x *Anchor) GetFrame() int64 {
 	return 0
 }
 
+// Protection is how a job's output is encrypted. Keys are never part of it: who
+// encrypts fetches them from where it says.
+type Protection struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// cbcs or cenc (ISO/IEC 23001-7).
+	Scheme string `protobuf:"bytes,1,opt,name=scheme,proto3" json:"scheme,omitempty"`
+	// Absolute path of a key file, or http(s) address of a key server that speaks
+	// CPIX as SPEKE 2 does; held against the rules for sources.
+	Keys          string `protobuf:"bytes,2,opt,name=keys,proto3" json:"keys,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Protection) Reset() {
+	*x = Protection{}
+	mi := &file_gala_v1_media_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Protection) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Protection) ProtoMessage() {}
+
+func (x *Protection) ProtoReflect() protoreflect.Message {
+	mi := &file_gala_v1_media_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Protection.ProtoReflect.Descriptor instead.
+func (*Protection) Descriptor() ([]byte, []int) {
+	return file_gala_v1_media_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Protection) GetScheme() string {
+	if x != nil {
+		return x.Scheme
+	}
+	return ""
+}
+
+func (x *Protection) GetKeys() string {
+	if x != nil {
+		return x.Keys
+	}
+	return ""
+}
+
 // SourceInfo is what a probe found. It describes; it promises nothing about
 // what will decode.
 type SourceInfo struct {
@@ -346,7 +403,7 @@ type SourceInfo struct {
 
 func (x *SourceInfo) Reset() {
 	*x = SourceInfo{}
-	mi := &file_gala_v1_media_proto_msgTypes[3]
+	mi := &file_gala_v1_media_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -358,7 +415,7 @@ func (x *SourceInfo) String() string {
 func (*SourceInfo) ProtoMessage() {}
 
 func (x *SourceInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_gala_v1_media_proto_msgTypes[3]
+	mi := &file_gala_v1_media_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -371,7 +428,7 @@ func (x *SourceInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SourceInfo.ProtoReflect.Descriptor instead.
 func (*SourceInfo) Descriptor() ([]byte, []int) {
-	return file_gala_v1_media_proto_rawDescGZIP(), []int{3}
+	return file_gala_v1_media_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *SourceInfo) GetUrl() string {
@@ -461,7 +518,7 @@ type VideoTrack struct {
 
 func (x *VideoTrack) Reset() {
 	*x = VideoTrack{}
-	mi := &file_gala_v1_media_proto_msgTypes[4]
+	mi := &file_gala_v1_media_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -473,7 +530,7 @@ func (x *VideoTrack) String() string {
 func (*VideoTrack) ProtoMessage() {}
 
 func (x *VideoTrack) ProtoReflect() protoreflect.Message {
-	mi := &file_gala_v1_media_proto_msgTypes[4]
+	mi := &file_gala_v1_media_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -486,7 +543,7 @@ func (x *VideoTrack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VideoTrack.ProtoReflect.Descriptor instead.
 func (*VideoTrack) Descriptor() ([]byte, []int) {
-	return file_gala_v1_media_proto_rawDescGZIP(), []int{4}
+	return file_gala_v1_media_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *VideoTrack) GetIndex() int32 {
@@ -630,7 +687,7 @@ type AudioTrack struct {
 
 func (x *AudioTrack) Reset() {
 	*x = AudioTrack{}
-	mi := &file_gala_v1_media_proto_msgTypes[5]
+	mi := &file_gala_v1_media_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -642,7 +699,7 @@ func (x *AudioTrack) String() string {
 func (*AudioTrack) ProtoMessage() {}
 
 func (x *AudioTrack) ProtoReflect() protoreflect.Message {
-	mi := &file_gala_v1_media_proto_msgTypes[5]
+	mi := &file_gala_v1_media_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -655,7 +712,7 @@ func (x *AudioTrack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AudioTrack.ProtoReflect.Descriptor instead.
 func (*AudioTrack) Descriptor() ([]byte, []int) {
-	return file_gala_v1_media_proto_rawDescGZIP(), []int{5}
+	return file_gala_v1_media_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *AudioTrack) GetIndex() int32 {
@@ -722,7 +779,7 @@ type TextTrack struct {
 
 func (x *TextTrack) Reset() {
 	*x = TextTrack{}
-	mi := &file_gala_v1_media_proto_msgTypes[6]
+	mi := &file_gala_v1_media_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -734,7 +791,7 @@ func (x *TextTrack) String() string {
 func (*TextTrack) ProtoMessage() {}
 
 func (x *TextTrack) ProtoReflect() protoreflect.Message {
-	mi := &file_gala_v1_media_proto_msgTypes[6]
+	mi := &file_gala_v1_media_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -747,7 +804,7 @@ func (x *TextTrack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TextTrack.ProtoReflect.Descriptor instead.
 func (*TextTrack) Descriptor() ([]byte, []int) {
-	return file_gala_v1_media_proto_rawDescGZIP(), []int{6}
+	return file_gala_v1_media_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *TextTrack) GetIndex() int32 {
@@ -814,7 +871,7 @@ type Rendition struct {
 
 func (x *Rendition) Reset() {
 	*x = Rendition{}
-	mi := &file_gala_v1_media_proto_msgTypes[7]
+	mi := &file_gala_v1_media_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -826,7 +883,7 @@ func (x *Rendition) String() string {
 func (*Rendition) ProtoMessage() {}
 
 func (x *Rendition) ProtoReflect() protoreflect.Message {
-	mi := &file_gala_v1_media_proto_msgTypes[7]
+	mi := &file_gala_v1_media_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -839,7 +896,7 @@ func (x *Rendition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rendition.ProtoReflect.Descriptor instead.
 func (*Rendition) Descriptor() ([]byte, []int) {
-	return file_gala_v1_media_proto_rawDescGZIP(), []int{7}
+	return file_gala_v1_media_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Rendition) GetName() string {
@@ -957,7 +1014,7 @@ type VideoRendition struct {
 
 func (x *VideoRendition) Reset() {
 	*x = VideoRendition{}
-	mi := &file_gala_v1_media_proto_msgTypes[8]
+	mi := &file_gala_v1_media_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -969,7 +1026,7 @@ func (x *VideoRendition) String() string {
 func (*VideoRendition) ProtoMessage() {}
 
 func (x *VideoRendition) ProtoReflect() protoreflect.Message {
-	mi := &file_gala_v1_media_proto_msgTypes[8]
+	mi := &file_gala_v1_media_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -982,7 +1039,7 @@ func (x *VideoRendition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VideoRendition.ProtoReflect.Descriptor instead.
 func (*VideoRendition) Descriptor() ([]byte, []int) {
-	return file_gala_v1_media_proto_rawDescGZIP(), []int{8}
+	return file_gala_v1_media_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *VideoRendition) GetWidth() int32 {
@@ -1114,7 +1171,7 @@ type PictureTreatment struct {
 
 func (x *PictureTreatment) Reset() {
 	*x = PictureTreatment{}
-	mi := &file_gala_v1_media_proto_msgTypes[9]
+	mi := &file_gala_v1_media_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1126,7 +1183,7 @@ func (x *PictureTreatment) String() string {
 func (*PictureTreatment) ProtoMessage() {}
 
 func (x *PictureTreatment) ProtoReflect() protoreflect.Message {
-	mi := &file_gala_v1_media_proto_msgTypes[9]
+	mi := &file_gala_v1_media_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1139,7 +1196,7 @@ func (x *PictureTreatment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PictureTreatment.ProtoReflect.Descriptor instead.
 func (*PictureTreatment) Descriptor() ([]byte, []int) {
-	return file_gala_v1_media_proto_rawDescGZIP(), []int{9}
+	return file_gala_v1_media_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *PictureTreatment) GetFields() bool {
@@ -1189,7 +1246,7 @@ type CropRect struct {
 
 func (x *CropRect) Reset() {
 	*x = CropRect{}
-	mi := &file_gala_v1_media_proto_msgTypes[10]
+	mi := &file_gala_v1_media_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1201,7 +1258,7 @@ func (x *CropRect) String() string {
 func (*CropRect) ProtoMessage() {}
 
 func (x *CropRect) ProtoReflect() protoreflect.Message {
-	mi := &file_gala_v1_media_proto_msgTypes[10]
+	mi := &file_gala_v1_media_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1214,7 +1271,7 @@ func (x *CropRect) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CropRect.ProtoReflect.Descriptor instead.
 func (*CropRect) Descriptor() ([]byte, []int) {
-	return file_gala_v1_media_proto_rawDescGZIP(), []int{10}
+	return file_gala_v1_media_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *CropRect) GetWidth() int32 {
@@ -1271,7 +1328,7 @@ type AudioRendition struct {
 
 func (x *AudioRendition) Reset() {
 	*x = AudioRendition{}
-	mi := &file_gala_v1_media_proto_msgTypes[11]
+	mi := &file_gala_v1_media_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1283,7 +1340,7 @@ func (x *AudioRendition) String() string {
 func (*AudioRendition) ProtoMessage() {}
 
 func (x *AudioRendition) ProtoReflect() protoreflect.Message {
-	mi := &file_gala_v1_media_proto_msgTypes[11]
+	mi := &file_gala_v1_media_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1296,7 +1353,7 @@ func (x *AudioRendition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AudioRendition.ProtoReflect.Descriptor instead.
 func (*AudioRendition) Descriptor() ([]byte, []int) {
-	return file_gala_v1_media_proto_rawDescGZIP(), []int{11}
+	return file_gala_v1_media_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *AudioRendition) GetCodec() string {
@@ -1401,7 +1458,7 @@ type SourceChannel struct {
 
 func (x *SourceChannel) Reset() {
 	*x = SourceChannel{}
-	mi := &file_gala_v1_media_proto_msgTypes[12]
+	mi := &file_gala_v1_media_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1413,7 +1470,7 @@ func (x *SourceChannel) String() string {
 func (*SourceChannel) ProtoMessage() {}
 
 func (x *SourceChannel) ProtoReflect() protoreflect.Message {
-	mi := &file_gala_v1_media_proto_msgTypes[12]
+	mi := &file_gala_v1_media_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1426,7 +1483,7 @@ func (x *SourceChannel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SourceChannel.ProtoReflect.Descriptor instead.
 func (*SourceChannel) Descriptor() ([]byte, []int) {
-	return file_gala_v1_media_proto_rawDescGZIP(), []int{12}
+	return file_gala_v1_media_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *SourceChannel) GetTrack() int32 {
@@ -1457,7 +1514,7 @@ type Loudness struct {
 
 func (x *Loudness) Reset() {
 	*x = Loudness{}
-	mi := &file_gala_v1_media_proto_msgTypes[13]
+	mi := &file_gala_v1_media_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1469,7 +1526,7 @@ func (x *Loudness) String() string {
 func (*Loudness) ProtoMessage() {}
 
 func (x *Loudness) ProtoReflect() protoreflect.Message {
-	mi := &file_gala_v1_media_proto_msgTypes[13]
+	mi := &file_gala_v1_media_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1482,7 +1539,7 @@ func (x *Loudness) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Loudness.ProtoReflect.Descriptor instead.
 func (*Loudness) Descriptor() ([]byte, []int) {
-	return file_gala_v1_media_proto_rawDescGZIP(), []int{13}
+	return file_gala_v1_media_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Loudness) GetMeasureOnly() bool {
@@ -1521,7 +1578,7 @@ type TextRendition struct {
 
 func (x *TextRendition) Reset() {
 	*x = TextRendition{}
-	mi := &file_gala_v1_media_proto_msgTypes[14]
+	mi := &file_gala_v1_media_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1533,7 +1590,7 @@ func (x *TextRendition) String() string {
 func (*TextRendition) ProtoMessage() {}
 
 func (x *TextRendition) ProtoReflect() protoreflect.Message {
-	mi := &file_gala_v1_media_proto_msgTypes[14]
+	mi := &file_gala_v1_media_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1546,7 +1603,7 @@ func (x *TextRendition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TextRendition.ProtoReflect.Descriptor instead.
 func (*TextRendition) Descriptor() ([]byte, []int) {
-	return file_gala_v1_media_proto_rawDescGZIP(), []int{14}
+	return file_gala_v1_media_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *TextRendition) GetLanguage() string {
@@ -1599,7 +1656,7 @@ type Thumbnails struct {
 
 func (x *Thumbnails) Reset() {
 	*x = Thumbnails{}
-	mi := &file_gala_v1_media_proto_msgTypes[15]
+	mi := &file_gala_v1_media_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1611,7 +1668,7 @@ func (x *Thumbnails) String() string {
 func (*Thumbnails) ProtoMessage() {}
 
 func (x *Thumbnails) ProtoReflect() protoreflect.Message {
-	mi := &file_gala_v1_media_proto_msgTypes[15]
+	mi := &file_gala_v1_media_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1624,7 +1681,7 @@ func (x *Thumbnails) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Thumbnails.ProtoReflect.Descriptor instead.
 func (*Thumbnails) Descriptor() ([]byte, []int) {
-	return file_gala_v1_media_proto_rawDescGZIP(), []int{15}
+	return file_gala_v1_media_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Thumbnails) GetFrom() string {
@@ -1688,7 +1745,13 @@ const file_gala_v1_media_proto_rawDesc = "" +
 	"generation\x12!\n" +
 	"\fsource_ticks\x18\x02 \x01(\x03R\vsourceTicks\x12:\n" +
 	"\x0fsource_timebase\x18\x03 \x01(\v2\x11.gala.v1.RationalR\x0esourceTimebase\x12\x14\n" +
-	"\x05frame\x18\x04 \x01(\x03R\x05frame\"\x94\x02\n" +
+	"\x05frame\x18\x04 \x01(\x03R\x05frame\"\xf5\x02\n" +
+	"\n" +
+	"Protection\x12\x9f\x01\n" +
+	"\x06scheme\x18\x01 \x01(\tB\x86\x01\xbaH\x82\x01\xba\x01\x7f\n" +
+	"\x11protection.scheme\x12Han encryption scheme is cbcs or cenc; name it, or leave the keys out too\x1a this == 'cbcs' || this == 'cenc'R\x06scheme\x12\xc4\x01\n" +
+	"\x04keys\x18\x02 \x01(\tB\xaf\x01\xbaH\xab\x01\xba\x01\xa2\x01\n" +
+	"\x0fprotection.keys\x12^encryption needs keys: the absolute path of a key file, or the http(s) address of a key server\x1a/this.matches('^(/|[A-Za-z][A-Za-z0-9+.-]*:).*')r\x03\x18\x80 R\x04keys\"\x94\x02\n" +
 	"\n" +
 	"SourceInfo\x12\x10\n" +
 	"\x03url\x18\x01 \x01(\tR\x03url\x12\x1c\n" +
@@ -1843,42 +1906,43 @@ func file_gala_v1_media_proto_rawDescGZIP() []byte {
 }
 
 var file_gala_v1_media_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_gala_v1_media_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_gala_v1_media_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_gala_v1_media_proto_goTypes = []any{
 	(JobKind)(0),             // 0: gala.v1.JobKind
 	(CpuPolicy)(0),           // 1: gala.v1.CpuPolicy
 	(*Rational)(nil),         // 2: gala.v1.Rational
 	(*Grid)(nil),             // 3: gala.v1.Grid
 	(*Anchor)(nil),           // 4: gala.v1.Anchor
-	(*SourceInfo)(nil),       // 5: gala.v1.SourceInfo
-	(*VideoTrack)(nil),       // 6: gala.v1.VideoTrack
-	(*AudioTrack)(nil),       // 7: gala.v1.AudioTrack
-	(*TextTrack)(nil),        // 8: gala.v1.TextTrack
-	(*Rendition)(nil),        // 9: gala.v1.Rendition
-	(*VideoRendition)(nil),   // 10: gala.v1.VideoRendition
-	(*PictureTreatment)(nil), // 11: gala.v1.PictureTreatment
-	(*CropRect)(nil),         // 12: gala.v1.CropRect
-	(*AudioRendition)(nil),   // 13: gala.v1.AudioRendition
-	(*SourceChannel)(nil),    // 14: gala.v1.SourceChannel
-	(*Loudness)(nil),         // 15: gala.v1.Loudness
-	(*TextRendition)(nil),    // 16: gala.v1.TextRendition
-	(*Thumbnails)(nil),       // 17: gala.v1.Thumbnails
+	(*Protection)(nil),       // 5: gala.v1.Protection
+	(*SourceInfo)(nil),       // 6: gala.v1.SourceInfo
+	(*VideoTrack)(nil),       // 7: gala.v1.VideoTrack
+	(*AudioTrack)(nil),       // 8: gala.v1.AudioTrack
+	(*TextTrack)(nil),        // 9: gala.v1.TextTrack
+	(*Rendition)(nil),        // 10: gala.v1.Rendition
+	(*VideoRendition)(nil),   // 11: gala.v1.VideoRendition
+	(*PictureTreatment)(nil), // 12: gala.v1.PictureTreatment
+	(*CropRect)(nil),         // 13: gala.v1.CropRect
+	(*AudioRendition)(nil),   // 14: gala.v1.AudioRendition
+	(*SourceChannel)(nil),    // 15: gala.v1.SourceChannel
+	(*Loudness)(nil),         // 16: gala.v1.Loudness
+	(*TextRendition)(nil),    // 17: gala.v1.TextRendition
+	(*Thumbnails)(nil),       // 18: gala.v1.Thumbnails
 }
 var file_gala_v1_media_proto_depIdxs = []int32{
 	2,  // 0: gala.v1.Grid.fps:type_name -> gala.v1.Rational
 	2,  // 1: gala.v1.Anchor.source_timebase:type_name -> gala.v1.Rational
-	6,  // 2: gala.v1.SourceInfo.video:type_name -> gala.v1.VideoTrack
-	7,  // 3: gala.v1.SourceInfo.audio:type_name -> gala.v1.AudioTrack
-	8,  // 4: gala.v1.SourceInfo.text:type_name -> gala.v1.TextTrack
+	7,  // 2: gala.v1.SourceInfo.video:type_name -> gala.v1.VideoTrack
+	8,  // 3: gala.v1.SourceInfo.audio:type_name -> gala.v1.AudioTrack
+	9,  // 4: gala.v1.SourceInfo.text:type_name -> gala.v1.TextTrack
 	2,  // 5: gala.v1.VideoTrack.sample_aspect:type_name -> gala.v1.Rational
 	2,  // 6: gala.v1.VideoTrack.fps:type_name -> gala.v1.Rational
-	10, // 7: gala.v1.Rendition.video:type_name -> gala.v1.VideoRendition
-	13, // 8: gala.v1.Rendition.audio:type_name -> gala.v1.AudioRendition
-	16, // 9: gala.v1.Rendition.text:type_name -> gala.v1.TextRendition
-	11, // 10: gala.v1.VideoRendition.picture:type_name -> gala.v1.PictureTreatment
-	12, // 11: gala.v1.PictureTreatment.crop:type_name -> gala.v1.CropRect
-	14, // 12: gala.v1.AudioRendition.map:type_name -> gala.v1.SourceChannel
-	15, // 13: gala.v1.AudioRendition.loudness:type_name -> gala.v1.Loudness
+	11, // 7: gala.v1.Rendition.video:type_name -> gala.v1.VideoRendition
+	14, // 8: gala.v1.Rendition.audio:type_name -> gala.v1.AudioRendition
+	17, // 9: gala.v1.Rendition.text:type_name -> gala.v1.TextRendition
+	12, // 10: gala.v1.VideoRendition.picture:type_name -> gala.v1.PictureTreatment
+	13, // 11: gala.v1.PictureTreatment.crop:type_name -> gala.v1.CropRect
+	15, // 12: gala.v1.AudioRendition.map:type_name -> gala.v1.SourceChannel
+	16, // 13: gala.v1.AudioRendition.loudness:type_name -> gala.v1.Loudness
 	14, // [14:14] is the sub-list for method output_type
 	14, // [14:14] is the sub-list for method input_type
 	14, // [14:14] is the sub-list for extension type_name
@@ -1891,7 +1955,7 @@ func file_gala_v1_media_proto_init() {
 	if File_gala_v1_media_proto != nil {
 		return
 	}
-	file_gala_v1_media_proto_msgTypes[7].OneofWrappers = []any{
+	file_gala_v1_media_proto_msgTypes[8].OneofWrappers = []any{
 		(*Rendition_Video)(nil),
 		(*Rendition_Audio)(nil),
 		(*Rendition_Text)(nil),
@@ -1902,7 +1966,7 @@ func file_gala_v1_media_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_gala_v1_media_proto_rawDesc), len(file_gala_v1_media_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   16,
+			NumMessages:   17,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -545,7 +545,9 @@ type Assignment struct {
 	// Absent: none.
 	Thumbnails *Thumbnails `protobuf:"bytes,70,opt,name=thumbnails,proto3" json:"thumbnails,omitempty"`
 	// Renditions that also become one progressive MP4 each, at the end of a clip.
-	Mp4           []string `protobuf:"bytes,71,rep,name=mp4,proto3" json:"mp4,omitempty"`
+	Mp4 []string `protobuf:"bytes,71,rep,name=mp4,proto3" json:"mp4,omitempty"`
+	// Absent: the output is in the clear.
+	Protection    *Protection `protobuf:"bytes,60,opt,name=protection,proto3" json:"protection,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -716,6 +718,13 @@ func (x *Assignment) GetThumbnails() *Thumbnails {
 func (x *Assignment) GetMp4() []string {
 	if x != nil {
 		return x.Mp4
+	}
+	return nil
+}
+
+func (x *Assignment) GetProtection() *Protection {
+	if x != nil {
+		return x.Protection
 	}
 	return nil
 }
@@ -1109,7 +1118,7 @@ const file_gala_v1_worker_proto_rawDesc = "" +
 	"superseded\x12\x16\n" +
 	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x14\n" +
 	"\x05leave\x18\x04 \x01(\bR\x05leave\"\x0e\n" +
-	"\fStopResponse\"\xa1\x05\n" +
+	"\fStopResponse\"\xd6\x05\n" +
 	"\n" +
 	"Assignment\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x10\n" +
@@ -1136,7 +1145,10 @@ const file_gala_v1_worker_proto_rawDesc = "" +
 	"\n" +
 	"thumbnails\x18F \x01(\v2\x13.gala.v1.ThumbnailsR\n" +
 	"thumbnails\x12\x10\n" +
-	"\x03mp4\x18G \x03(\tR\x03mp4\"\x1a\n" +
+	"\x03mp4\x18G \x03(\tR\x03mp4\x123\n" +
+	"\n" +
+	"protection\x18< \x01(\v2\x13.gala.v1.ProtectionR\n" +
+	"protection\"\x1a\n" +
 	"\x06Output\x12\x10\n" +
 	"\x03url\x18\x01 \x01(\tR\x03url\"\xe9\x01\n" +
 	"\aOutcome\x12(\n" +
@@ -1228,7 +1240,8 @@ var file_gala_v1_worker_proto_goTypes = []any{
 	(*Grid)(nil),                  // 17: gala.v1.Grid
 	(*Rendition)(nil),             // 18: gala.v1.Rendition
 	(*Thumbnails)(nil),            // 19: gala.v1.Thumbnails
-	(*timestamppb.Timestamp)(nil), // 20: google.protobuf.Timestamp
+	(*Protection)(nil),            // 20: gala.v1.Protection
+	(*timestamppb.Timestamp)(nil), // 21: google.protobuf.Timestamp
 }
 var file_gala_v1_worker_proto_depIdxs = []int32{
 	12, // 0: gala.v1.WatchResponse.status:type_name -> gala.v1.WorkerStatus
@@ -1242,24 +1255,25 @@ var file_gala_v1_worker_proto_depIdxs = []int32{
 	18, // 8: gala.v1.Assignment.renditions:type_name -> gala.v1.Rendition
 	10, // 9: gala.v1.Assignment.outputs:type_name -> gala.v1.Output
 	19, // 10: gala.v1.Assignment.thumbnails:type_name -> gala.v1.Thumbnails
-	0,  // 11: gala.v1.Outcome.code:type_name -> gala.v1.OutcomeCode
-	20, // 12: gala.v1.Outcome.ended_at:type_name -> google.protobuf.Timestamp
-	12, // 13: gala.v1.Outcome.status:type_name -> gala.v1.WorkerStatus
-	13, // 14: gala.v1.WorkerStatus.renditions:type_name -> gala.v1.RenditionProgress
-	20, // 15: gala.v1.RenditionProgress.last_segment_at:type_name -> google.protobuf.Timestamp
-	1,  // 16: gala.v1.Worker.Ready:input_type -> gala.v1.ReadyRequest
-	3,  // 17: gala.v1.Worker.Watch:input_type -> gala.v1.WatchRequest
-	5,  // 18: gala.v1.Worker.SetAnchor:input_type -> gala.v1.SetAnchorRequest
-	7,  // 19: gala.v1.Worker.Stop:input_type -> gala.v1.StopRequest
-	2,  // 20: gala.v1.Worker.Ready:output_type -> gala.v1.ReadyResponse
-	4,  // 21: gala.v1.Worker.Watch:output_type -> gala.v1.WatchResponse
-	6,  // 22: gala.v1.Worker.SetAnchor:output_type -> gala.v1.SetAnchorResponse
-	8,  // 23: gala.v1.Worker.Stop:output_type -> gala.v1.StopResponse
-	20, // [20:24] is the sub-list for method output_type
-	16, // [16:20] is the sub-list for method input_type
-	16, // [16:16] is the sub-list for extension type_name
-	16, // [16:16] is the sub-list for extension extendee
-	0,  // [0:16] is the sub-list for field type_name
+	20, // 11: gala.v1.Assignment.protection:type_name -> gala.v1.Protection
+	0,  // 12: gala.v1.Outcome.code:type_name -> gala.v1.OutcomeCode
+	21, // 13: gala.v1.Outcome.ended_at:type_name -> google.protobuf.Timestamp
+	12, // 14: gala.v1.Outcome.status:type_name -> gala.v1.WorkerStatus
+	13, // 15: gala.v1.WorkerStatus.renditions:type_name -> gala.v1.RenditionProgress
+	21, // 16: gala.v1.RenditionProgress.last_segment_at:type_name -> google.protobuf.Timestamp
+	1,  // 17: gala.v1.Worker.Ready:input_type -> gala.v1.ReadyRequest
+	3,  // 18: gala.v1.Worker.Watch:input_type -> gala.v1.WatchRequest
+	5,  // 19: gala.v1.Worker.SetAnchor:input_type -> gala.v1.SetAnchorRequest
+	7,  // 20: gala.v1.Worker.Stop:input_type -> gala.v1.StopRequest
+	2,  // 21: gala.v1.Worker.Ready:output_type -> gala.v1.ReadyResponse
+	4,  // 22: gala.v1.Worker.Watch:output_type -> gala.v1.WatchResponse
+	6,  // 23: gala.v1.Worker.SetAnchor:output_type -> gala.v1.SetAnchorResponse
+	8,  // 24: gala.v1.Worker.Stop:output_type -> gala.v1.StopResponse
+	21, // [21:25] is the sub-list for method output_type
+	17, // [17:21] is the sub-list for method input_type
+	17, // [17:17] is the sub-list for extension type_name
+	17, // [17:17] is the sub-list for extension extendee
+	0,  // [0:17] is the sub-list for field type_name
 }
 
 func init() { file_gala_v1_worker_proto_init() }

@@ -56,7 +56,8 @@ export class Player extends EventTarget {
     this.video.controls = false;
     this.#set("waiting", "");
     try {
-      await waitForLadder(url, abort.signal, (words) => this.#set("waiting", words));
+      const { encrypted } = await waitForLadder(url, abort.signal, (words) => this.#set("waiting", words));
+      if (encrypted) throw new Error("This job is encrypted, and this page has no keys. Play it in a player that has them.");
       await this.#load(abort.signal);
     } catch (err) {
       if (!abort.signal.aborted) this.#set("failed", err.message);

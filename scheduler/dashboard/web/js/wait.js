@@ -1,5 +1,6 @@
 // Waiting for a ladder to begin: the master playlist, and every playlist that it
-// names, so that the player never asks for one that is not there yet.
+// names, so that the player never asks for one that is not there yet. It tells
+// whether the ladder is encrypted.
 
 const pauses = [250, 500, 500, 1000, 1000, 1500, 2000];
 // After this the player starts with the renditions that are there.
@@ -10,7 +11,7 @@ export async function waitForLadder(url, signal, report) {
   for (let attempt = 0; ; attempt++) {
     const found = await look(url, signal);
     if (found.master) masterSince ||= Date.now();
-    if (found.ready || (masterSince && Date.now() - masterSince > patience)) return;
+    if (found.ready || (masterSince && Date.now() - masterSince > patience)) return { encrypted: found.encrypted };
     report(found.words);
     await pause(pauses[Math.min(attempt, pauses.length - 1)], signal);
   }
@@ -23,7 +24,7 @@ async function look(url, signal) {
   const there = await Promise.all(playlists.map(async (u) => Boolean((await read(u, signal)).text?.includes("#EXTINF"))));
   const count = there.filter(Boolean).length;
   return {
-    master: true, ready: count === there.length,
+    master: true, encrypted: master.text.includes("#EXT-X-SESSION-KEY:"), ready: count === there.length,
     words: `The master playlist is there; ${count} of ${there.length} renditions have begun.`,
   };
 }
