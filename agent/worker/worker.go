@@ -113,7 +113,7 @@ func (w *Worker) work(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	pack, err := packager.New(packager.Options{Spec: w.spec, Sinks: sinks, Log: w.log, Now: time.Now, Events: w.event, Lag: pipeline.Lag(), Stills: libav.Stills})
+	pack, err := packager.New(packager.Options{Spec: w.spec, Sinks: sinks, Log: w.log, Now: time.Now, Events: w.event, Lag: pipeline.Lag(), Stills: libav.Stills, Scratch: w.dir})
 	if err != nil {
 		return err
 	}

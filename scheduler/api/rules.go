@@ -31,14 +31,32 @@ func (r Rules) check(s job.Spec) (outputs []job.Output, notes []string, err erro
 		return nil, nil, problem{code: codes.Unimplemented, reason: "REDUNDANCY",
 			message: "this release runs one replica of a live job", advice: "submit it with redundancy 1"}.err()
 	}
-	if _, err := Ladder(s); err != nil {
+	l, err := Ladder(s)
+	if err != nil {
 		return nil, nil, invalid("LADDER", "", "%v", err)
+	}
+	if err := checkMP4(s, l); err != nil {
+		return nil, nil, err
 	}
 	if len(s.Backups) > 0 {
 		notes = append(notes, "backup inputs are written down; this release reads the first input only")
 	}
 	outputs, err = r.outputs(s)
 	return outputs, notes, err
+}
+
+// checkMP4: files are made of rungs that the ladder has.
+func checkMP4(s job.Spec, l *ladders.Ladder) error {
+	var names []string
+	for _, r := range l.Video {
+		names = append(names, r.Name)
+	}
+	for _, want := range s.MP4 {
+		if want != job.AllRungs && !slices.Contains(names, want) {
+			return invalid("MP4", "name video rungs of the ladder, or all: it has "+strings.Join(names, ", "), "no MP4 file can be made of %q: ladder %s has no such video rung", want, l.Name)
+		}
+	}
+	return nil
 }
 
 // outputs are the trees that the job writes.

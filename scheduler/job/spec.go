@@ -15,7 +15,12 @@ type Spec struct {
 	Redundancy    uint32    `json:"redundancy,omitempty"`
 	Priority      int32     `json:"priority,omitempty"`
 	WindowSeconds uint32    `json:"window_seconds,omitempty"`
+	// MP4 names the rungs that also become one file each; AllRungs all of them.
+	MP4 []string `json:"mp4,omitempty"`
 }
+
+// AllRungs stands for every video rung in Spec.MP4.
+const AllRungs = "all"
 
 // DefaultWindow is the live window in seconds where the spec names none.
 const DefaultWindow = 900
@@ -54,5 +59,6 @@ func (s Spec) Diff(o Spec) []string {
 	differs("redundancy", a.Redundancy == b.Redundancy)
 	differs("priority", a.Priority == b.Priority)
 	differs("window_seconds", a.WindowSeconds == b.WindowSeconds)
+	differs("mp4", slices.Equal(a.MP4, b.MP4))
 	return fields
 }
