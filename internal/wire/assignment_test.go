@@ -35,8 +35,11 @@ func assignment() *galav1.Assignment {
 		}),
 		Outputs: []*galav1.Output{{Url: "file:///srv/derby"}, {Url: "http://127.0.0.1:8080/origin/derby"}},
 		Resume:  true, ResumeSegment: 7, WritesManifest: true, WindowSeconds: 900,
+		Thumbnails: ThumbnailsProto(&tiles), Mp4: []string{"720p"},
 	}
 }
+
+var tiles = ladders.Thumbnails{From: "720p", Width: 160, Height: 90, Every: 125, Columns: 5, Rows: 4}
 
 func TestSpecSaysWhatTheAssignmentSays(t *testing.T) {
 	got, err := Spec(assignment())
@@ -54,6 +57,7 @@ func TestSpecSaysWhatTheAssignmentSays(t *testing.T) {
 		Resume: true, FirstSegment: 7,
 		Outputs:        []string{"file:///srv/derby", "http://127.0.0.1:8080/origin/derby"},
 		WritesManifest: true, Window: 15 * time.Minute,
+		Thumbnails: &tiles, MP4: []string{"720p"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("spec (-want +got):\n%s", diff)
@@ -80,6 +84,7 @@ func TestSpecRefusesWhatCannotRun(t *testing.T) {
 		"rendition of no kind":  func(p *galav1.Assignment) { p.Renditions[0].Kind = nil },
 		"picture from sound":    func(p *galav1.Assignment) { p.Source.ChosenVideo = -1 },
 		"sound from no track":   func(p *galav1.Assignment) { p.Renditions[1].GetAudio().Track = 2 },
+		"thumbnails of no size": func(p *galav1.Assignment) { p.Thumbnails = &galav1.Thumbnails{Width: 160, Height: 90, Columns: 5, Rows: 5} },
 		"grid of no frames":     func(p *galav1.Assignment) { p.Grid.FramesPerGop = 0 },
 		"frame of half a tick":  func(p *galav1.Assignment) { p.Grid.Timescale = 90 },
 		"anchor of no timebase": func(p *galav1.Assignment) { p.Anchor.SourceTimebase = nil },
