@@ -75,16 +75,18 @@ func TestSpecWithoutAnchorLetsThePipelinePropose(t *testing.T) {
 
 func TestSpecRefusesWhatCannotRun(t *testing.T) {
 	spoil := map[string]func(*galav1.Assignment){
-		"no id":                 func(p *galav1.Assignment) { p.Id = "" },
-		"no epoch":              func(p *galav1.Assignment) { p.Epoch = 0 },
-		"no kind":               func(p *galav1.Assignment) { p.Kind = 0 },
-		"no input":              func(p *galav1.Assignment) { p.Input = "" },
-		"no output":             func(p *galav1.Assignment) { p.Outputs = nil },
-		"no rendition":          func(p *galav1.Assignment) { p.Renditions = nil },
-		"rendition of no kind":  func(p *galav1.Assignment) { p.Renditions[0].Kind = nil },
-		"picture from sound":    func(p *galav1.Assignment) { p.Source.ChosenVideo = -1 },
-		"sound from no track":   func(p *galav1.Assignment) { p.Renditions[1].GetAudio().Track = 2 },
-		"thumbnails of no size": func(p *galav1.Assignment) { p.Thumbnails = &galav1.Thumbnails{Width: 160, Height: 90, Columns: 5, Rows: 5} },
+		"no id":                func(p *galav1.Assignment) { p.Id = "" },
+		"no epoch":             func(p *galav1.Assignment) { p.Epoch = 0 },
+		"no kind":              func(p *galav1.Assignment) { p.Kind = 0 },
+		"no input":             func(p *galav1.Assignment) { p.Input = "" },
+		"no output":            func(p *galav1.Assignment) { p.Outputs = nil },
+		"no rendition":         func(p *galav1.Assignment) { p.Renditions = nil },
+		"rendition of no kind": func(p *galav1.Assignment) { p.Renditions[0].Kind = nil },
+		"picture from sound":   func(p *galav1.Assignment) { p.Source.ChosenVideo = -1 },
+		"sound from no track":  func(p *galav1.Assignment) { p.Renditions[1].GetAudio().Track = 2 },
+		"thumbnails of no size": func(p *galav1.Assignment) {
+			p.Thumbnails = &galav1.Thumbnails{Width: 160, Height: 90, Columns: 5, Rows: 5}
+		},
 		"grid of no frames":     func(p *galav1.Assignment) { p.Grid.FramesPerGop = 0 },
 		"frame of half a tick":  func(p *galav1.Assignment) { p.Grid.Timescale = 90 },
 		"anchor of no timebase": func(p *galav1.Assignment) { p.Anchor.SourceTimebase = nil },
