@@ -19,11 +19,11 @@ import (
 // thumbed is a ladder with thumbnails so large that the card can be read in them.
 const thumbed = `name: thumbed
 video:
-  - {name: 360p, height: 360, codec: h264, bitrate: 900k, preset: fastest}
+  - {name: 240p, height: 240, codec: h264, bitrate: 400k, preset: fastest}
   - {name: 90p, height: 90, codec: h264, bitrate: 100k, preset: fastest}
 audio:
   - {name: stereo, codec: aac, bitrate: 96k}
-thumbnails: {height: 360, interval: 1500ms, columns: 3, rows: 2}
+thumbnails: {height: 240, interval: 1500ms, columns: 3, rows: 2}
 `
 
 // Every thumbnail shows the frame that it is named for, and a player that is not
@@ -34,7 +34,7 @@ func TestThumbnailsShowTheirFrames(t *testing.T) {
 	if err := os.WriteFile(ladder, []byte(thumbed), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	f.Must("vod", "queue", "--id", "card", "--ladder", ladder, "--wait", "testcard:?size=640x360&duration=13s&fps=25")
+	f.Must("vod", "queue", "--id", "card", "--ladder", ladder, "--wait", "testcard:?size=426x240&duration=13s&fps=25")
 	verify(t, f, "card")
 	list, err := thumbs.Parse(get(t, f.Origin("card/thumbnails/thumbnails.vtt")))
 	if err != nil || len(list) != 9 {
@@ -55,7 +55,7 @@ func TestThumbnailsShowTheirFrames(t *testing.T) {
 	see(t, p, "playback", func(s browser.State) bool { return s.CurrentTime > 0 })
 	farm.Until(t, 30*time.Second, "the thumbnail at 11 s", func() bool {
 		got, err := browser.Eval[string](p, "gala.thumbnail(11)")
-		return err == nil && strings.HasSuffix(got, "/thumbnails/1.jpg 640,0 640x360")
+		return err == nil && strings.HasSuffix(got, "/thumbnails/1.jpg 426,0 426x240")
 	})
 }
 

@@ -1,6 +1,7 @@
 package ladders
 
 import (
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -78,7 +79,7 @@ var namePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$`)
 
 // validName also keeps rungs from shadowing the files beside their folders.
 func validName(s string) bool {
-	return namePattern.MatchString(s) && !strings.HasSuffix(s, ".m3u8") && !strings.HasSuffix(s, ".mpd")
+	return namePattern.MatchString(s) && !slices.Contains([]string{".m3u8", ".mpd", ".mp4"}, path.Ext(s))
 }
 
 func validAbout(s string) bool {

@@ -27,15 +27,14 @@ type Thumbnails struct {
 	Columns, Rows int
 }
 
-// What thumbnails may be, and are where a ladder does not say. A sheet of the
-// largest is 4800 x 4800 pixels.
+// What thumbnails may be, and are where a ladder does not say.
 const (
-	minThumb, maxThumb           = 32, 480
-	maxTiles, defaultTiles       = 10, 5
-	leastApart, mostApart        = 500 * time.Millisecond, time.Minute
-	defaultApart                 = 5 * time.Second
-	thumbRange                   = "no thumbnails: no rung is SDR, and other pictures would come out dull; add an SDR rung"
-	thumbShape             int64 = 8 // the longest picture: 8 by 1
+	minThumb, maxThumb     = 32, 480
+	longestThumb           = 1280 // of pictures that are much longer than high
+	maxTiles, defaultTiles = 10, 5
+	leastApart, mostApart  = 500 * time.Millisecond, time.Minute
+	defaultApart           = 5 * time.Second
+	noSDR                  = "no thumbnails: no rung is SDR, and other pictures would come out dull; add an SDR rung"
 )
 
 func (v value) thumbnails() *ThumbnailRung {
@@ -86,19 +85,26 @@ func (r *resolver) thumbnails() {
 	}
 	from := r.shown(t)
 	if from == nil {
-		r.note(thumbRange)
+		r.note(noSDR)
 		return
 	}
-	v := from.Video
-	out := Thumbnails{From: from.Name, Width: t.Width, Height: t.Height, Columns: t.Columns, Rows: t.Rows, Every: r.apart(t.Interval, v.Divisor)}
-	long := int(thumbShape) * maxThumb
-	if t.Height > 0 {
-		out.Width = min(scaleSide(v.Width, t.Height, v.Height), long)
-	} else {
-		out.Height = min(scaleSide(v.Height, t.Width, v.Width), long)
-	}
-	out.Width, out.Height = out.Width&^1, out.Height&^1
+	out := Thumbnails{From: from.Name, Columns: t.Columns, Rows: t.Rows, Every: r.apart(t.Interval, from.Video.Divisor)}
+	out.Width, out.Height = t.size(from.Video)
 	r.out.Thumbnails = &out
+}
+
+// size of one, in the shape of v: even, and not endless.
+func (t *ThumbnailRung) size(v *Video) (w, h int) {
+	w, h = t.Width, t.Height
+	if h > 0 {
+		w = scaleSide(v.Width, h, v.Height)
+	} else {
+		h = scaleSide(v.Height, w, v.Width)
+	}
+	if long := max(w, h); long > longestThumb {
+		w, h = scaleSide(w, longestThumb, long), scaleSide(h, longestThumb, long)
+	}
+	return w &^ 1, h &^ 1
 }
 
 // scaleSide is side·num/den, even and visible.

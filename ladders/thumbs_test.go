@@ -45,6 +45,18 @@ func TestThumbnails(t *testing.T) {
 	}
 }
 
+// A picture that is much longer than high keeps its shape.
+func TestThumbnailsOfALongPicture(t *testing.T) {
+	for _, c := range []struct{ rung, video, want [2]int }{
+		{[2]int{0, 480}, [2]int{1280, 40}, [2]int{1280, 40}}, {[2]int{32, 0}, [2]int{16, 4000}, [2]int{6, 1280}}, {[2]int{0, 480}, [2]int{1920, 800}, [2]int{1152, 480}},
+	} {
+		w, h := (&ThumbnailRung{Width: c.rung[0], Height: c.rung[1]}).size(&Video{Width: c.video[0], Height: c.video[1]})
+		if [2]int{w, h} != c.want {
+			t.Errorf("%v of %v: %dx%d, want %v", c.rung, c.video, w, h, c.want)
+		}
+	}
+}
+
 func TestThumbnailsRefused(t *testing.T) {
 	for text, want := range map[string]string{
 		small + "thumbnails: {}":                                                                       "exactly one of height (90) and width (160); 0 are given",

@@ -8,6 +8,7 @@ package media
 
 import (
 	"context"
+	"io"
 	"time"
 
 	"github.com/galafarm/gala/ladders"
@@ -100,4 +101,16 @@ type Sink interface {
 	Get(ctx context.Context, path string) ([]byte, error)
 	// Delete removes an object; deleting what is not there succeeds.
 	Delete(ctx context.Context, path string) error
+}
+
+// Content is an object that is too large for memory.
+type Content struct {
+	Size int64
+	// Open reads it from its beginning; it is called again for another attempt.
+	Open func() io.Reader
+}
+
+// Filer is a Sink that takes such objects. One of the same name is replaced.
+type Filer interface {
+	PutFile(ctx context.Context, path string, file Content) error
 }

@@ -120,7 +120,7 @@ func (w *Worker) work(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	pack, err := packager.New(packager.Options{Spec: w.spec, Sinks: sinks, Log: w.log, Now: time.Now, Events: w.event, Lag: pipeline.Lag(), Stills: libav.Stills, Keys: set})
+	pack, err := packager.New(packager.Options{Spec: w.spec, Sinks: sinks, Log: w.log, Now: time.Now, Events: w.event, Lag: pipeline.Lag(), Stills: libav.Stills, Keys: set, Scratch: w.dir})
 	if err != nil {
 		return err
 	}

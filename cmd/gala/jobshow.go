@@ -2,8 +2,11 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
+	"github.com/galafarm/gala/ladders"
+	"github.com/galafarm/gala/media/thumbs"
 	galav1 "github.com/galafarm/gala/proto/gala/v1"
 )
 
@@ -61,6 +64,12 @@ func (sh *shell) showJob(j *galav1.Job) error {
 		add("plays at", o)
 		if tree, ok := strings.CutSuffix(o, "master.m3u8"); ok {
 			add("as DASH", tree+"manifest.mpd")
+			for _, name := range singles(j) {
+				add("as MP4", tree+name)
+			}
+			if j.GetThumbnails() != nil && j.GetState() == galav1.JobState_JOB_STATE_DONE {
+				add("thumbnails", tree+ladders.ThumbnailsName+"/"+thumbs.VTTName)
+			}
 		}
 	}
 	if e := j.GetError(); e != nil {
@@ -118,4 +127,16 @@ func lastSegment(r *galav1.RenditionStatus) string {
 		return "-"
 	}
 	return fmt.Sprint(r.GetLastSegment())
+}
+
+// singles are the MP4 files of a job that is done.
+func singles(j *galav1.Job) (files []string) {
+	wanted := j.GetSpec().GetMp4()
+	for _, r := range j.GetRenditions() {
+		name := r.GetRendition().GetName()
+		if r.GetRendition().GetVideo() != nil && (slices.Contains(wanted, "all") || slices.Contains(wanted, name)) && j.GetState() == galav1.JobState_JOB_STATE_DONE {
+			files = append(files, name+".mp4")
+		}
+	}
+	return files
 }

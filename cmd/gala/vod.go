@@ -21,6 +21,7 @@ type vodCmd struct {
 type vodQueueCmd struct {
 	Sources  []string `arg:"" name:"source" help:"Files or URLs. A name that begins with a dash comes after --, or as ./-name."`
 	Priority int32    `help:"Higher goes first, -100 to 100." default:"0"`
+	MP4      []string `name:"mp4" help:"Also make one MP4 file, ID/RUNG.mp4, of these video rungs, or of 'all'." placeholder:"RUNG"`
 	Wait     bool     `help:"Follow the jobs to their end: 0 when all are done, 1 when one failed."`
 	jobFlags
 }
@@ -56,7 +57,7 @@ func (c *vodQueueCmd) jobs() ([]*galav1.JobSpec, error) {
 		if err != nil {
 			return nil, err
 		}
-		spec.Priority = c.Priority
+		spec.Priority, spec.Mp4 = c.Priority, c.MP4
 		specs = append(specs, spec)
 	}
 	return specs, nil

@@ -36,8 +36,11 @@ func assignment() *galav1.Assignment {
 		Outputs: []*galav1.Output{{Url: "file:///srv/derby"}, {Url: "http://127.0.0.1:8080/origin/derby"}},
 		Resume:  true, ResumeSegment: 7, WritesManifest: true, WindowSeconds: 900,
 		Protection: &galav1.Protection{Scheme: "cbcs", Keys: "/keys.yaml"},
+		Thumbnails: ThumbnailsProto(&tiles), Mp4: []string{"720p"},
 	}
 }
+
+var tiles = ladders.Thumbnails{From: "720p", Width: 160, Height: 90, Every: 125, Columns: 5, Rows: 4}
 
 func TestSpecSaysWhatTheAssignmentSays(t *testing.T) {
 	got, err := Spec(assignment())
@@ -56,6 +59,7 @@ func TestSpecSaysWhatTheAssignmentSays(t *testing.T) {
 		Outputs:        []string{"file:///srv/derby", "http://127.0.0.1:8080/origin/derby"},
 		WritesManifest: true, Window: 15 * time.Minute,
 		Protection: &media.Protection{Scheme: "cbcs", Keys: "/keys.yaml"},
+		Thumbnails: &tiles, MP4: []string{"720p"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("spec (-want +got):\n%s", diff)
@@ -73,15 +77,18 @@ func TestSpecWithoutAnchorLetsThePipelinePropose(t *testing.T) {
 
 func TestSpecRefusesWhatCannotRun(t *testing.T) {
 	spoil := map[string]func(*galav1.Assignment){
-		"no id":                 func(p *galav1.Assignment) { p.Id = "" },
-		"no epoch":              func(p *galav1.Assignment) { p.Epoch = 0 },
-		"no kind":               func(p *galav1.Assignment) { p.Kind = 0 },
-		"no input":              func(p *galav1.Assignment) { p.Input = "" },
-		"no output":             func(p *galav1.Assignment) { p.Outputs = nil },
-		"no rendition":          func(p *galav1.Assignment) { p.Renditions = nil },
-		"rendition of no kind":  func(p *galav1.Assignment) { p.Renditions[0].Kind = nil },
-		"picture from sound":    func(p *galav1.Assignment) { p.Source.ChosenVideo = -1 },
-		"sound from no track":   func(p *galav1.Assignment) { p.Renditions[1].GetAudio().Track = 2 },
+		"no id":                func(p *galav1.Assignment) { p.Id = "" },
+		"no epoch":             func(p *galav1.Assignment) { p.Epoch = 0 },
+		"no kind":              func(p *galav1.Assignment) { p.Kind = 0 },
+		"no input":             func(p *galav1.Assignment) { p.Input = "" },
+		"no output":            func(p *galav1.Assignment) { p.Outputs = nil },
+		"no rendition":         func(p *galav1.Assignment) { p.Renditions = nil },
+		"rendition of no kind": func(p *galav1.Assignment) { p.Renditions[0].Kind = nil },
+		"picture from sound":   func(p *galav1.Assignment) { p.Source.ChosenVideo = -1 },
+		"sound from no track":  func(p *galav1.Assignment) { p.Renditions[1].GetAudio().Track = 2 },
+		"thumbnails of no size": func(p *galav1.Assignment) {
+			p.Thumbnails = &galav1.Thumbnails{Width: 160, Height: 90, Columns: 5, Rows: 5}
+		},
 		"grid of no frames":     func(p *galav1.Assignment) { p.Grid.FramesPerGop = 0 },
 		"frame of half a tick":  func(p *galav1.Assignment) { p.Grid.Timescale = 90 },
 		"anchor of no timebase": func(p *galav1.Assignment) { p.Anchor.SourceTimebase = nil },

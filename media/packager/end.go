@@ -118,8 +118,10 @@ func (p *Packager) conclude(ctx context.Context, finished bool) error {
 		return nil
 	}
 	if !p.spec.Live {
-		if err := p.drawThumbnails(ctx); err != nil {
-			return err
+		for _, step := range []func(context.Context) error{p.drawThumbnails, p.putMP4s} {
+			if err := step(ctx); err != nil {
+				return err
+			}
 		}
 	}
 	var errs []error

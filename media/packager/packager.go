@@ -30,6 +30,9 @@ type Options struct {
 	Stills Stills
 	// Keys encrypt what Spec.Protection says; needed then, else not looked at.
 	Keys keys.Set
+	// Scratch is a directory for files that are put together before they are
+	// put; the system's own when empty.
+	Scratch string
 }
 
 // Packager packages one assignment. It must be ended by Finish, Stop, Leave or
@@ -48,6 +51,7 @@ type Packager struct {
 	tracks  map[string]*track
 	leader  *track // by which subtitles are cut
 	stills  Stills
+	scratch string
 	sheets  *sheets // of thumbnails, when they are made
 	// finishing counts what was done after the last segment.
 	finishing atomic.Int64
@@ -74,7 +78,10 @@ func New(o Options) (*Packager, error) {
 	if err := check(o); err != nil {
 		return nil, err
 	}
-	p := &Packager{spec: o.Spec, log: o.Log, now: o.Now, events: o.Events, lag: o.Lag, stills: o.Stills, tracks: map[string]*track{}}
+	p := &Packager{spec: o.Spec, log: o.Log, now: o.Now, events: o.Events, lag: o.Lag, stills: o.Stills, scratch: o.Scratch, tracks: map[string]*track{}}
+	if o.Spec.Protection != nil {
+		p.stills = nil // pictures in the clear beside encrypted ones
+	}
 	if p.events == nil {
 		p.events = func(Event) {}
 	}

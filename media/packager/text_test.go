@@ -1,12 +1,15 @@
 package packager_test
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/galafarm/gala/ladders"
+	"github.com/galafarm/gala/media"
 	"github.com/galafarm/gala/media/hls"
+	"github.com/galafarm/gala/media/publish"
 	"github.com/galafarm/gala/media/webvtt"
 )
 
@@ -69,6 +72,24 @@ func TestSubtitles(t *testing.T) {
 	}
 	if names := s.names("text-de/init"); len(names) > 0 {
 		t.Errorf("init segments of text: %v", names)
+	}
+}
+
+// An origin that does not give back what it took has a clip whose manifest is
+// without subtitles.
+func TestSubtitlesThatAreNotReadBack(t *testing.T) {
+	for name, answer := range map[string]error{"PUT only": publish.Status{Code: 405}, "another address": media.ErrNotFound} {
+		s, run := subtitled(t)
+		s.setGate(func(_ context.Context, op, _ string) error {
+			if op == "get" {
+				return answer
+			}
+			return nil
+		})
+		run(webvtt.Cue{Start: 0, End: 1_000_000, Text: "lost to DASH"})
+		if m := s.text(manifestName); strings.Contains(m, "text/vtt") || !strings.Contains(m, `contentType="video"`) || !s.has("text-de/0.vtt") {
+			t.Errorf("%s: %s", name, m)
+		}
 	}
 }
 

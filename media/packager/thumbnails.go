@@ -47,7 +47,7 @@ func (p *Packager) fromAnyOutput(what string, try func(*output) error) error {
 		if err == nil {
 			return nil
 		}
-		if !unreadable(err) {
+		if !blind(err) {
 			return sinkError(o.name, fmt.Errorf("%s: %w", what, err))
 		}
 		p.log.Warn(what+" are left out: the output cannot be read back", "output", o.name, "error", err)

@@ -2,9 +2,11 @@ package packager
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
+	"github.com/galafarm/gala/media"
 	"github.com/galafarm/gala/media/dash"
 	"github.com/galafarm/gala/media/hls"
 	"github.com/galafarm/gala/media/webvtt"
@@ -25,7 +27,7 @@ func (o *output) putWholeTexts(ctx context.Context) error {
 		}
 		k := t.takerOf(o)
 		err := k.putWhole(ctx)
-		if unreadable(err) {
+		if blind(err) {
 			o.p.log.Warn("subtitles are left out of the manifest: the output cannot be read back", "rendition", t.rendition.Name, "output", o.name, "error", err)
 			continue
 		}
@@ -35,6 +37,10 @@ func (o *output) putWholeTexts(ctx context.Context) error {
 	}
 	return nil
 }
+
+// blind: what was put there does not come back: an origin that takes PUT only, or
+// serves under another address.
+func blind(err error) bool { return unreadable(err) || errors.Is(err, media.ErrNotFound) }
 
 func (k *taker) putWhole(ctx context.Context) error {
 	var all [][]webvtt.Cue

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -64,6 +65,14 @@ func (d *Dir) Put(ctx context.Context, name string, body []byte) error {
 	return d.write(name, body)
 }
 
+// PutFile stores what is too large for memory.
+func (d *Dir) PutFile(ctx context.Context, name string, file media.Content) error {
+	if err := d.admit(ctx, name); err != nil {
+		return err
+	}
+	return d.copy(name, file.Open())
+}
+
 func sameOrKept(name string, old, body []byte) error {
 	if bytes.Equal(old, body) {
 		return nil
@@ -103,7 +112,9 @@ func (d *Dir) admit(ctx context.Context, name string) error {
 
 func (d *Dir) file(name string) string { return filepath.Join(d.root, filepath.FromSlash(name)) }
 
-func (d *Dir) write(name string, body []byte) error {
+func (d *Dir) write(name string, body []byte) error { return d.copy(name, bytes.NewReader(body)) }
+
+func (d *Dir) copy(name string, body io.Reader) error {
 	file := d.file(name)
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		return err
@@ -126,13 +137,13 @@ func (d *Dir) temporary(file string) string {
 	return filepath.Join(filepath.Dir(file), fmt.Sprintf(".%s.%d-%d-%d", filepath.Base(file), os.Getpid(), d.epoch, d.next))
 }
 
-func writeFlushed(name string, body []byte) (err error) {
+func writeFlushed(name string, body io.Reader) (err error) {
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	if _, err := f.Write(body); err != nil {
+	if _, err := io.Copy(f, body); err != nil {
 		return err
 	}
 	return f.Sync()

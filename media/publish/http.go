@@ -28,7 +28,7 @@ const (
 	keptFirst       = "kept-first"
 )
 
-// maxObject bounds what Get reads back: playlists and init segments.
+// maxObject bounds what Get reads back: playlists and segments.
 const maxObject = 64 << 20
 
 // Patience is how long an HTTP sink tries.
@@ -45,6 +45,19 @@ type Patience struct {
 // seconds) is survived, a black hole is given up after a minute.
 func DefaultPatience() Patience {
 	return Patience{Attempt: 5 * time.Second, SlowestRate: 250_000, First: 100 * time.Millisecond, Longest: 5 * time.Second, Total: time.Minute}
+}
+
+// of is how long one request may take; a segment that is read back has the size
+// of one that was written.
+func (p Patience) of(method, path string, body *media.Content) time.Duration {
+	var size int64
+	switch {
+	case body != nil:
+		size = body.Size
+	case method == http.MethodGet && immutable(path):
+		size = maxObject
+	}
+	return p.Attempt + time.Duration(size/max(p.SlowestRate, 1))*time.Second
 }
 
 // HTTP is a sink for any origin that takes PUT (DASH-IF live media ingest).
@@ -71,7 +84,12 @@ func (h *HTTP) Close() error {
 
 // Put stores body, trying again while the origin or the network is in trouble.
 func (h *HTTP) Put(ctx context.Context, path string, body []byte) error {
-	_, err := h.do(ctx, http.MethodPut, path, body)
+	return h.PutFile(ctx, path, media.Content{Size: int64(len(body)), Open: func() io.Reader { return bytes.NewReader(body) }})
+}
+
+// PutFile is Put of what is too large for memory.
+func (h *HTTP) PutFile(ctx context.Context, path string, file media.Content) error {
+	_, err := h.do(ctx, http.MethodPut, path, &file)
 	return err
 }
 
@@ -89,7 +107,7 @@ func (h *HTTP) Delete(ctx context.Context, path string) error {
 	return err
 }
 
-func (h *HTTP) do(ctx context.Context, method, path string, body []byte) ([]byte, error) {
+func (h *HTTP) do(ctx context.Context, method, path string, body *media.Content) ([]byte, error) {
 	if err := checkPath(path); err != nil {
 		return nil, err
 	}
@@ -114,9 +132,8 @@ func (h *HTTP) do(ctx context.Context, method, path string, body []byte) ([]byte
 }
 
 // attempt makes one request. Errors that another try cannot mend are permanent.
-func (h *HTTP) attempt(ctx context.Context, method, path string, body []byte) ([]byte, error) {
-	limit := h.patience.Attempt + time.Duration(int64(len(body))/max(h.patience.SlowestRate, 1))*time.Second
-	ctx, cancel := context.WithTimeout(ctx, limit)
+func (h *HTTP) attempt(ctx context.Context, method, path string, body *media.Content) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, h.patience.of(method, path, body))
 	defer cancel()
 	req, err := h.request(ctx, method, path, body)
 	if err != nil {
@@ -138,14 +155,17 @@ func (h *HTTP) attempt(ctx context.Context, method, path string, body []byte) ([
 	return nil, h.refusal(resp)
 }
 
-func (h *HTTP) request(ctx context.Context, method, path string, body []byte) (*http.Request, error) {
-	var r io.Reader
-	if body != nil {
-		r = bytes.NewReader(body)
-	}
-	req, err := http.NewRequestWithContext(ctx, method, h.base.JoinPath(path).String(), r)
+func (h *HTTP) request(ctx context.Context, method, path string, body *media.Content) (*http.Request, error) {
+	req, err := http.NewRequestWithContext(ctx, method, h.base.JoinPath(path).String(), nil)
 	if err != nil {
 		return nil, err
+	}
+	if body != nil {
+		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(body.Open()), nil }
+		req.Body, _ = req.GetBody() // never errs
+		if req.ContentLength = body.Size; body.Size == 0 {
+			req.Body = http.NoBody
+		}
 	}
 	req.Header.Set(EpochHeader, strconv.FormatUint(h.epoch, 10))
 	if body != nil {

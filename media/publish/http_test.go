@@ -212,3 +212,38 @@ func TestKeepAlive(t *testing.T) {
 		t.Errorf("%d connections for 20 objects", n)
 	}
 }
+
+// A file is read again from its beginning when the origin was in trouble, and
+// its length is told before it comes.
+func TestPutFileIsTriedAgain(t *testing.T) {
+	var got []byte
+	var length int64
+	sink, steps := serve(t, status(http.StatusServiceUnavailable), func(w http.ResponseWriter, r *http.Request) {
+		got, _ = io.ReadAll(r.Body)
+		length = r.ContentLength
+		w.WriteHeader(http.StatusCreated)
+	})
+	file := media.Content{Size: 12, Open: func() io.Reader { return io.MultiReader(strings.NewReader("head, "), strings.NewReader("sample")) }}
+	if err := sink.PutFile(t.Context(), "v.mp4", file); err != nil {
+		t.Fatal(err)
+	}
+	if string(got) != "head, sample" || length != 12 || steps.requests() != 2 {
+		t.Errorf("%q of %d bytes in %d requests", got, length, steps.requests())
+	}
+}
+
+// In a directory a newer file replaces an older one, unlike a segment.
+func TestPutFileReplaces(t *testing.T) {
+	dir, err := publish.OpenDir(t.TempDir(), 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{"old", "newer"} {
+		if err := dir.PutFile(t.Context(), "v.mp4", media.Content{Size: int64(len(text)), Open: func() io.Reader { return strings.NewReader(text) }}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if b, err := dir.Get(t.Context(), "v.mp4"); err != nil || string(b) != "newer" {
+		t.Errorf("%q %v", b, err)
+	}
+}

@@ -59,6 +59,7 @@ func gridRules() []Rule {
 		{"webvtt", "RFC 8216bis §3.1.4", Must, "segments of subtitles are WebVTT with a timestamp map, and their cues are on screen in them", "the packager writes a cue into every segment in which it is shown"},
 		{"text-aligned", "RFC 8216bis §6.2.4", Must, "segments of subtitles have the numbers and durations of the pictures', and every variant names their group", "the packager cuts subtitles where it cuts the first rendition with pictures"},
 		{"thumbnails", "WebVTT, Media Fragments 1.0 §4.2.2", Must, "thumbnails follow each other from the clip's beginning to its end, each a part of a sheet that is there and decodes", "sheets and list are made of the published segments at the end: queue the job again under another id"},
+		{"mp4", "ISO/IEC 14496-12 §8.6.6", Must, "an MP4 file has its index first and the frames of the segments, shown when they are, to a tick", "the file is made of the published segments at the end: queue the job again under another id"},
 		{"no-gap", "design headline", Should, "no gap is listed", "a segment was lost; the job's events say when and why"},
 	}
 }

@@ -33,6 +33,8 @@ type object struct {
 // store reads the objects of one tree by their path in it.
 type store interface {
 	get(ctx context.Context, path string) (object, error)
+	// open reads what may be too large to get; size is -1 when it is not told.
+	open(ctx context.Context, path string) (body io.ReadCloser, size int64, err error)
 	String() string
 }
 
@@ -69,6 +71,26 @@ func (d dirStore) get(ctx context.Context, name string) (object, error) {
 	defer f.Close()
 	body, err := readAll(f)
 	return object{body: body}, err
+}
+
+func (d dirStore) open(_ context.Context, name string) (io.ReadCloser, int64, error) {
+	root, err := os.OpenRoot(d.root)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer root.Close()
+	f, err := root.Open(filepath.FromSlash(name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, 0, fmt.Errorf("%s: %w", name, errNotThere)
+	}
+	if err != nil {
+		return nil, 0, err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return nil, 0, errors.Join(err, f.Close())
+	}
+	return f, info.Size(), nil
 }
 
 func readAll(r io.Reader) ([]byte, error) {
@@ -139,25 +161,45 @@ func (w webStore) redirect(_ *http.Request, via []*http.Request) error {
 func (w webStore) String() string { return w.base.String() }
 
 func (w webStore) get(ctx context.Context, name string) (object, error) {
-	u := w.base.JoinPath(name)
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
-	if err != nil {
-		return object{}, err
-	}
-	req.Header.Set("Accept-Encoding", "gzip")
-	res, err := w.client.Do(req)
+	res, err := w.ask(ctx, name, "gzip")
 	if err != nil {
 		return object{}, err
 	}
 	defer res.Body.Close()
-	switch {
-	case res.StatusCode == http.StatusNotFound, res.StatusCode == http.StatusGone:
-		return object{}, fmt.Errorf("%s: %s: %w", name, res.Status, errNotThere)
-	case res.StatusCode != http.StatusOK:
-		return object{}, fmt.Errorf("%s: %s", name, res.Status)
-	}
 	body, err := decoded(res)
 	return object{body, res.Header}, err
+}
+
+func (w webStore) open(ctx context.Context, name string) (io.ReadCloser, int64, error) {
+	res, err := w.ask(ctx, name, "identity")
+	if err != nil {
+		return nil, 0, err
+	}
+	return res.Body, res.ContentLength, nil
+}
+
+// ask is answered with 200, or with an error.
+func (w webStore) ask(ctx context.Context, name, encoding string) (*http.Response, error) {
+	u := w.base.JoinPath(name)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Accept-Encoding", encoding)
+	res, err := w.client.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case res.StatusCode == http.StatusOK:
+		return res, nil
+	case res.StatusCode == http.StatusNotFound, res.StatusCode == http.StatusGone:
+		err = errNotThere
+	default:
+		err = errors.New("not served")
+	}
+	_ = res.Body.Close() // the answer is known
+	return nil, fmt.Errorf("%s: %s: %w", name, res.Status, err)
 }
 
 func decoded(res *http.Response) ([]byte, error) {

@@ -26,6 +26,7 @@ type tree struct {
 	manifest     *manifest    // nil without
 	texts        []*rendition // of subtitles
 	gallery      *gallery     // nil without thumbnails
+	singles      []single     // MP4 files
 }
 
 // rendition is one media playlist of the tree and what was read of it.

@@ -74,6 +74,9 @@ func (t *tree) look(ctx context.Context, b *book, o Options) error {
 	if err := g.Wait(); err != nil {
 		return err
 	}
+	if err := t.readMP4s(outer, b); err != nil {
+		return err
+	}
 	return t.walkTexts(outer, b)
 }
 
@@ -97,6 +100,7 @@ func (t *tree) judge(b *book) {
 	t.judgeDashCaptions(b)
 	t.judgeDashTexts(b)
 	t.judgeThumbnails(b)
+	t.judgeMP4s(b)
 	t.judgeTexts(b)
 	t.judgeApple(b)
 }

@@ -423,6 +423,7 @@ func TestEveryRuleIsSeenFailing(t *testing.T) {
 		"apple-8.18": true, "apple-8.24": true, "apple-10.1": true, // over HTTP, in web_test.go
 		"captions": true, "captions-group": true, "dash-captions": true, // in captions_test.go
 		"thumbnails": true, "dash-thumbnails": true, // in thumbnails_test.go
+		"mp4":    true,                                          // in mp4_test.go
 		"webvtt": true, "text-aligned": true, "dash-text": true, // in text_test.go
 		"encrypted": true, "encrypted-said": true, "key-ids": true, // in encrypt_test.go
 	}

@@ -140,7 +140,7 @@ func assignmentProto(j job.Job, s reconcile.Start, allowed []string) *galav1.Ass
 		Input: j.Spec.Input, Source: sourceProto(j.Source), Renditions: wire.RenditionProtos(s.Renditions),
 		Device: s.Placement.Device, Resume: s.Resume, ResumeSegment: s.ResumeSegment,
 		WritesManifest: true, WindowSeconds: j.Spec.Effective().WindowSeconds, AllowedSources: allowed,
-		Thumbnails: wire.ThumbnailsProto(j.Thumbnails),
+		Thumbnails: wire.ThumbnailsProto(j.Thumbnails), Mp4: j.MP4(),
 		Protection: protectionProto(j.Spec),
 	}
 	if j.Grid != nil {

@@ -20,7 +20,7 @@ func specOf(p *galav1.JobSpec) job.Spec {
 		ID: p.GetId(), Kind: KindOf(p.GetKind()), Input: p.GetInput(), Backups: p.GetBackups(),
 		Ladder: p.GetLadder(), LadderYAML: p.GetLadderYaml(), Destinations: p.GetDestinations(),
 		CPU: cpuOf(p.GetCpu()), Redundancy: p.GetRedundancy(), Priority: p.GetPriority(),
-		WindowSeconds: p.GetWindowSeconds(), Encrypt: p.GetProtection().GetScheme(), Keys: p.GetProtection().GetKeys(),
+		WindowSeconds: p.GetWindowSeconds(), Encrypt: p.GetProtection().GetScheme(), Keys: p.GetProtection().GetKeys(), MP4: p.GetMp4(),
 	}
 }
 
@@ -33,7 +33,7 @@ func specProto(s job.Spec) *galav1.JobSpec {
 		Id: s.ID, Kind: kindProto(s.Kind), Input: s.Input, Backups: s.Backups,
 		Ladder: s.Ladder, LadderYaml: s.LadderYAML, Destinations: destinations,
 		Cpu: cpuProto(s.CPU), Redundancy: s.Redundancy, Priority: s.Priority,
-		WindowSeconds: s.WindowSeconds, Protection: protectionProto(s),
+		WindowSeconds: s.WindowSeconds, Protection: protectionProto(s), Mp4: s.MP4,
 	}
 }
 

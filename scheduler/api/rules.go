@@ -36,8 +36,14 @@ func (r Rules) check(s job.Spec) (outputs []job.Output, notes []string, err erro
 	if err != nil {
 		return nil, nil, invalid("LADDER", "", "%v", err)
 	}
+	if err := checkMP4(s, ladder); err != nil {
+		return nil, nil, err
+	}
 	if err := r.checkKeys(s, ladder); err != nil {
 		return nil, nil, err
+	}
+	if s.Encrypt != "" && ladder.Thumbnails != nil {
+		notes = append(notes, "thumbnails are left out: the job is encrypted")
 	}
 	if len(s.Backups) > 0 {
 		notes = append(notes, "backup inputs are written down; this release reads the first input only")
@@ -57,6 +63,23 @@ func (r Rules) checkKeys(s job.Spec, l *ladders.Ladder) error {
 	}
 	if err := keys.CheckLadder(l); err != nil {
 		return invalid("NOT_ENCRYPTED", "take the rungs of AV1 out of the ladder, or submit them as a job of their own without --encrypt", "ladder %s: %v", l.Name, err)
+	}
+	if len(s.MP4) > 0 {
+		return invalid("MP4", "leave --mp4 or --encrypt out: a file for each rung is made in the clear only", "an encrypted job makes no MP4 files")
+	}
+	return nil
+}
+
+// checkMP4: files are made of rungs that the ladder has.
+func checkMP4(s job.Spec, l *ladders.Ladder) error {
+	var names []string
+	for _, r := range l.Video {
+		names = append(names, r.Name)
+	}
+	for _, want := range s.MP4 {
+		if want != job.AllRungs && !slices.Contains(names, want) {
+			return invalid("MP4", "name video rungs of the ladder, or all: it has "+strings.Join(names, ", "), "no MP4 file can be made of %q: ladder %s has no such video rung", want, l.Name)
+		}
 	}
 	return nil
 }

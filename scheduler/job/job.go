@@ -3,6 +3,7 @@ package job
 import (
 	"encoding/json"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/galafarm/gala/ladders"
@@ -146,6 +147,16 @@ func (j Job) Clone() Job {
 
 // Live tells a live job from a VOD one.
 func (j Job) Live() bool { return j.Spec.Kind == Live }
+
+// MP4 are the renditions that become one file each, in the order of the ladder.
+func (j Job) MP4() (names []string) {
+	for _, r := range j.Renditions {
+		if r.Video != nil && (slices.Contains(j.Spec.MP4, r.Name) || slices.Contains(j.Spec.MP4, AllRungs)) {
+			names = append(names, r.Name)
+		}
+	}
+	return names
+}
 
 // Placed tells whether some agent may be running the job.
 func (j Job) Placed() bool { return len(j.Placements) > 0 }

@@ -19,7 +19,12 @@ type Spec struct {
 	// worker gets the keys, which no record ever holds.
 	Encrypt string `json:"encrypt,omitempty"`
 	Keys    string `json:"keys,omitempty"`
+	// MP4 names the rungs that also become one file each; AllRungs all of them.
+	MP4 []string `json:"mp4,omitempty"`
 }
+
+// AllRungs stands for every video rung in Spec.MP4.
+const AllRungs = "all"
 
 // DefaultWindow is the live window in seconds where the spec names none.
 const DefaultWindow = 900
@@ -60,5 +65,6 @@ func (s Spec) Diff(o Spec) []string {
 	differs("window_seconds", a.WindowSeconds == b.WindowSeconds)
 	differs("encrypt", a.Encrypt == b.Encrypt)
 	differs("keys", a.Keys == b.Keys)
+	differs("mp4", slices.Equal(a.MP4, b.MP4))
 	return fields
 }

@@ -130,6 +130,11 @@ func (p *pass) resolve() bool {
 	}
 	p.job.Grid, p.job.Renditions, p.job.Thumbnails = &r.Grid, slices.Clone(r.Renditions), r.Thumbnails
 	p.job.Note(r.Notes...)
+	for _, name := range p.job.Spec.MP4 {
+		if name != job.AllRungs && !slices.Contains(p.job.MP4(), name) {
+			p.job.Note(fmt.Sprintf("no %s.mp4: the rung was left out for this source", name))
+		}
+	}
 	p.record("resolved", "the ladder was applied to the source", fmt.Sprintf("%d renditions on a grid of %v frames per second, %d per segment",
 		len(r.Renditions), r.Grid.Rate, r.Grid.FramesPerSegment()))
 	p.trace("resolved to %d renditions", len(r.Renditions))
