@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/url"
-	"strings"
 	"time"
 )
 
@@ -20,7 +19,7 @@ type growing struct {
 }
 
 // A source that grows says so in its fragment, which no server sees:
-// file:///recording.ts#growing, https://host/recording.ts#growing=10s.
+// file:///recording.ts#growing, https://host/recording.ts#growing=10s&program=2.
 const growingWord = "growing"
 
 // quietDefault and quietMost: a worker that gets nothing done for a minute is
@@ -30,11 +29,12 @@ const quietDefault, quietMost = 30 * time.Second, 45 * time.Second
 // growth is how long a source may stand before it counts as whole, 0 for one
 // that does not grow.
 func growth(u *url.URL) (time.Duration, error) {
-	word, value, has := strings.Cut(u.Fragment, "=")
-	if word != growingWord || u.Scheme != "file" && u.Scheme != "http" && u.Scheme != "https" {
+	options, err := url.ParseQuery(u.Fragment)
+	value := options.Get(growingWord)
+	if err != nil || !options.Has(growingWord) || u.Scheme != "file" && u.Scheme != "http" && u.Scheme != "https" {
 		return 0, nil
 	}
-	if !has {
+	if value == "" {
 		return quietDefault, nil
 	}
 	quiet, err := time.ParseDuration(value)

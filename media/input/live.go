@@ -88,13 +88,18 @@ func checkLive(u *url.URL, addr netip.Addr) error {
 	return checkAddr(u.Hostname(), addr)
 }
 
-// Program is the one of a transport stream that an address asks for, 0 for none.
+// Program is the one of a transport stream that an address asks for, 0 for none:
+// a live source in its query, a clip in its fragment.
 func Program(input string) int {
 	u, err := Parse(input)
 	if err != nil {
 		return 0
 	}
-	n, _ := strconv.Atoi(u.Query().Get("program"))
+	asked := u.Query()
+	if !live(u.Scheme) {
+		asked, _ = url.ParseQuery(u.Fragment)
+	}
+	n, _ := strconv.Atoi(asked.Get("program"))
 	return n
 }
 
