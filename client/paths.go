@@ -2,9 +2,11 @@ package client
 
 import (
 	"fmt"
+	"net/url"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"time"
 )
 
 var hasScheme = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*://`)
@@ -21,6 +23,26 @@ func Absolute(s string) (string, error) {
 		return "", fmt.Errorf("path %q: %w", s, err)
 	}
 	return path, nil
+}
+
+// Growing is a SOURCE that is still being written, and is whole when it has not
+// grown for so long; 0 leaves it as it is.
+func Growing(s string, quiet time.Duration) (string, error) {
+	if quiet == 0 {
+		return s, nil
+	}
+	path, err := Absolute(s)
+	if err != nil {
+		return "", err
+	}
+	u := &url.URL{Scheme: "file", Path: path}
+	if IsURL(s) {
+		if u, err = url.Parse(s); err != nil {
+			return "", fmt.Errorf("source %q: %w", s, err)
+		}
+	}
+	u.Fragment = "growing=" + quiet.String()
+	return u.String(), nil
 }
 
 // IsURL tells an URL or the test card from a path.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/galafarm/gala/client"
 	galav1 "github.com/galafarm/gala/proto/gala/v1"
@@ -19,10 +20,11 @@ type vodCmd struct {
 }
 
 type vodQueueCmd struct {
-	Sources  []string `arg:"" name:"source" help:"Files or URLs. A name that begins with a dash comes after --, or as ./-name."`
-	Priority int32    `help:"Higher goes first, -100 to 100." default:"0"`
-	MP4      []string `name:"mp4" help:"Also make one MP4 file, ID/RUNG.mp4, of these video rungs, or of 'all'." placeholder:"RUNG"`
-	Wait     bool     `help:"Follow the jobs to their end: 0 when all are done, 1 when one failed."`
+	Sources  []string      `arg:"" name:"source" help:"Files or URLs. A name that begins with a dash comes after --, or as ./-name."`
+	Growing  time.Duration `help:"The sources are still being written: follow each until it has not grown for so long, 45s at most." placeholder:"30s"`
+	Priority int32         `help:"Higher goes first, -100 to 100." default:"0"`
+	MP4      []string      `name:"mp4" help:"Also make one MP4 file, ID/RUNG.mp4, of these video rungs, or of 'all'." placeholder:"RUNG"`
+	Wait     bool          `help:"Follow the jobs to their end: 0 when all are done, 1 when one failed."`
 	jobFlags
 }
 
@@ -53,6 +55,10 @@ func (c *vodQueueCmd) jobs() ([]*galav1.JobSpec, error) {
 	}
 	var specs []*galav1.JobSpec
 	for i, source := range c.Sources {
+		source, err := client.Growing(source, c.Growing)
+		if err != nil {
+			return nil, err
+		}
 		spec, err := c.spec(ids[i], source)
 		if err != nil {
 			return nil, err

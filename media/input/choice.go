@@ -25,6 +25,18 @@ func ChoiceOf(input string) Choice {
 	return c
 }
 
+// Program is the programme that an address asks for, 0 for none: a live source in
+// its query, a clip in its fragment.
+func Program(input string) int {
+	u, err := Parse(input)
+	if err != nil || live(u.Scheme) {
+		return ChoiceOf(input).Program
+	}
+	asked, _ := url.ParseQuery(u.Fragment)
+	n, _ := number(asked.Get("program"), 0xFFFF)
+	return n
+}
+
 // lastPID is the largest that carries anything (ISO/IEC 13818-1 §2.4.3.3).
 const lastPID = 0x1FFE
 

@@ -29,6 +29,7 @@ type web struct {
 	pos      int64
 	size     int64
 	seekable bool
+	grows    bool                      // it is still being written: longer is not changed
 	patience time.Duration             // how long a server may send nothing
 	sign     func(*http.Request) error // of objects in buckets
 	tries    int                       // reconnections since the last byte
@@ -48,7 +49,18 @@ func pauses() []time.Duration {
 const readOn = 256 << 10
 
 func openHTTP(ctx context.Context, u *url.URL, rules Rules) (*web, error) {
-	return openWeb(ctx, u, u.Redacted(), rules, nil)
+	w, err := openWeb(ctx, u, u.Redacted(), rules, nil)
+	if err != nil {
+		return nil, err
+	}
+	if quiet, _ := growth(u); quiet > 0 {
+		w.grows = true
+		if !w.seekable {
+			_ = w.Close()
+			return nil, refused("source "+w.name+" cannot be followed: its server has no Range support", "use a server with Range support, or submit it when it is whole")
+		}
+	}
+	return w, nil
 }
 
 func openWeb(ctx context.Context, u *url.URL, name string, rules Rules, sign func(*http.Request) error) (*web, error) {
@@ -99,7 +111,7 @@ func (w *web) open(at int64) error {
 		return refused("source URL: "+err.Error(), "write the URL as https://host/path")
 	}
 	req.Header.Set("Range", fmt.Sprintf("bytes=%d-", at))
-	if w.etag != "" {
+	if w.etag != "" && !w.grows {
 		req.Header.Set("If-Match", w.etag)
 	}
 	if w.sign != nil {
@@ -121,6 +133,10 @@ func (w *web) open(at int64) error {
 func (w *web) take(resp *http.Response, at int64) error {
 	if err := w.status(resp, at); err != nil {
 		return err
+	}
+	if w.grows {
+		w.body, w.pos = resp.Body, at
+		return nil
 	}
 	tag := strongTag(resp.Header.Get("ETag"))
 	if w.etag != "" && tag != "" && tag != w.etag {
@@ -149,6 +165,8 @@ func (w *web) status(resp *http.Response, at int64) error {
 		return refused(fmt.Sprintf("source %s stopped answering Range requests", w.name), "the server's Range support is broken: use another server")
 	case resp.StatusCode == http.StatusRequestedRangeNotSatisfiable && at == 0:
 		return refused("source "+w.name+" is empty (0 bytes)", "upload it again, or give another one")
+	case resp.StatusCode == http.StatusRequestedRangeNotSatisfiable && w.grows:
+		return io.EOF
 	case resp.StatusCode == http.StatusPreconditionFailed:
 		return w.changed()
 	case resp.StatusCode >= 500, resp.StatusCode == http.StatusTooManyRequests:
@@ -165,7 +183,7 @@ func (w *web) partial(contentRange string, at int64) error {
 	switch {
 	case n < 2 || first != at:
 		return refused(fmt.Sprintf("source %s answered another range than asked", w.name), "the server's Range support is broken: use another server")
-	case w.size >= 0 && total != w.size:
+	case w.size >= 0 && total != w.size && !w.grows, total < w.size:
 		return w.changed()
 	}
 	w.seekable, w.size = true, total
@@ -201,7 +219,7 @@ func withoutURL(err error) error {
 
 func (w *web) Read(p []byte) (int, error) {
 	for {
-		if w.size >= 0 && w.pos >= w.size {
+		if w.size >= 0 && w.pos >= w.size && !w.grown() {
 			return 0, io.EOF
 		}
 		n, err := w.readBody(p)
@@ -217,6 +235,15 @@ func (w *web) Read(p []byte) (int, error) {
 			return 0, w.failed(err)
 		}
 	}
+}
+
+// grown asks a source that grows for more than there was.
+func (w *web) grown() bool {
+	if !w.grows {
+		return false
+	}
+	w.release()
+	return w.open(w.pos) == nil
 }
 
 // again lets go of a connection that ended early or was refused, and tells

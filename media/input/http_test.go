@@ -81,6 +81,10 @@ func (s *served) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !s.noRange {
 		_, _ = fmt.Sscanf(r.Header.Get("Range"), "bytes=%d-", &from)
 		from, status = from+s.shift, http.StatusPartialContent
+		if from >= len(s.body) && len(s.body) > 0 {
+			w.WriteHeader(http.StatusRequestedRangeNotSatisfiable)
+			return
+		}
 		w.Header().Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", from, len(s.body)-1, len(s.body)))
 	}
 	w.Header().Set("Content-Length", fmt.Sprint(len(s.body)-from))

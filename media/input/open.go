@@ -33,10 +33,14 @@ func Open(ctx context.Context, input string, rules Rules) (Reader, error) {
 	if live(u.Scheme) {
 		return nil, refused("source "+Display(input)+" runs by itself and cannot be read from its start", "submit it as a live job (gala live submit)")
 	}
+	quiet, err := growth(u)
+	if err != nil {
+		return nil, err
+	}
 	var r Reader
 	switch u.Scheme {
 	case "file":
-		r, err = openFile(u.Path, rules)
+		r, err = openFile(u.Path, rules, quiet > 0)
 	case "s3":
 		r, err = openBucket(ctx, u, rules)
 	default:
@@ -44,6 +48,9 @@ func Open(ctx context.Context, input string, rules Rules) (Reader, error) {
 	}
 	if err != nil {
 		return nil, err
+	}
+	if quiet > 0 {
+		r = &growing{Reader: r, ctx: ctx, quiet: quiet}
 	}
 	head := &headReader{Reader: r}
 	if err := head.inspect(display(u)); err != nil {
@@ -65,7 +72,7 @@ type file struct {
 func (f *file) Size() int64    { return f.size }
 func (f *file) Seekable() bool { return f.seekable }
 
-func openFile(path string, rules Rules) (Reader, error) {
+func openFile(path string, rules Rules, mayBeEmpty bool) (Reader, error) {
 	if err := rules.checkLinks(path); err != nil {
 		return nil, err
 	}
@@ -79,7 +86,7 @@ func openFile(path string, rules Rules) (Reader, error) {
 		_ = f.Close()
 		return nil, refused("source "+path+" is not a regular file", "give the path of one media file")
 	}
-	if st.Size() == 0 {
+	if st.Size() == 0 && !mayBeEmpty {
 		_ = f.Close()
 		return nil, refused("source file "+path+" is empty (0 bytes)", "upload the file again, or give another one")
 	}

@@ -115,14 +115,17 @@ func Parse(input string) (*url.URL, error) {
 		if dotDot(u.Path) {
 			return nil, refused(fmt.Sprintf("source %s has '..' in its path", u.Redacted()), "write the path that is meant")
 		}
-		return u, nil
+		_, err := growth(u)
+		return u, err
 	case "s3":
 		return parseBucket(u)
 	case "file":
 		if u.Host != "" && u.Host != "localhost" || !filepath.IsAbs(u.Path) {
 			return nil, refused(fmt.Sprintf("source %q is not a file of this machine", input), "write file:///absolute/path")
 		}
-		return &url.URL{Scheme: "file", Path: filepath.Clean(u.Path)}, nil
+		u = &url.URL{Scheme: "file", Path: filepath.Clean(u.Path), Fragment: u.Fragment}
+		_, err := growth(u)
+		return u, err
 	}
 	return nil, refused(fmt.Sprintf("sources of type %q cannot be read", u.Scheme+":"),
 		"give a file, an http(s) URL, s3://bucket/key, srt://, rtmp://, udp://, rtp:// or testcard:")

@@ -17,7 +17,7 @@ func ReadFile(path string, rules Rules, most int64) ([]byte, error) {
 	if err := rules.Check(path); err != nil {
 		return nil, err
 	}
-	f, err := openFile(path, rules)
+	f, err := openFile(path, rules, false)
 	if err != nil {
 		return nil, err
 	}

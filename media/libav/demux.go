@@ -32,17 +32,20 @@ type demuxer struct {
 	began     time.Time // when a live source's first bytes came, about
 	// readErr is what the reader said last: libavformat turns it into a number.
 	readErr error
+	cancel  context.CancelFunc // of what the reader waits for
 }
 
 const ioBuffer = 64 << 10
 
 // openDemuxer opens an input within the rules. Every error is a *media.Error.
 func openDemuxer(ctx context.Context, name string, rules input.Rules) (*demuxer, error) {
+	ctx, cancel := context.WithCancel(ctx)
 	reader, err := input.Open(ctx, name, rules)
 	if err != nil {
+		cancel()
 		return nil, err
 	}
-	d := &demuxer{name: name, reader: reader}
+	d := &demuxer{name: name, reader: reader, cancel: cancel}
 	if err := d.open(ctx); err != nil {
 		d.Close()
 		return nil, err
@@ -192,8 +195,11 @@ func (d *demuxer) read(p *astiav.Packet) error {
 	}
 }
 
-// stop ends a read that waits for a live source.
+// stop ends a read that waits for a live source, or for one that grows.
 func (d *demuxer) stop() {
+	if d.cancel != nil {
+		d.cancel()
+	}
 	if d.ring != nil {
 		d.ring.cancel()
 	}
@@ -251,6 +257,9 @@ func (d *demuxer) Close() {
 	}
 	if d.reader != nil {
 		_ = d.reader.Close()
+	}
+	if d.cancel != nil {
+		d.cancel()
 	}
 }
 

@@ -82,7 +82,11 @@ type probeTrack struct {
 
 func newProber(d *demuxer) *prober {
 	p := &prober{d: d, tracks: map[int]*probeTrack{}}
+	wanted := d.wanted()
 	for _, s := range d.fc.Streams() {
+		if wanted != nil && !wanted[s.Index()] {
+			continue
+		}
 		cp := s.CodecParameters()
 		t := &probeTrack{s: s}
 		switch cp.MediaType() {
@@ -108,6 +112,9 @@ func newProber(d *demuxer) *prober {
 }
 
 func (p *prober) run(ctx context.Context) error {
+	if n := input.Program(p.d.name); n > 0 && p.d.wanted() != nil && len(p.d.wanted()) == 0 {
+		return &media.Error{Code: media.SourceError, Message: fmt.Sprintf("source %s has no programme %d", input.Display(p.d.name), n), Advice: "it has " + p.d.programmes()}
+	}
 	if len(p.tracks) == 0 {
 		return &media.Error{Code: media.SourceError, Message: "source " + p.d.name + " holds neither video nor audio", Advice: "give a file with at least one video or audio track"}
 	}
@@ -224,6 +231,7 @@ func (p *prober) info() (Info, error) {
 		info.Video = append(info.Video, *t.video)
 	}
 	info.Chosen = choose(info.Video)
+	p.oneProgramme(&info)
 	if len(info.Video) == 0 && len(info.Audio) == 0 {
 		return info, p.nothing(why)
 	}

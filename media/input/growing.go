@@ -1,0 +1,66 @@
+package input
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"time"
+)
+
+// growing reads a source that is still being written: where it ends, it waits
+// for more, until it has not grown for as long as quiet. It is read from its
+// start alone: who looks at its end would wait for that.
+type growing struct {
+	Reader
+	ctx   context.Context
+	quiet time.Duration
+}
+
+// A source that grows says so in its fragment, which no server sees:
+// file:///recording.ts#growing, https://host/recording.ts#growing=10s&program=2.
+const growingWord = "growing"
+
+// quietDefault and quietMost: a worker that gets nothing done for a minute is
+// taken for stalled.
+const quietDefault, quietMost = 30 * time.Second, 45 * time.Second
+
+// growth is how long a source may stand before it counts as whole, 0 for one
+// that does not grow.
+func growth(u *url.URL) (time.Duration, error) {
+	options, err := url.ParseQuery(u.Fragment)
+	value := options.Get(growingWord)
+	if err != nil || !options.Has(growingWord) || u.Scheme != "file" && u.Scheme != "http" && u.Scheme != "https" {
+		return 0, nil
+	}
+	if value == "" {
+		return quietDefault, nil
+	}
+	quiet, err := time.ParseDuration(value)
+	if err != nil || quiet <= 0 || quiet > quietMost {
+		return 0, refused(fmt.Sprintf("source %s grows until it stands for %q", display(u), value), fmt.Sprintf("write #%s=30s, with at most %s", growingWord, quietMost))
+	}
+	return quiet, nil
+}
+
+func (g *growing) Size() int64                    { return -1 }
+func (g *growing) Seekable() bool                 { return false }
+func (g *growing) Seek(int64, int) (int64, error) { return 0, errors.ErrUnsupported }
+
+func (g *growing) Read(p []byte) (int, error) {
+	pause := min(g.quiet/10, time.Second)
+	for stood := time.Duration(0); ; stood += pause {
+		n, err := g.Reader.Read(p)
+		if n > 0 || err != io.EOF || stood >= g.quiet { //nolint:errorlint // a bare EOF is the end so far
+			return n, err
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+		case <-g.ctx.Done():
+			timer.Stop()
+			return 0, g.ctx.Err()
+		}
+	}
+}

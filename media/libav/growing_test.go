@@ -1,0 +1,56 @@
+package libav
+
+import (
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/galafarm/gala/media"
+)
+
+// A clip that is still being written is encoded as it grows, and comes out as
+// it does when it is whole. Its second half is written when a frame of the
+// first has come out, and not before.
+func TestGrowingClip(t *testing.T) {
+	for _, name := range []string{"clip.mkv", "fragments.mp4"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			whole := longClipFile(t, name)
+			facts, err := Probe(t.Context(), whole, anything)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want, _ := play(t, Options{Spec: clipSpec(t, whole, facts)})
+			body := read(t, whole)
+			part := filepath.Join(t.TempDir(), name)
+			if err := os.WriteFile(part, body[:2*len(body)/3], 0o600); err != nil {
+				t.Fatal(err)
+			}
+			out := newCollector()
+			rest := sync.OnceValue(func() error { return appendTo(part, body[2*len(body)/3:]) })
+			out.on = func(string, media.Packet) error { return rest() }
+			play(t, Options{Spec: clipSpec(t, "file://"+part+"#growing=2s", facts), Output: out})
+			wantBytes(t, want, out)
+		})
+	}
+}
+
+func appendTo(name string, b []byte) error {
+	f, err := os.OpenFile(name, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	if _, err := f.Write(b); err != nil {
+		_ = f.Close()
+		return err
+	}
+	return f.Close()
+}
+
+// longClipFile lasts long enough for a probe to be content with two thirds of it.
+func longClipFile(t *testing.T, name string) string {
+	t.Helper()
+	return smallClip(t, name, "-filter_complex", "[0:v]scale=64:36,loop=5:100,setpts=N/25/TB[v];[1:a]aloop=5:192000,asetpts=N/SR/TB[a]", "-map", "[v]", "-map", "[a]",
+		"-b:v", "100k", "-movflags", "+frag_keyframe+empty_moov+default_base_moof", "-live", "1")
+}
