@@ -41,7 +41,8 @@ func (i *ingestCmd) Run(ctx context.Context, c *cli) error {
 }
 
 // contribution makes what an encoder at a venue sends: 1080p25 at a constant
-// 8 Mb/s, a key frame a second.
+// 8 Mb/s, a key frame a second. The sound lies within the pictures, so that where
+// the clip begins again no picture is missing.
 func contribution(ctx context.Context, ffmpeg, dir string) (string, error) {
 	from, err := findClip(ctx, "", ffmpeg, dir)
 	if err != nil {
@@ -50,7 +51,7 @@ func contribution(ctx context.Context, ffmpeg, dir string) (string, error) {
 	name := filepath.Join(dir, "contribution_1080p25_8m.ts")
 	out, err := exec.CommandContext(ctx, ffmpeg, "-hide_banner", "-nostdin", "-loglevel", "error", "-y", "-t", "20", "-i", from, "-vf", "scale=1920:1080",
 		"-c:v", "libx264", "-preset", "ultrafast", "-b:v", "8M", "-minrate", "8M", "-maxrate", "8M", "-bufsize", "8M", "-g", "25", "-x264-params", "nal-hrd=cbr:scenecut=0",
-		"-c:a", "aac", "-b:a", "192k", "-f", "mpegts", name).CombinedOutput()
+		"-af", "atrim=end=19.8,asetpts=PTS+0.1/TB", "-c:a", "aac", "-b:a", "192k", "-f", "mpegts", name).CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("make the clip: %w: %s", err, out)
 	}
