@@ -2,7 +2,6 @@ package libav
 
 import (
 	"bytes"
-	"context"
 	"crypto/aes"
 	"crypto/cipher"
 	"encoding/binary"
@@ -16,8 +15,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/galafarm/gala/media/ring"
 )
 
 // shelf is forty seconds of the clip with codes as segments of two seconds each,
@@ -37,18 +34,13 @@ const shelfFirst, shelfLast, shelfSeconds = 3, 20, 2
 
 func newShelf(t *testing.T, args ...string) *shelf {
 	t.Helper()
-	return newShelfOf(t, waveFile, args...)
-}
-
-func newShelfOf(t *testing.T, clip string, args ...string) *shelf {
-	t.Helper()
 	program := filepath.Join(os.Getenv("GALA_FFMPEG"), "bin", "ffmpeg")
 	if _, err := os.Stat(program); err != nil {
 		t.Skipf("NO FFMPEG PROGRAM at %s: source tools/setup/env.sh to run this test", program)
 	}
 	s := &shelf{dir: t.TempDir(), began: time.Now(), show: map[string]func(int) string{}}
 	cmd := exec.CommandContext(t.Context(), program, append([]string{"-hide_banner", "-nostdin", "-loglevel", "error", "-stream_loop", fmt.Sprint(shelfLast - 1),
-		"-i", filepath.Join(mediaDir(t), clip), "-c", "copy"}, args...)...)
+		"-i", filepath.Join(mediaDir(t), waveFile), "-c", "copy"}, args...)...)
 	cmd.Dir = s.dir
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
@@ -161,35 +153,5 @@ func TestPullsManifests(t *testing.T) {
 			t.Parallel()
 			wantPulled(t, s.URL+"/"+name+".mpd")
 		})
-	}
-}
-
-// Pictures of ISO fragments are at their own times, beside the sound: offsets of
-// composition that are negative, as CMAF's are, would have them shown late.
-func TestPulledPicturesAreInTime(t *testing.T) {
-	t.Parallel()
-	s := newShelfOf(t, "long_mix_720p25_h264_aac.mp4", "-an", "-t", "4",
-		"-output_ts_offset", "10", "-movflags", "+negative_cts_offsets+empty_moov+default_base_moof+frag_keyframe", "all.mp4")
-	s.show["live.m3u8"] = func(int) string {
-		file, _ := os.ReadFile(filepath.Join(s.dir, "all.mp4"))
-		first := bytes.Index(file, []byte("moof")) - 4
-		return fmt.Sprintf("#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXT-X-MAP:URI=\"all.mp4\",BYTERANGE=\"%d@0\"\n#EXTINF:4,\n#EXT-X-BYTERANGE:%d@%d\nall.mp4\n", first, len(file)-first, first)
-	}
-	r := hold(t, s.URL+"/live.m3u8")
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
-	var session *ring.Session
-	for from := r.Read(ring.Oldest); ; {
-		it, err := from.Next(ctx)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if it.Session == nil {
-			if at := session.At(it.Packet); !it.Packet.Key || at != 10_000_000 {
-				t.Errorf("the first picture (a key frame: %v) is at %d µs, want 10 s", it.Packet.Key, at)
-			}
-			return
-		}
-		session = it.Session
 	}
 }
