@@ -28,6 +28,7 @@ type cli struct {
 	Vod    vodCmd    `cmd:"" help:"One worker against one ffmpeg process."`
 	Start  startCmd  `cmd:"" help:"Submit to first segment, live."`
 	Scale  scaleCmd  `cmd:"" help:"Scalers: what they keep and what they cost."`
+	Ingest ingestCmd `cmd:"" help:"What one live source costs."`
 	Short  shortCmd  `cmd:"" default:"1" help:"A short form of all, beside the committed records (the default)."`
 	Report reportCmd `cmd:"" help:"Make every report from its record again."`
 }

@@ -44,6 +44,15 @@ func status(pid int, key string) int64 {
 
 func anonymous(pid int) int64 { return status(pid, "RssAnon") }
 
+// Memory of a process, in bytes.
+type Memory struct{ Resident, Proportional, Anonymous int64 }
+
+// MemoryOf reads it from /proc; zero where that is not told.
+func MemoryOf(pid int) Memory {
+	kib, _ := strconv.ParseInt(strings.TrimSuffix(table(fmt.Sprintf("/proc/%d/smaps_rollup", pid), ":")["Pss"], " kB"), 10, 64)
+	return Memory{Resident: status(pid, "VmRSS"), Proportional: kib << 10, Anonymous: anonymous(pid)}
+}
+
 // Children are the running processes that pid started.
 func Children(pid int) []Process {
 	names, _ := filepath.Glob("/proc/[0-9]*/stat")

@@ -70,7 +70,7 @@ func (s *shelf) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if s.change != nil {
 		body = s.change(name, body)
 	}
-	_, _ = w.Write(body)
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(body))
 }
 
 // wantPulled follows a shelf for 100 frames and finds each once, in order.

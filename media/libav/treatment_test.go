@@ -14,8 +14,8 @@ import (
 	"github.com/galafarm/gala/timeline"
 )
 
-// channelsOf decodes an AAC rendition, a line for each channel.
-func channelsOf(t *testing.T, cfg media.CodecConfig, packets []media.Packet) (out [][]float32) {
+// channelCountOf decodes an AAC rendition, a line for each channel.
+func channelCountOf(t *testing.T, cfg media.CodecConfig, packets []media.Packet) (out [][]float32) {
 	t.Helper()
 	framesOf(t, astiav.CodecIDAac, cfg, packets, func(f *astiav.Frame) {
 		lines, err := planar(f)
@@ -132,7 +132,7 @@ func TestChannelsAreMapped(t *testing.T) {
 		aac("soft", func(a *ladders.Audio) { a.Gain = -600 }))
 	heard := map[string][][]float32{}
 	for name := range out.packets {
-		heard[name] = channelsOf(t, out.configs[name], out.packets[name])
+		heard[name] = channelCountOf(t, out.configs[name], out.packets[name])
 	}
 	l, r := heard["plain"][0], heard["plain"][1]
 	if apart(l, r, 1) > 20 {
@@ -171,7 +171,7 @@ func TestTracksAreJoined(t *testing.T) {
 		a.Map, a.Track = []ladders.Channel{{Track: 3, Channel: 1}, {Track: 1, Channel: 1}}, 2
 	})
 	out, _ := soundOnly(t, "svt_testcard_720p50_8mono.mp4", append(alone, pair, turned, silent)...)
-	heard := func(name string) [][]float32 { return channelsOf(t, out.configs[name], out.packets[name]) }
+	heard := func(name string) [][]float32 { return channelCountOf(t, out.configs[name], out.packets[name]) }
 	if l := level(heard("1")[0]); l > -100 {
 		t.Errorf("track 2 is silent in the clip, here it has %.1f dB", l)
 	}

@@ -171,7 +171,10 @@ const seconds = `<SegmentTemplate timescale="1" duration="1" initialization="i.m
 
 // A server that is a little behind its manifest is asked again.
 func TestFollowsALiveManifest(t *testing.T) {
-	s := newSite(t, map[string]string{"/i.mp4": isoInit(t, 1000), "/2.m4s": isoSkip("<2>")})
+	s := newSite(t, map[string]string{"/i.mp4": isoInit(t, 1000)})
+	for n := 2; n < 60; n++ {
+		s.put(fmt.Sprintf("/%d.m4s", n), isoSkip(fmt.Sprintf("<%d>", n)))
+	}
 	s.put("/live.mpd", liveManifest(s, seconds))
 	k := open(t, s.URL+"/live.mpd", anything)[0]
 	time.AfterFunc(300*time.Millisecond, func() { s.put("/1.m4s", isoSkip("<1>")) })

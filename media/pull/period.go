@@ -148,6 +148,8 @@ func (m *manifest) endOf(i int) (int64, error) {
 		return int64(next), err
 	case p.Duration != nil:
 		return int64(start + *p.Duration), nil
+	case m.doc.MediaPresentationDuration != nil:
+		return int64(*m.doc.MediaPresentationDuration), nil
 	}
 	return -1, nil
 }

@@ -30,6 +30,9 @@ func (r *representation) spans(now int64, ended bool) []span {
 func (r *representation) counted(now int64, ended bool) []span {
 	s := span{r: r, t: r.place.offset, d: r.duration, number: r.number, counted: true}
 	until := now
+	if ended && r.end < 0 {
+		return nil // nothing says how much there is
+	}
 	if r.end >= 0 && (ended || r.end < now) {
 		until = r.end + s.length() - 1 // the last may be short
 	}

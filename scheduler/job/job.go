@@ -55,6 +55,8 @@ type Job struct {
 	Published   map[string]int64 `json:"published,omitempty"`
 	PublishedAt time.Time        `json:"published_at,omitzero"`
 	Retry       Retry            `json:"retry,omitzero"`
+	// Holder is the agent that a pushed source comes to: its ingest has the past.
+	Holder string `json:"holder,omitempty"`
 	// Totals is what attempts that ended have made of each rendition.
 	Totals map[string]Total `json:"totals,omitempty"`
 }

@@ -21,6 +21,9 @@ type Request struct {
 	// Avoid is where it failed last, "agent/device": taken only when nothing
 	// else fits.
 	Avoid string
+	// Holder is the agent that a pushed source comes to, "" where it can be had
+	// anywhere: the sender knows no other host.
+	Holder string
 }
 
 // Device is a device with what it carries.
@@ -89,15 +92,29 @@ func Place(req Request, devices []Device) Decision {
 			cmp.Compare(a.Device, b.Device))
 	})
 	d.Chosen = &fits[0]
-	if n := len(fits); n > 1 {
-		d.Chosen.Reason += fmt.Sprintf("; least loaded of %d devices that fit", n)
-	}
+	d.Chosen.Reason += why(req, *d.Chosen, len(fits))
 	return d
+}
+
+// why this one of n that fit.
+func why(req Request, c Choice, n int) string {
+	switch {
+	case req.Holder == c.Agent:
+		return "; the source is pushed to this host"
+	case req.Holder != "":
+		return fmt.Sprintf("; the source was pushed to %s, which cannot take it: its sender has to come here", req.Holder)
+	case n > 1:
+		return fmt.Sprintf("; least loaded of %d devices that fit", n)
+	}
+	return ""
 }
 
 // rank orders by wish before load.
 func rank(req Request, c Choice) int {
 	n := 0
+	if req.Holder != "" && c.Agent != req.Holder {
+		n += 4
+	}
 	if c.Agent+"/"+c.Device == req.Avoid {
 		n += 2
 	}

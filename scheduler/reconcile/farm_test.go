@@ -97,8 +97,8 @@ func (f *farm) detach(name string) {
 	f.tell(fleet.Detached{Agent: name, Session: h.session, Cause: "the test"})
 }
 
-func (f *farm) submit(kind job.Kind, id string, priority int32) {
-	f.jobs[id] = job.Job{Spec: job.Spec{ID: id, Kind: kind, Input: "in", Ladder: "one", Priority: priority},
+func (f *farm) submit(kind job.Kind, id string, priority int32, input string) {
+	f.jobs[id] = job.Job{Spec: job.Spec{ID: id, Kind: kind, Input: input, Ladder: "one", Priority: priority},
 		State: job.Accepted, Created: f.now, Updated: f.now, Revision: 1, Seq: uint64(len(f.jobs) + 1)}
 	f.reconcile(id)
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/galafarm/gala/media/input"
 	"github.com/galafarm/gala/scheduler/fleet"
 	"github.com/galafarm/gala/scheduler/job"
 	"github.com/galafarm/gala/scheduler/placement"
@@ -60,7 +61,7 @@ func (p *pass) decide() placement.Decision {
 	}
 	return placement.Place(placement.Request{
 		Kind: p.job.Spec.Kind, CPU: p.job.Spec.Effective().CPU,
-		Renditions: p.job.Renditions, Rate: p.job.Grid.Rate, Avoid: p.job.Retry.Avoid,
+		Renditions: p.job.Renditions, Rate: p.job.Grid.Rate, Avoid: p.job.Retry.Avoid, Holder: p.job.Holder,
 	}, p.notTheLeaver(p.shared.devices))
 }
 
@@ -121,12 +122,20 @@ func (p *pass) grant(c placement.Choice, cause string) {
 	}
 	start.Placement = pl
 	p.job.Placements = []job.Placement{pl}
+	p.heldBy(c.Agent)
 	p.job.Renditions = slices.Clone(c.Renditions)
 	effect := fmt.Sprintf("attempt %d with epoch %d on %s/%s: %s", pl.Attempt, pl.Epoch, c.Agent, c.Device, c.Reason)
 	p.record("placed", cause, effect)
 	p.enter(p.restarting(), fmt.Sprintf("starting on %s/%s", c.Agent, c.Device))
 	p.trace("place on %s/%s epoch %d attempt %d%s: %s", c.Agent, c.Device, pl.Epoch, pl.Attempt, resumeText(start), c.Reason)
 	p.send(Send{Agent: c.Agent, Start: &start})
+}
+
+// heldBy notes which agent a pushed source comes to from now on.
+func (p *pass) heldBy(agent string) {
+	if p.job.Live() && input.Pushed(p.job.Spec.Input) {
+		p.job.Holder = agent
+	}
 }
 
 // restarting: a job that was on air is degraded until it publishes again.

@@ -105,6 +105,7 @@ func (p *pass) awaited() bool { return p.job.Live() && input.Continuous(p.job.Sp
 
 func (p *pass) answered(a fleet.Probed) {
 	p.job.Source = a.Source
+	p.heldBy(a.Agent)
 	p.job.Note(a.Source.Notes...)
 	p.record("probed", "agent "+a.Agent+" looked at the source", describe(*a.Source))
 }

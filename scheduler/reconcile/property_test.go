@@ -61,7 +61,7 @@ func (c *chaos) submitAny() {
 		return
 	}
 	kind := rapid.SampledFrom([]job.Kind{job.Live, job.VOD}).Draw(c.rt, "kind")
-	c.submit(kind, fmt.Sprintf("%s%d", kind, len(c.jobs)), int32(rapid.IntRange(-3, 3).Draw(c.rt, "priority")))
+	c.submit(kind, fmt.Sprintf("%s%d", kind, len(c.jobs)), int32(rapid.IntRange(-3, 3).Draw(c.rt, "priority")), "in")
 }
 
 // work: agents answer what they were asked, and workers get on.

@@ -94,9 +94,13 @@ func (f *farm) do(args []string) error {
 		f.agents[at(0)].beating = true
 	case "detach":
 		f.detach(at(0))
-	case "submit": // KIND ID [PRIORITY]
+	case "submit": // KIND ID [PRIORITY [INPUT]]
 		p, _ := strconv.Atoi(at(2))
-		f.submit(job.Kind(at(0)), at(1), int32(p))
+		source := at(3)
+		if source == "" {
+			source = "in"
+		}
+		f.submit(job.Kind(at(0)), at(1), int32(p), source)
 	case "stop":
 		f.stop(at(0))
 	case "answer": // NAME [ERROR-CODE [retryable]]
