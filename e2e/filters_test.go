@@ -31,7 +31,7 @@ func TestAsABroadcasterOrdersIt(t *testing.T) {
 	}
 	queued(t, f, "svt", ladder, "svt_576i25_tff_mpeg2_mp2.ts")
 	shown := f.Must("vod", "show", "svt")
-	for _, want := range []string{"every field of the interlaced source becomes a picture", "bars to 1:1", "loudness of a: -23.0 LUFS", "brought to -18 LUFS by 5."} {
+	for _, want := range []string{"every field of the interlaced source becomes a picture", "bars to 1:1", "loudness of a: -23.0 LUFS", "brought to -18 LUFS by", "peaks limited to -2 dBTP"} {
 		if !strings.Contains(shown, want) {
 			t.Errorf("gala vod show does not say %q:\n%s", want, shown)
 		}

@@ -39,7 +39,7 @@ func (s Scaler) why() string {
 	case Spline:
 		return "nearly as sharp as lanczos, with a little less ringing"
 	}
-	return "it keeps most of the source's detail, for what bicubic costs elsewhere (benchmarks/results/scale.md)"
+	return "it keeps most of the source's detail, 0.5 to 1.2 dB more than bicubic for 1.2 to 1.8 times its cost (benchmarks/results/scale.md)"
 }
 
 func (v value) scaler() Scaler {
