@@ -44,7 +44,7 @@ func (i *ingestCmd) Run(ctx context.Context, c *cli) error {
 // 8 Mb/s, a key frame a second. The sound lies within the pictures, so that where
 // the clip begins again no picture is missing.
 func contribution(ctx context.Context, ffmpeg, dir string) (string, error) {
-	from, err := findClip(ctx, "", ffmpeg, dir)
+	from, err := findClip(ctx, "", "", ffmpeg, dir)
 	if err != nil {
 		return "", err
 	}

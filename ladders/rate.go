@@ -30,6 +30,16 @@ func (d Deinterlace) of(v *SourceVideo, rungs []VideoRung) Deinterlace {
 	return FrameRate
 }
 
+func (d Deinterlace) why() string {
+	switch d {
+	case FieldRate:
+		return "every field of an interlaced source becomes a picture (bwdif), 50 of 1080i25"
+	case FrameRate:
+		return "every frame of an interlaced source becomes a picture (bwdif), 25 of 1080i25"
+	}
+	return "an interlaced source becomes a picture a frame (bwdif), or a field where rungs state a rate that only fields reach"
+}
+
 // gridRate is the rate of the grid for a source, with a note when it is not
 // what the source says.
 func gridRate(v *SourceVideo, mode Deinterlace) (timeline.Rate, string) {

@@ -61,7 +61,7 @@ func TestPeerIsToldWhatTheEngineTellsItsEncoders(t *testing.T) {
 
 func TestPeerThinsAsTheGridDoes(t *testing.T) {
 	p := aPlan(t, "mini", 50)
-	if g := p.graph(p.video()); !strings.Contains(g, `[s0]select=not(mod(n\,2)),scale=w=854:h=480`) {
+	if g := p.graph(p.video()); !strings.Contains(g, `[s0]select=not(mod(n\,2)),zscale=w=854:h=480:filter=lanczos`) {
 		t.Errorf("a 25 fps rung of a 50 fps source is %q", g)
 	}
 	args, err := p.peerArgs("/out")

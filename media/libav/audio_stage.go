@@ -57,9 +57,8 @@ const audioFrames = 64
 func newAudioStage(p *Pipeline, r ladders.Rendition) (*audioStage, error) {
 	s := &audioStage{p: p, name: r.Name, a: *r.Audio, track: r.Audio.Track, in: make(chan *astiav.Frame, audioFrames), done: make(chan struct{}), base: p.facts.Audio[r.Audio.Track].Base, pkt: astiav.AllocPacket()}
 	s.level = levelled(s.a.Gain, false, 0, s.a.SampleRate)
-	if want := s.a.Loudness; want != nil {
-		gain, limit := p.loud[r.Name].lift(*want)
-		s.level = levelled(gain, limit, want.TruePeak, s.a.SampleRate)
+	if s.a.Loudness != nil {
+		s.level = p.lifts[r.Name].filters(s.a)
 	}
 	if err := s.open(); err != nil {
 		return nil, err

@@ -129,7 +129,7 @@ func TestCaptionsDecode(t *testing.T) {
 // size, show_existing_frame.
 func repeats(unit []byte) bool {
 	i := bytes.LastIndexByte(unit, 3<<3|2)
-	return i >= 0 && i == len(unit)-3 && unit[i+2]&0x80 != 0
+	return i >= 0 && i == len(unit)-3 && unit[i+1] == 1 && unit[i+2]&0x80 != 0
 }
 
 // A picture's captions reach the field that A/53 gives them, and another

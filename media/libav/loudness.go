@@ -3,11 +3,11 @@ package libav
 import (
 	"context"
 	"fmt"
-	"maps"
 	"math"
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"github.com/asticode/go-astiav"
 
@@ -25,14 +25,25 @@ type measured struct {
 // What R128's gates call silence: there is no loudness to bring anywhere.
 const silence = -69
 
-// lift is the gain that brings m to what is wanted, with a limiter where peaks
-// would come above what is allowed.
-func (m measured) lift(want ladders.Loudness) (gain ladders.Decibel, limit bool) {
+// lift is what brings a programme to its loudness: a gain, and a limiter where
+// it would bring peaks above what is allowed.
+type lift struct {
+	gain  ladders.Decibel
+	limit bool
+}
+
+func (m measured) lift(want ladders.Loudness) (l lift) {
 	if want.Measure || m.lufs <= silence {
-		return 0, false
+		return l
 	}
-	gain = want.Target - ladders.Decibel(math.Round(m.lufs*100))
-	return gain, m.peak+float64(gain)/100 > float64(want.TruePeak)/100
+	l.gain = m.missing(want)
+	l.limit = m.peak+float64(l.gain)/100 > float64(want.TruePeak)/100
+	return l
+}
+
+// missing is how far m is below what is wanted.
+func (m measured) missing(want ladders.Loudness) ladders.Decibel {
+	return want.Target - ladders.Decibel(math.Round(m.lufs*100))
 }
 
 func (m measured) String() string {
@@ -42,40 +53,99 @@ func (m measured) String() string {
 	return fmt.Sprintf("%.1f LUFS, range %.1f LU, true peak %.1f dBTP", m.lufs, m.lra, m.peak)
 }
 
-// meters measure what renditions will be made of. Those that sound alike share one.
-type meters struct {
-	p    *Pipeline
-	all  map[string]*meter
-	made map[string]string // of a rendition: its meter
-}
-
 // soundOf is what a rendition's loudness depends on.
-func soundOf(a ladders.Audio) string {
-	return fmt.Sprintf("%d %d %v", a.Track, a.Channels, a.Map)
+func soundOf(a ladders.Audio, level string) string {
+	return fmt.Sprintf("%d %d %v %s", a.Track, a.Channels, a.Map, level)
 }
 
-// measureLoudness reads the whole source once, its sound alone, for the
-// renditions that ask for it. Every worker of a job measures the same.
+// near is close enough to a target. A limiter takes some loudness away, which
+// is given back before it, at most so often.
+const near, corrections = ladders.Decibel(15), 3
+
+// measureLoudness reads the whole source, its sound alone, for the renditions
+// that ask for it. Every worker of a job finds the same.
 func (p *Pipeline) measureLoudness(ctx context.Context) error {
-	m := meters{p: p, all: map[string]*meter{}, made: map[string]string{}}
-	defer m.close()
-	out := sinks{audio: make([]func(*astiav.Frame) error, len(p.facts.Audio))}
+	var asked []ladders.Rendition
 	for _, r := range p.o.Spec.Renditions {
-		if r.Audio == nil || r.Audio.Loudness == nil || r.Audio.Track >= len(p.facts.Audio) {
-			continue
-		}
-		key := soundOf(*r.Audio)
-		m.made[r.Name] = key
-		if m.all[key] == nil {
-			t := &meter{a: *r.Audio, seen: &p.metered, base: p.facts.Audio[r.Audio.Track].Base}
-			m.all[key] = t
-			out.hear(*r.Audio, p.facts.Audio, t.take)
+		if r.Audio != nil && r.Audio.Loudness != nil && lastTrack(*r.Audio) < len(p.facts.Audio) {
+			asked = append(asked, r)
 		}
 	}
-	defer out.close()
-	if len(m.all) == 0 {
-		return nil
+	found, err := p.listen(ctx, asked)
+	if err != nil {
+		return err
 	}
+	p.lifts = map[string]lift{}
+	for _, r := range asked {
+		p.lifts[r.Name] = found[r.Name].lift(*r.Audio.Loudness)
+	}
+	if err := p.correct(ctx, asked); err != nil {
+		return err
+	}
+	for _, r := range asked {
+		p.say(fmt.Sprintf("loudness of %s: %s%s", r.Name, found[r.Name], p.lifts[r.Name].says(*r.Audio.Loudness)))
+	}
+	return nil
+}
+
+// correct listens to what limiters leave until it is loud enough.
+func (p *Pipeline) correct(ctx context.Context, asked []ladders.Rendition) error {
+	for range corrections {
+		asked = slices.DeleteFunc(slices.Clone(asked), func(r ladders.Rendition) bool { return !p.lifts[r.Name].limit })
+		left, err := p.listen(ctx, asked)
+		if err != nil {
+			return err
+		}
+		var off []ladders.Rendition
+		for _, r := range asked {
+			if m := left[r.Name].missing(*r.Audio.Loudness); m > near || m < -near {
+				l := p.lifts[r.Name]
+				l.gain += m
+				p.lifts[r.Name], off = l, append(off, r)
+			}
+		}
+		asked = off
+	}
+	return nil
+}
+
+// listen measures renditions as they are lifted so far. Those that sound alike
+// share a meter.
+func (p *Pipeline) listen(ctx context.Context, rs []ladders.Rendition) (map[string]measured, error) {
+	out := sinks{audio: make([]func(*astiav.Frame) error, len(p.facts.Audio))}
+	all, made := map[string]*meter{}, map[string]*meter{}
+	defer func() {
+		out.close()
+		for _, t := range all {
+			t.close()
+		}
+	}()
+	for _, r := range rs {
+		level := p.lifts[r.Name].filters(*r.Audio)
+		key := soundOf(*r.Audio, level)
+		if all[key] == nil {
+			all[key] = &meter{a: *r.Audio, level: level, heard: &p.metered, base: p.facts.Audio[r.Audio.Track].Base}
+			out.hear(*r.Audio, p.facts.Audio, all[key].take)
+		}
+		made[r.Name] = all[key]
+	}
+	if len(all) == 0 {
+		return nil, nil
+	}
+	if err := p.runAgain(ctx, out); err != nil {
+		return nil, err
+	}
+	found := map[string]measured{}
+	for name, t := range made {
+		if err := t.finish(); err != nil {
+			return nil, err
+		}
+		found[name] = t.found
+	}
+	return found, nil
+}
+
+func (p *Pipeline) runAgain(ctx context.Context, out sinks) error {
 	src, err := p.again(ctx)
 	if err != nil {
 		return err
@@ -84,10 +154,7 @@ func (p *Pipeline) measureLoudness(ctx context.Context) error {
 	if err := src.run(ctx, out); err != nil {
 		return err
 	}
-	if err := out.flush(); err != nil {
-		return err
-	}
-	return m.tell()
+	return out.flush()
 }
 
 // again opens the source a second time, from its start.
@@ -99,55 +166,42 @@ func (p *Pipeline) again(ctx context.Context) (source, error) {
 	return openFileSource(ctx, p.o.Spec.Input, p.o.Rules, p.facts, pacer{})
 }
 
-// tell keeps what was found, in the renditions' order.
-func (m *meters) tell() error {
-	m.p.loud = map[string]measured{}
-	for _, key := range slices.Sorted(maps.Keys(m.all)) {
-		if err := m.all[key].finish(); err != nil {
-			return err
-		}
-	}
-	for _, r := range m.p.o.Spec.Renditions {
-		if key, ok := m.made[r.Name]; ok {
-			found := m.all[key].found
-			m.p.loud[r.Name] = found
-			m.p.say(fmt.Sprintf("loudness of %s: %s%s", r.Name, found, lifted(found, *r.Audio.Loudness)))
-		}
-	}
-	return nil
+// filters are a lift's, with the comma before them.
+func (l lift) filters(a ladders.Audio) string {
+	return levelled(l.gain, l.limit, a.Loudness.TruePeak, a.SampleRate)
 }
 
-func lifted(m measured, want ladders.Loudness) string {
-	gain, limit := m.lift(want)
+// says what is done, for the job's notes.
+func (l lift) says(want ladders.Loudness) string {
 	switch {
-	case want.Measure || m.lufs <= silence:
+	case l == lift{}:
 		return ""
-	case limit:
-		return fmt.Sprintf("; brought to %s LUFS by %s dB, peaks limited to %s dBTP", want.Target, gain, want.TruePeak)
+	case l.limit:
+		return fmt.Sprintf("; brought to %s LUFS by %s dB, peaks limited to %s dBTP", want.Target, l.gain, want.TruePeak)
 	}
-	return fmt.Sprintf("; brought to %s LUFS by %s dB", want.Target, gain)
-}
-
-func (m *meters) close() {
-	for _, t := range m.all {
-		if t.g != nil {
-			t.g.Close()
-		}
-	}
+	return fmt.Sprintf("; brought to %s LUFS by %s dB", want.Target, l.gain)
 }
 
 // meter is one programme's.
 type meter struct {
 	a     ladders.Audio
+	level string // filters before it
 	base  timeline.Timebase
-	seen  interface{ Add(int64) int64 }
+	heard *atomic.Int64 // frames
 	g     *graph
 	built string
+	ended bool
 	found measured
 }
 
+func (t *meter) close() {
+	if t.g != nil {
+		t.g.Close()
+	}
+}
+
 func (t *meter) take(f *astiav.Frame) error {
-	t.seen.Add(1)
+	t.heard.Add(1)
 	if f.SampleRate() <= 0 || f.NbSamples() <= 0 {
 		return nil
 	}
@@ -155,7 +209,7 @@ func (t *meter) take(f *astiav.Frame) error {
 		if t.g != nil {
 			return nil // a splice to another format: what came before it is measured
 		}
-		chain := fmt.Sprintf("%s%s,aformat=sample_rates=48000:channel_layouts=%s,ebur128=peak=true:metadata=1:framelog=quiet", mapped(t.a), mixed(48000, ""), layout(t.a.Channels))
+		chain := fmt.Sprintf("%s%s,aformat=channel_layouts=%s%s,ebur128=peak=true:metadata=1:framelog=quiet", mapped(t.a), mixed(t.a.SampleRate, ""), layout(t.a.Channels), t.level)
 		var err error
 		if t.g, err = newAudioGraph(f, t.base, chain); err != nil {
 			return &media.Error{Code: media.EncoderError, Message: "measure loudness", Advice: "leave loudness out of the ladder", Err: err}
@@ -194,5 +248,9 @@ func (t *meter) finish() error {
 		t.found = measured{lufs: silence - 1}
 		return nil
 	}
+	if t.ended {
+		return nil
+	}
+	t.ended = true
 	return t.g.push(nil, t.look)
 }

@@ -60,8 +60,8 @@ type Pipeline struct {
 
 	ends ends
 
-	loud    map[string]measured // of the renditions that ask for it
-	metered atomic.Int64        // frames heard to measure
+	lifts   map[string]lift // of the renditions that ask for a loudness
+	metered atomic.Int64    // frames heard to measure
 
 	cancel context.CancelCauseFunc // of a run
 

@@ -11,10 +11,10 @@ import (
 
 // scaling is the filter that brings a picture to w×h in a format of limited
 // range: zimg, which puts chroma where it belongs and costs least, for what it
-// takes; libswscale for the rest (RGB, semi-planar, odd sizes). The kernel is
-// the same in both.
+// takes; libswscale for the rest (RGB, semi-planar, odd sizes) and for 10 bits
+// that become 8, which it dithers more finely. The kernel is the same in both.
 func scaling(f *astiav.Frame, w, h int64, by ladders.Scaler, format string) string {
-	if !zimgTakes(f) {
+	if !zimgTakes(f) || bitDepth(f.PixelFormat()) > 8 && format == "yuv420p" {
 		matrix := ""
 		if f.ColorSpace() == astiav.ColorSpaceRgb {
 			matrix = ":out_color_matrix=bt709"
@@ -22,12 +22,8 @@ func scaling(f *astiav.Frame, w, h int64, by ladders.Scaler, format string) stri
 		return fmt.Sprintf("scale=w=%d:h=%d:flags=%s+accurate_rnd:out_range=tv%s", w, h, by.Or(), matrix)
 	}
 	// zscale has no format option of its own, and converts to the one that the
-	// next filter wants. Bits that are lost are dithered.
-	dither := ""
-	if bitDepth(f.PixelFormat()) > 8 && format == "yuv420p" {
-		dither = ":dither=ordered"
-	}
-	return fmt.Sprintf("zscale=w=%d:h=%d:filter=%s:range=limited%s,format=%s", w, h, zimgKernel(by), dither, format)
+	// next filter wants.
+	return fmt.Sprintf("zscale=w=%d:h=%d:filter=%s:range=limited,format=%s", w, h, zimgKernel(by), format)
 }
 
 func zimgTakes(f *astiav.Frame) bool {
