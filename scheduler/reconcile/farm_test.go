@@ -210,12 +210,16 @@ func (f *farm) reconcile(ids ...string) {
 	if len(look) == 0 {
 		return
 	}
+	var again []string // once all are carried out: the plans of one look know of each other
 	for _, p := range reconcile.Look(reconcile.Input{
 		Now: f.now, Jobs: look, Fleet: f.view, Used: f.used, Resolve: oneRendition, Settings: reconcile.DefaultSettings(),
 		Settled: !f.now.Before(f.settled), SettleAt: f.settled,
 	}) {
-		f.carryOut(p)
+		if f.carryOut(p) {
+			again = append(again, p.Job.Spec.ID)
+		}
 	}
+	f.reconcile(again...)
 }
 
 // oneRendition takes 720 x 480 x 25 = 8.6 million pixels per second.
@@ -226,8 +230,9 @@ func oneRendition(job.Spec, job.Source) (*ladders.Resolved, error) {
 	}, nil
 }
 
-// carryOut a plan as the store and the wire would.
-func (f *farm) carryOut(p reconcile.Plan) {
+// carryOut a plan as the store and the wire would, and tell whether its job is to
+// be looked at again.
+func (f *farm) carryOut(p reconcile.Plan) bool {
 	id := p.Job.Spec.ID
 	read := f.jobs[id]
 	delete(f.wakes, id)
@@ -244,8 +249,7 @@ func (f *farm) carryOut(p reconcile.Plan) {
 			f.say("%s: the plan is stale and does nothing", id)
 			f.used.Count(p.Job, -1)
 			f.used.Count(read, 1)
-			f.reconcile(id)
-			return
+			return true
 		}
 		p.Job.Revision++
 		f.jobs[id] = p.Job
@@ -254,9 +258,7 @@ func (f *farm) carryOut(p reconcile.Plan) {
 	for _, s := range p.Sends {
 		f.deliver(p.Job, s)
 	}
-	if p.Write {
-		f.reconcile(id)
-	}
+	return p.Write
 }
 
 // check what must never be written.
