@@ -165,7 +165,8 @@ func TestRingCatchesUp(t *testing.T) {
 	spec.Anchor, spec.Resume, spec.FirstSegment = &anchor, true, segment
 	began := time.Now()
 	again, q := watchLive(t, spec, r, 75)
-	if took := time.Since(began); took > 2*time.Second {
+	// Half a second when the machine has nothing else to do.
+	if took := time.Since(began); took > 10*time.Second {
 		t.Errorf("three seconds of the past took %v", took)
 	}
 	wantWhole(t, spec, again)

@@ -147,19 +147,29 @@ func (s *videoStage) hold(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	slack := framesUS(1, s.grid)
-	for _, a := range s.p.audio {
-		slack = max(slack, framesUS(1, s.grid)+samplesUS(a.grid.FrameSize, a.grid))
-	}
-	for _, c := range s.p.copies {
-		slack = max(slack, framesUS(1, s.grid)+samplesUS(c.grid.FrameSize, c.grid))
-	}
-	if end-framesUS(s.next, s.grid) > slack {
+	if end-framesUS(s.next, s.grid) > framesUS(1, s.grid)+s.p.shortestSound() {
 		if err := s.fill(ctx, timeline.Rescale(end, microseconds, frameBase(s.grid.Rate))); err != nil {
 			return err
 		}
 	}
 	return s.fill(ctx, s.wholeFor(s.next))
+}
+
+// shortestSound is the shortest audio frame of all renditions in µs, 0 without any.
+func (p *Pipeline) shortestSound() int64 {
+	shortest := int64(0)
+	note := func(g timeline.AudioGrid) {
+		if us := samplesUS(g.FrameSize, g); shortest == 0 || us < shortest {
+			shortest = us
+		}
+	}
+	for _, a := range p.audio {
+		note(a.grid)
+	}
+	for _, c := range p.copies {
+		note(c.grid)
+	}
+	return shortest
 }
 
 // wholeFor is the first grid frame from n on that is a whole number of frames of
