@@ -174,15 +174,16 @@ func takeEveryLevel(t *testing.T, p *browser.Page) {
 	}
 }
 
-// pastSlowLine gives the choice back to the player and makes its line slow,
-// then fast.
+// pastSlowLine gives the choice back to the player and makes its line slow -
+// slower than the best level, which is on its way, by less than what is in the
+// buffer at the edge - then fast.
 func pastSlowLine(t *testing.T, p *browser.Page) {
 	t.Helper()
 	if err := p.Press("a"); err != nil {
 		t.Fatal(err)
 	}
 	see(t, p, "the best level by the player's choice", func(s browser.State) bool { return s.Auto && onScreen(2)(s) })
-	if err := p.Throttle(700_000); err != nil {
+	if err := p.Throttle(900_000); err != nil {
 		t.Fatal(err)
 	}
 	see(t, p, "a lower level on a slow line", func(s browser.State) bool { return s.Auto && s.Level >= 0 && s.Level < 2 && onScreen(s.Level)(s) })

@@ -110,12 +110,12 @@ func (c *audioCopy) take(ctx context.Context, q passedPacket) error {
 		q.at = c.last + timeline.Rescale(ac3.Samples, timeline.Timebase{Num: 1, Den: c.grid.SampleRate}, c.base)
 	}
 	c.last = q.at
+	if err := c.open(u); err != nil {
+		return err
+	}
 	k, ok := c.place.Place(c.p.samples(q.at, c.base, c.grid))
 	if !ok || k < c.next {
 		return nil
-	}
-	if err := c.open(u); err != nil {
-		return err
 	}
 	if err := c.quietUntil(ctx, k); err != nil {
 		return err
@@ -211,10 +211,15 @@ func silentUnit(a ladders.Audio) ([]byte, error) {
 	a.Bitrate = min(a.Bitrate, 640_000)
 	s := &audioStage{a: a, pkt: astiav.AllocPacket()}
 	defer s.pkt.Free()
-	if err := s.openEncoder(); err != nil {
+	err := s.openEncoder()
+	defer func() {
+		if s.cc != nil {
+			s.cc.Free()
+		}
+	}()
+	if err != nil {
 		return nil, err
 	}
-	defer s.cc.Free()
 	f := s.newFrame(s.cc.FrameSize())
 	defer f.Free()
 	if err := errors.Join(f.AllocBuffer(0), f.SamplesFillSilence()); err != nil {

@@ -133,6 +133,18 @@ func mustParse(t *testing.T, b []byte) ac3.Unit {
 	return u
 }
 
+// A rendition that cannot be built is a typed error, also to who asks how far it is.
+func TestPassedSoundThatCannotBeBuilt(t *testing.T) {
+	clip, _ := dolbyClip(t, "mkv", "ac3", "-ac", "2", "-b:a", "192k")
+	r := passing("ac-3", 2)
+	r.Audio.SampleRate = 24000 // no rate of AC-3
+	p := open(t, Options{Spec: media.Spec{Job: "t", Input: clip, Grid: newGrid(t, timeline.Rate{Num: 25, Den: 1}, 2*time.Second, 3), Renditions: []ladders.Rendition{small("v"), r}}, Output: newCollector()})
+	wantError(t, p.Run(t.Context()), media.EncoderError, "rendition a", "passthrough")
+	if s := p.Status(); len(s.Renditions) != 0 {
+		t.Errorf("%+v", s.Renditions)
+	}
+}
+
 // A track of another kind than its rendition was promised gives silence and says
 // so, never a stream that no decoder takes.
 func TestPassedSoundOfAnotherCodec(t *testing.T) {

@@ -124,7 +124,7 @@ func (p *Pipeline) listen(ctx context.Context, rs []ladders.Rendition) (map[stri
 		level := p.lifts[r.Name].filters(*r.Audio)
 		key := soundOf(*r.Audio, level)
 		if all[key] == nil {
-			all[key] = &meter{a: *r.Audio, level: level, heard: &p.metered, base: p.facts.Audio[r.Audio.Track].Base}
+			all[key] = &meter{a: *r.Audio, level: level, heard: &p.metered, base: p.facts.Audio[r.Audio.Track].Base, found: measured{lufs: silence - 1}}
 			out.hear(*r.Audio, p.facts.Audio, all[key].take)
 		}
 		made[r.Name] = all[key]

@@ -57,6 +57,8 @@ type Pipeline struct {
 	video  *videoStage
 	audio  []*audioStage
 	copies []*audioCopy
+	// built: the stages above are there for others to read.
+	built atomic.Bool
 
 	ends ends
 
@@ -278,17 +280,22 @@ func (p *Pipeline) build() error {
 	if p.video == nil && len(p.audio) == 0 && len(p.copies) == 0 {
 		return &media.Error{Code: media.SourceError, Message: "no rendition of the ladder fits the source", Advice: "add a rung for what the source has"}
 	}
+	p.built.Store(true)
 	return nil
 }
 
 func (p *Pipeline) addAudio(r ladders.Rendition) error {
 	if r.Audio.Passthrough {
 		c, err := newAudioCopy(p, r)
-		p.copies = append(p.copies, c)
+		if err == nil {
+			p.copies = append(p.copies, c)
+		}
 		return err
 	}
 	a, err := newAudioStage(p, r)
-	p.audio = append(p.audio, a)
+	if err == nil {
+		p.audio = append(p.audio, a)
+	}
 	return err
 }
 
@@ -310,16 +317,22 @@ func (p *Pipeline) Status() Status {
 	for _, n := range slices.Concat(p.facts.Notes, own, st.notes) {
 		said.add(n)
 	}
-	for _, c := range p.copies {
-		c.notes(&said)
-		s.Renditions[c.name] = RenditionStatus{Frames: c.frames.Load()}
+	if p.built.Load() {
+		p.stages(&s, &said)
 	}
 	s.Notes = said.list
+	return s
+}
+
+func (p *Pipeline) stages(s *Status, said *notes) {
 	if p.video != nil {
-		p.video.status(&s)
+		p.video.status(s)
 	}
 	for _, a := range p.audio {
 		s.Renditions[a.name] = RenditionStatus{Frames: a.frames.Load()}
 	}
-	return s
+	for _, c := range p.copies {
+		c.notes(said)
+		s.Renditions[c.name] = RenditionStatus{Frames: c.frames.Load()}
+	}
 }
