@@ -83,7 +83,12 @@ func openBucket(ctx context.Context, u *url.URL, rules Rules) (*web, error) {
 		sign = nil
 	}
 	// The address is the bucket's, which the rules allowed; a redirect is none.
-	return openWeb(ctx, target, display(u), Rules{}, sign)
+	w := newWeb(ctx, target, display(u), Rules{})
+	w.sign = sign
+	if err := w.begin(); err != nil {
+		return nil, err
+	}
+	return w, nil
 }
 
 func signed(req *http.Request, s Signer, region, name string) error {

@@ -16,6 +16,8 @@ type growing struct {
 	Reader
 	ctx   context.Context
 	quiet time.Duration
+	pause func(context.Context, time.Duration) error
+	whole bool // it has stood for so long: this is its end
 }
 
 // A source that grows says so in its fragment, which no server sees:
@@ -44,23 +46,42 @@ func growth(u *url.URL) (time.Duration, error) {
 	return quiet, nil
 }
 
+func follow(ctx context.Context, r Reader, quiet time.Duration, rules Rules) *growing {
+	g := &growing{Reader: r, ctx: ctx, quiet: quiet, pause: rules.Pause}
+	if g.pause == nil {
+		g.pause = pause
+	}
+	return g
+}
+
 func (g *growing) Size() int64                    { return -1 }
 func (g *growing) Seekable() bool                 { return false }
 func (g *growing) Seek(int64, int) (int64, error) { return 0, errors.ErrUnsupported }
 
 func (g *growing) Read(p []byte) (int, error) {
-	pause := min(g.quiet/10, time.Second)
-	for stood := time.Duration(0); ; stood += pause {
+	step := min(g.quiet/10, time.Second)
+	for stood := time.Duration(0); !g.whole; stood += step {
 		n, err := g.Reader.Read(p)
-		if n > 0 || err != io.EOF || stood >= g.quiet { //nolint:errorlint // a bare EOF is the end so far
+		if n > 0 || err != io.EOF { //nolint:errorlint // a bare EOF is the end so far
 			return n, err
 		}
-		timer := time.NewTimer(pause)
-		select {
-		case <-timer.C:
-		case <-g.ctx.Done():
-			timer.Stop()
-			return 0, g.ctx.Err()
+		if stood >= g.quiet {
+			g.whole = true
+		} else if err := g.pause(g.ctx, step); err != nil {
+			return 0, err
 		}
+	}
+	return 0, io.EOF
+}
+
+// pause is how a source is waited for, unless the rules know better.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }

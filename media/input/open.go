@@ -50,7 +50,7 @@ func Open(ctx context.Context, input string, rules Rules) (Reader, error) {
 		return nil, err
 	}
 	if quiet > 0 {
-		r = &growing{Reader: r, ctx: ctx, quiet: quiet}
+		r = follow(ctx, r, quiet, rules)
 	}
 	head := &headReader{Reader: r}
 	if err := head.inspect(display(u)); err != nil {

@@ -1,6 +1,7 @@
 package input
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/netip"
@@ -9,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/galafarm/gala/media"
 )
@@ -24,6 +26,8 @@ type Rules struct {
 	Patterns []string
 	// Signer signs requests for objects in buckets; nil reads public ones only.
 	Signer Signer
+	// Pause waits for a source that grows; nil: by the clock.
+	Pause func(context.Context, time.Duration) error
 }
 
 // Local is what a one-machine farm may read: the user's files and this
