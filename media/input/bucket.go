@@ -28,6 +28,9 @@ func parseBucket(u *url.URL) (*url.URL, error) {
 	if dotDot(u.Path) {
 		return nil, refused(fmt.Sprintf("source %s has '..' in its path", u.Redacted()), "write the path that is meant")
 	}
+	if fragment(u).Has(growingWord) {
+		return nil, refused(fmt.Sprintf("source %s cannot be followed: an object in a bucket is whole, or is not there", display(u)), "leave #growing out, and submit it when its upload is complete")
+	}
 	for name := range u.Query() {
 		switch name {
 		case "region", "endpoint", "anonymous", "use_path_style":

@@ -7,6 +7,8 @@ import (
 	"io"
 	"net/url"
 	"time"
+
+	"github.com/galafarm/gala/media"
 )
 
 // growing reads a source that is still being written: where it ends, it waits
@@ -24,30 +26,53 @@ type growing struct {
 // file:///recording.ts#growing, https://host/recording.ts#growing=10s&program=2.
 const growingWord = "growing"
 
-// quietDefault and quietMost: a worker that gets nothing done for a minute is
-// taken for stalled.
-const quietDefault, quietMost = 30 * time.Second, 45 * time.Second
+// quietDefault, quietLeast and quietMost: writers flush about every second, and
+// a worker that gets nothing done for a minute is taken for stalled.
+const quietDefault, quietLeast, quietMost = 30 * time.Second, time.Second, 45 * time.Second
+
+// Grows tells an input whose address says that it is still being written.
+func Grows(input string) bool {
+	u, err := Parse(input)
+	return err == nil && fragment(u).Has(growingWord)
+}
+
+// fragment holds the options of a clip's address.
+func fragment(u *url.URL) url.Values {
+	options, _ := url.ParseQuery(u.Fragment)
+	return options
+}
+
+// quietGlance is enough for who only looks: a probe has 20 seconds in all.
+const quietGlance = 2 * time.Second
 
 // growth is how long a source may stand before it counts as whole, 0 for one
 // that does not grow.
 func growth(u *url.URL) (time.Duration, error) {
-	options, err := url.ParseQuery(u.Fragment)
+	options := fragment(u)
 	value := options.Get(growingWord)
-	if err != nil || !options.Has(growingWord) || u.Scheme != "file" && u.Scheme != "http" && u.Scheme != "https" {
+	if !options.Has(growingWord) || u.Scheme != "file" && u.Scheme != "http" && u.Scheme != "https" {
 		return 0, nil
 	}
 	if value == "" {
 		return quietDefault, nil
 	}
 	quiet, err := time.ParseDuration(value)
-	if err != nil || quiet <= 0 || quiet > quietMost {
-		return 0, refused(fmt.Sprintf("source %s grows until it stands for %q", display(u), value), fmt.Sprintf("write #%s=30s, with at most %s", growingWord, quietMost))
+	if err != nil || quiet < quietLeast || quiet > quietMost {
+		return 0, refused(fmt.Sprintf("source %s grows until it stands for %q", display(u), value), fmt.Sprintf("write #%s=30s, with at least %s and at most %s", growingWord, quietLeast, quietMost))
 	}
 	return quiet, nil
 }
 
+// notBegun: a source that grows may be asked for before its writer has begun.
+func notBegun(name string) error {
+	return &media.Error{Code: media.SourceError, Message: "source " + name + " grows, and has no bytes yet", Advice: "submit it when its recording has begun", Retryable: true}
+}
+
 func follow(ctx context.Context, r Reader, quiet time.Duration, rules Rules) *growing {
 	g := &growing{Reader: r, ctx: ctx, quiet: quiet, pause: rules.Pause}
+	if rules.Glance {
+		g.quiet = min(quiet, quietGlance)
+	}
 	if g.pause == nil {
 		g.pause = pause
 	}

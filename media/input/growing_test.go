@@ -135,9 +135,40 @@ func TestGrowingWithoutATotal(t *testing.T) {
 	wantRefused(t, err, "does not say how long it is", "when it is whole")
 }
 
+// Who only looks waits for a moment, whatever the address says.
+func TestGlanceAtAGrowingSource(t *testing.T) {
+	s := serve(t, 2*headSize)
+	var waited time.Duration
+	look := Rules{Patterns: Local, Glance: true, Pause: func(_ context.Context, d time.Duration) error { waited += d; return nil }}
+	r, err := Open(t.Context(), s.URL+"/clip.ts#growing=45s", look)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = r.Close() }()
+	if got, err := io.ReadAll(r); err != nil || len(got) != 2*headSize || waited != quietGlance {
+		t.Errorf("%d bytes, %v, after %v", len(got), err, waited)
+	}
+	name := filepath.Join(t.TempDir(), "empty.ts")
+	if err := os.WriteFile(name, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.body = nil
+	for _, source := range []string{"file://" + name, s.URL + "/clip.ts"} {
+		waited = 0
+		_, err = Open(t.Context(), source+"#growing", look)
+		wantRetryable(t, err, "has no bytes yet")
+		if waited > quietGlance {
+			t.Errorf("%s: waited %v", source, waited)
+		}
+	}
+	s.status = 416
+	_, err = Open(t.Context(), s.URL+"/clip.ts#growing", look)
+	wantRetryable(t, err, "has no bytes yet")
+}
+
 func TestGrowth(t *testing.T) {
 	for source, want := range map[string]time.Duration{
-		"file:///a.ts#growing": quietDefault, "https://h/a.ts?x=1#growing=5s": 5 * time.Second, "https://h/a.ts#t=10": 0, "/a#growing": 0, "s3://b/k#growing": 0,
+		"file:///a.ts#growing": quietDefault, "https://h/a.ts?x=1#growing=5s": 5 * time.Second, "https://h/a.ts#t=10": 0, "/a#growing": 0, "https://h/a.ts#program=2&growing=1s": time.Second,
 	} {
 		u, err := Parse(source)
 		if err != nil {
@@ -147,10 +178,12 @@ func TestGrowth(t *testing.T) {
 			t.Errorf("%s: %v, %v; want %v", source, got, err, want)
 		}
 	}
-	for _, source := range []string{"file:///a.ts#growing=0s", "http://h/a.ts#growing=1h", "file:///a.ts#growing=soon"} {
+	for _, source := range []string{"file:///a.ts#growing=0s", "file:///a.ts#growing=999ms", "http://h/a.ts#growing=1h", "file:///a.ts#growing=soon"} {
 		_, err := Parse(source)
-		wantRefused(t, err, "#growing=30s", "at most 45s")
+		wantRefused(t, err, "#growing=30s", "at least 1s and at most 45s")
 	}
+	_, err := Parse("s3://b/k#growing")
+	wantRefused(t, err, "cannot be followed", "upload is complete")
 }
 
 // A wait for more ends with the job.

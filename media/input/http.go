@@ -55,6 +55,10 @@ func openHTTP(ctx context.Context, u *url.URL, rules Rules) (*web, error) {
 	if err := w.begin(); err != nil {
 		return nil, err
 	}
+	if w.grows && w.size == 0 {
+		_ = w.Close()
+		return nil, notBegun(w.name)
+	}
 	if w.grows && !w.seekable {
 		_ = w.Close()
 		return nil, refused("source "+w.name+" cannot be followed: its server has no Range support", "use a server with Range support, or submit it when it is whole")
@@ -165,6 +169,8 @@ func (w *web) status(resp *http.Response, at int64) error {
 		return nil
 	case resp.StatusCode == http.StatusOK:
 		return refused(fmt.Sprintf("source %s stopped answering Range requests", w.name), "the server's Range support is broken: use another server")
+	case resp.StatusCode == http.StatusRequestedRangeNotSatisfiable && at == 0 && w.grows:
+		return notBegun(w.name)
 	case resp.StatusCode == http.StatusRequestedRangeNotSatisfiable && at == 0:
 		return refused("source "+w.name+" is empty (0 bytes)", "upload it again, or give another one")
 	case resp.StatusCode == http.StatusRequestedRangeNotSatisfiable && w.grows:

@@ -121,6 +121,9 @@ func (h *headReader) inspect(name string) error {
 		return &media.Error{Code: media.SourceError, Message: "read source " + name, Err: err, Retryable: true, Advice: "check that the source can be read"}
 	}
 	h.head = buf[:n]
+	if _, grows := h.Reader.(*growing); grows && n == 0 {
+		return notBegun(name)
+	}
 	if n == 0 {
 		return refused("source "+name+" is empty (0 bytes)", "upload it again, or give another one")
 	}

@@ -26,6 +26,9 @@ type Rules struct {
 	Patterns []string
 	// Signer signs requests for objects in buckets; nil reads public ones only.
 	Signer Signer
+	// Glance: a source that grows ends where it stands for a moment, for who only
+	// looks at what it is.
+	Glance bool
 	// Pause waits for a source that grows; nil: by the clock.
 	Pause func(context.Context, time.Duration) error
 }

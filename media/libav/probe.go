@@ -25,6 +25,7 @@ func Probe(ctx context.Context, name string, rules input.Rules) (Info, error) {
 		}
 		return card.info(), nil
 	}
+	rules.Glance = true
 	d, err := openDemuxer(ctx, name, rules)
 	if err != nil {
 		return Info{}, err
