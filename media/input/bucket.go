@@ -43,7 +43,7 @@ func parseBucket(u *url.URL) (*url.URL, error) {
 			return nil, err
 		}
 	}
-	return u, nil
+	return u, checkFragment(u)
 }
 
 func parseEndpoint(s string) (*url.URL, error) {

@@ -45,6 +45,15 @@ func fragment(u *url.URL) url.Values {
 // quietGlance is enough for who only looks: a probe has 20 seconds in all.
 const quietGlance = 2 * time.Second
 
+// checkFragment refuses options that a clip's address cannot have.
+func checkFragment(u *url.URL) error {
+	if _, err := growth(u); err != nil {
+		return err
+	}
+	_, err := programme(u, fragment(u))
+	return err
+}
+
 // growth is how long a source may stand before it counts as whole, 0 for one
 // that does not grow.
 func growth(u *url.URL) (time.Duration, error) {

@@ -122,8 +122,7 @@ func Parse(input string) (*url.URL, error) {
 		if dotDot(u.Path) {
 			return nil, refused(fmt.Sprintf("source %s has '..' in its path", u.Redacted()), "write the path that is meant")
 		}
-		_, err := growth(u)
-		return u, err
+		return u, checkFragment(u)
 	case "s3":
 		return parseBucket(u)
 	case "file":
@@ -131,8 +130,7 @@ func Parse(input string) (*url.URL, error) {
 			return nil, refused(fmt.Sprintf("source %q is not a file of this machine", input), "write file:///absolute/path")
 		}
 		u = &url.URL{Scheme: "file", Path: filepath.Clean(u.Path), Fragment: u.Fragment}
-		_, err := growth(u)
-		return u, err
+		return u, checkFragment(u)
 	}
 	return nil, refused(fmt.Sprintf("sources of type %q cannot be read", u.Scheme+":"),
 		"give a file, an http(s) URL, s3://bucket/key, srt://, rtmp://, udp://, rtp:// or testcard:")
