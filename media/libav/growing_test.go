@@ -2,8 +2,10 @@ package libav
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -68,6 +70,19 @@ func TestProbeOfAGrowingClip(t *testing.T) {
 	facts, err := Probe(t.Context(), "file://"+part+"#growing=45s", rules)
 	if err != nil || len(facts.Video) != 1 || len(facts.Audio) != 1 || waited > 2*time.Second {
 		t.Errorf("%d pictures and %d sounds, %v, after %v", len(facts.Video), len(facts.Audio), err, waited)
+	}
+}
+
+// A track that has not begun yet is not left out for that.
+func TestProbeOfAClipThatHasOnlyBegun(t *testing.T) {
+	part := filepath.Join(t.TempDir(), "begun.ts")
+	if err := os.WriteFile(part, read(t, filepath.Join(mediaDir(t), "sintel_cea608_170p24.ts"))[:2000], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	rules := input.Rules{Patterns: anything.Patterns, Pause: func(context.Context, time.Duration) error { return nil }}
+	_, err := Probe(t.Context(), "file://"+part+"#growing", rules)
+	if me, ok := errors.AsType[*media.Error](err); !ok || !me.Retryable || !strings.Contains(me.Error(), "has only begun: video stream 0") {
+		t.Errorf("%v", err)
 	}
 }
 
