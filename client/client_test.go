@@ -4,6 +4,7 @@ import (
 	"net"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/galafarm/gala/client"
 	"github.com/galafarm/gala/internal/fakefarm"
@@ -121,6 +122,19 @@ func TestAddressesWantAPort(t *testing.T) {
 	for _, bad := range []string{"farm.example", "farm:", "http://farm:8081"} {
 		if _, err := client.Dial(bad); err == nil {
 			t.Errorf("%q taken for an address", bad)
+		}
+	}
+}
+
+func TestGrowing(t *testing.T) {
+	for in, want := range map[string]string{
+		"/a #1.ts":                      "file:///a%20%231.ts#growing=30s",
+		"file:///m.ts#program=2":        "file:///m.ts#growing=30s&program=2",
+		"https://h/m.ts?x=1#growing":    "https://h/m.ts?x=1#growing=30s",
+		"https://h/m.ts#growing=5s&t=1": "https://h/m.ts#growing=30s&t=1",
+	} {
+		if got, err := client.Growing(in, 30*time.Second); err != nil || got != want {
+			t.Errorf("Growing(%q) = %q, %v; want %q", in, got, err, want)
 		}
 	}
 }

@@ -41,7 +41,12 @@ func Growing(s string, quiet time.Duration) (string, error) {
 			return "", fmt.Errorf("source %q: %w", s, err)
 		}
 	}
-	u.Fragment = "growing=" + quiet.String()
+	options, err := url.ParseQuery(u.Fragment)
+	if err != nil {
+		return "", fmt.Errorf("source %q: options after '#': %w", s, err)
+	}
+	options.Set("growing", quiet.String())
+	u.Fragment = options.Encode()
 	return u.String(), nil
 }
 

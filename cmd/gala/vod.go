@@ -21,7 +21,7 @@ type vodCmd struct {
 
 type vodQueueCmd struct {
 	Sources  []string      `arg:"" name:"source" help:"Files or URLs. A name that begins with a dash comes after --, or as ./-name."`
-	Growing  time.Duration `help:"The sources are still being written: follow each until it has not grown for so long, 45s at most." placeholder:"30s"`
+	Growing  time.Duration `help:"The sources are still being written: follow each until it has not grown for so long, 1s to 45s." placeholder:"30s"`
 	Priority int32         `help:"Higher goes first, -100 to 100." default:"0"`
 	MP4      []string      `name:"mp4" help:"Also make one MP4 file, ID/RUNG.mp4, of these video rungs, or of 'all'." placeholder:"RUNG"`
 	Wait     bool          `help:"Follow the jobs to their end: 0 when all are done, 1 when one failed."`

@@ -28,6 +28,9 @@ func parseBucket(u *url.URL) (*url.URL, error) {
 	if dotDot(u.Path) {
 		return nil, refused(fmt.Sprintf("source %s has '..' in its path", u.Redacted()), "write the path that is meant")
 	}
+	if fragment(u).Has(growingWord) {
+		return nil, refused(fmt.Sprintf("source %s cannot be followed: an object in a bucket is whole, or is not there", display(u)), "leave #growing out, and submit it when its upload is complete")
+	}
 	for name := range u.Query() {
 		switch name {
 		case "region", "endpoint", "anonymous", "use_path_style":
@@ -40,7 +43,7 @@ func parseBucket(u *url.URL) (*url.URL, error) {
 			return nil, err
 		}
 	}
-	return u, nil
+	return u, checkFragment(u)
 }
 
 func parseEndpoint(s string) (*url.URL, error) {
@@ -83,7 +86,12 @@ func openBucket(ctx context.Context, u *url.URL, rules Rules) (*web, error) {
 		sign = nil
 	}
 	// The address is the bucket's, which the rules allowed; a redirect is none.
-	return openWeb(ctx, target, display(u), Rules{}, sign)
+	w := newWeb(ctx, target, display(u), Rules{})
+	w.sign = sign
+	if err := w.begin(); err != nil {
+		return nil, err
+	}
+	return w, nil
 }
 
 func signed(req *http.Request, s Signer, region, name string) error {

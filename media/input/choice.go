@@ -32,9 +32,21 @@ func Program(input string) int {
 	if err != nil || live(u.Scheme) {
 		return ChoiceOf(input).Program
 	}
-	asked, _ := url.ParseQuery(u.Fragment)
-	n, _ := number(asked.Get("program"), 0xFFFF)
+	n, _ := programme(u, fragment(u))
 	return n
+}
+
+// programme is the one that options ask for, 0 for none.
+func programme(u *url.URL, options url.Values) (int, error) {
+	text := options.Get("program")
+	if text == "" {
+		return 0, nil
+	}
+	n, err := number(text, 0xFFFF)
+	if err != nil {
+		return 0, refused(fmt.Sprintf("source %s: program %q is none", display(u), text), "give a programme's number: 1 to 65535, or in hexadecimal as 0x1")
+	}
+	return n, nil
 }
 
 // lastPID is the largest that carries anything (ISO/IEC 13818-1 §2.4.3.3).
@@ -42,10 +54,8 @@ const lastPID = 0x1FFE
 
 func choice(u *url.URL) (c Choice, err error) {
 	q := u.Query()
-	if text := q.Get("program"); text != "" {
-		if c.Program, err = number(text, 0xFFFF); err != nil {
-			return c, refused(fmt.Sprintf("source %s: program %q is none", u.Redacted(), text), "give a programme's number: 1 to 65535, or in hexadecimal as 0x1")
-		}
+	if c.Program, err = programme(u, q); err != nil {
+		return c, err
 	}
 	for key, pids := range map[string]*[]int{"video": &c.Video, "audio": &c.Audio} {
 		for text := range strings.SplitSeq(q.Get(key), ",") {
@@ -64,7 +74,11 @@ func choice(u *url.URL) (c Choice, err error) {
 
 // number is from 1 to most, in decimal or with 0x.
 func number(text string, most int) (int, error) {
-	n, err := strconv.ParseUint(text, 0, 16)
+	base := 10
+	if hex, ok := strings.CutPrefix(strings.ToLower(text), "0x"); ok {
+		text, base = hex, 16
+	}
+	n, err := strconv.ParseUint(text, base, 16)
 	if err == nil && (n < 1 || n > uint64(most)) {
 		err = strconv.ErrRange
 	}

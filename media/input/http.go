@@ -49,28 +49,34 @@ func pauses() []time.Duration {
 const readOn = 256 << 10
 
 func openHTTP(ctx context.Context, u *url.URL, rules Rules) (*web, error) {
-	w, err := openWeb(ctx, u, u.Redacted(), rules, nil)
-	if err != nil {
+	w := newWeb(ctx, u, u.Redacted(), rules)
+	quiet, _ := growth(u)
+	w.grows = quiet > 0
+	if err := w.begin(); err != nil {
 		return nil, err
 	}
-	if quiet, _ := growth(u); quiet > 0 {
-		w.grows = true
-		if !w.seekable {
-			_ = w.Close()
-			return nil, refused("source "+w.name+" cannot be followed: its server has no Range support", "use a server with Range support, or submit it when it is whole")
-		}
+	if w.grows && w.size == 0 {
+		_ = w.Close()
+		return nil, notBegun(w.name)
+	}
+	if w.grows && !w.seekable {
+		_ = w.Close()
+		return nil, refused("source "+w.name+" cannot be followed: its server has no Range support", "use a server with Range support, or submit it when it is whole")
 	}
 	return w, nil
 }
 
-func openWeb(ctx context.Context, u *url.URL, name string, rules Rules, sign func(*http.Request) error) (*web, error) {
+func newWeb(ctx context.Context, u *url.URL, name string, rules Rules) *web {
 	ctx, cancel := context.WithCancel(ctx)
-	w := &web{ctx: ctx, cancel: cancel, client: client(rules), url: u.String(), name: name, sign: sign, size: -1, patience: patience, pauses: pauses()}
+	return &web{ctx: ctx, cancel: cancel, client: client(rules), url: u.String(), name: name, size: -1, patience: patience, pauses: pauses()}
+}
+
+func (w *web) begin() error {
 	if err := w.open(0); err != nil {
 		_ = w.Close()
-		return nil, err
+		return err
 	}
-	return w, nil
+	return nil
 }
 
 func client(rules Rules) *http.Client {
@@ -163,6 +169,8 @@ func (w *web) status(resp *http.Response, at int64) error {
 		return nil
 	case resp.StatusCode == http.StatusOK:
 		return refused(fmt.Sprintf("source %s stopped answering Range requests", w.name), "the server's Range support is broken: use another server")
+	case resp.StatusCode == http.StatusRequestedRangeNotSatisfiable && at == 0 && w.grows:
+		return notBegun(w.name)
 	case resp.StatusCode == http.StatusRequestedRangeNotSatisfiable && at == 0:
 		return refused("source "+w.name+" is empty (0 bytes)", "upload it again, or give another one")
 	case resp.StatusCode == http.StatusRequestedRangeNotSatisfiable && w.grows:
@@ -183,6 +191,8 @@ func (w *web) partial(contentRange string, at int64) error {
 	switch {
 	case n < 2 || first != at:
 		return refused(fmt.Sprintf("source %s answered another range than asked", w.name), "the server's Range support is broken: use another server")
+	case n < 3 && w.grows:
+		return refused("source "+w.name+" cannot be followed: its server does not say how long it is", "use a server that names the total in Content-Range, or submit it when it is whole")
 	case w.size >= 0 && total != w.size && !w.grows, total < w.size:
 		return w.changed()
 	}
@@ -219,8 +229,10 @@ func withoutURL(err error) error {
 
 func (w *web) Read(p []byte) (int, error) {
 	for {
-		if w.size >= 0 && w.pos >= w.size && !w.grown() {
-			return 0, io.EOF
+		if w.size >= 0 && w.pos >= w.size {
+			if more, err := w.grown(); !more {
+				return 0, err
+			}
 		}
 		n, err := w.readBody(p)
 		w.pos += int64(n)
@@ -237,13 +249,26 @@ func (w *web) Read(p []byte) (int, error) {
 	}
 }
 
-// grown asks a source that grows for more than there was.
-func (w *web) grown() bool {
+// grown asks a source that grows for more than there was. The error is io.EOF
+// where there is none; a server in trouble does not tell.
+func (w *web) grown() (bool, error) {
 	if !w.grows {
-		return false
+		return false, io.EOF
 	}
-	w.release()
-	return w.open(w.pos) == nil
+	before := w.size
+	for {
+		w.release()
+		err := w.open(w.pos)
+		switch {
+		case err == nil && w.size > before:
+			return true, nil
+		case err == nil || err == io.EOF: //nolint:errorlint // a bare EOF is the end so far
+			w.tries = 0
+			return false, io.EOF
+		case !w.again(err):
+			return false, w.failed(err)
+		}
+	}
 }
 
 // again lets go of a connection that ended early or was refused, and tells

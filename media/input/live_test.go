@@ -72,6 +72,20 @@ func TestChoiceOf(t *testing.T) {
 	}
 }
 
+func TestProgramOfAClip(t *testing.T) {
+	for source, want := range map[string]int{
+		"/m.ts": 0, "file:///m.ts#program=2": 2, "file:///m.ts#program=010": 10, "https://h/m.ts#growing&program=0x1F": 31, "s3://b/m.ts#program=65535": 65535, "srt://10.1.1.1:9000?program=08": 8,
+	} {
+		if got := Program(source); got != want {
+			t.Errorf("%s: programme %d, want %d", source, got, want)
+		}
+	}
+	for _, source := range []string{"file:///m.ts#program=abc", "https://h/m.ts#program=0", "s3://b/m.ts#program=65536", "file:///m.ts#growing&program=-1", "file:///m.ts#program=1_0", "srt://10.1.1.1:9000?program=0b1"} {
+		_, err := Parse(source)
+		wantRefused(t, err, "is none", "1 to 65535")
+	}
+}
+
 func TestNativeTellsLibavWhatWasAsked(t *testing.T) {
 	all := Rules{Patterns: []string{"*"}}
 	n, err := OpenNative(t.Context(), "srt://localhost:9000?latency=250&passphrase=secret-secret&streamid=a/b", all)

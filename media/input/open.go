@@ -50,7 +50,7 @@ func Open(ctx context.Context, input string, rules Rules) (Reader, error) {
 		return nil, err
 	}
 	if quiet > 0 {
-		r = &growing{Reader: r, ctx: ctx, quiet: quiet}
+		r = follow(ctx, r, quiet, rules)
 	}
 	head := &headReader{Reader: r}
 	if err := head.inspect(display(u)); err != nil {
@@ -121,6 +121,9 @@ func (h *headReader) inspect(name string) error {
 		return &media.Error{Code: media.SourceError, Message: "read source " + name, Err: err, Retryable: true, Advice: "check that the source can be read"}
 	}
 	h.head = buf[:n]
+	if _, grows := h.Reader.(*growing); grows && n == 0 {
+		return notBegun(name)
+	}
 	if n == 0 {
 		return refused("source "+name+" is empty (0 bytes)", "upload it again, or give another one")
 	}

@@ -1,6 +1,7 @@
 package input
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/netip"
@@ -9,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/galafarm/gala/media"
 )
@@ -24,6 +26,11 @@ type Rules struct {
 	Patterns []string
 	// Signer signs requests for objects in buckets; nil reads public ones only.
 	Signer Signer
+	// Glance: a source that grows ends where it stands for a moment, for who only
+	// looks at what it is.
+	Glance bool
+	// Pause waits for a source that grows; nil: by the clock.
+	Pause func(context.Context, time.Duration) error
 }
 
 // Local is what a one-machine farm may read: the user's files and this
@@ -115,8 +122,7 @@ func Parse(input string) (*url.URL, error) {
 		if dotDot(u.Path) {
 			return nil, refused(fmt.Sprintf("source %s has '..' in its path", u.Redacted()), "write the path that is meant")
 		}
-		_, err := growth(u)
-		return u, err
+		return u, checkFragment(u)
 	case "s3":
 		return parseBucket(u)
 	case "file":
@@ -124,8 +130,7 @@ func Parse(input string) (*url.URL, error) {
 			return nil, refused(fmt.Sprintf("source %q is not a file of this machine", input), "write file:///absolute/path")
 		}
 		u = &url.URL{Scheme: "file", Path: filepath.Clean(u.Path), Fragment: u.Fragment}
-		_, err := growth(u)
-		return u, err
+		return u, checkFragment(u)
 	}
 	return nil, refused(fmt.Sprintf("sources of type %q cannot be read", u.Scheme+":"),
 		"give a file, an http(s) URL, s3://bucket/key, srt://, rtmp://, udp://, rtp:// or testcard:")

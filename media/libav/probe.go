@@ -25,6 +25,7 @@ func Probe(ctx context.Context, name string, rules input.Rules) (Info, error) {
 		}
 		return card.info(), nil
 	}
+	rules.Glance = true
 	d, err := openDemuxer(ctx, name, rules)
 	if err != nil {
 		return Info{}, err
@@ -132,13 +133,35 @@ func (p *prober) run(ctx context.Context) error {
 		if err := p.d.next(pkt); err != nil {
 			p.drain()
 			if errors.Is(err, io.EOF) {
-				return nil
+				return p.begun()
 			}
 			return err
 		}
 		bytes += pkt.Size()
 		p.packet(pkt)
 		pkt.Unref()
+	}
+	return nil
+}
+
+// begun: a clip that grows may stand before its pictures or its sound begin,
+// which are not to be left out for that.
+func (p *prober) begun() error {
+	if !input.Grows(p.d.name) {
+		return nil
+	}
+	waits, seen := map[bool]*probeTrack{}, map[bool]bool{} // by whether it is video
+	for _, t := range p.tracks {
+		if t.seen {
+			seen[t.video != nil] = true
+		} else if t.err == nil {
+			waits[t.video != nil] = t
+		}
+	}
+	for video, t := range waits {
+		if !seen[video] {
+			return &media.Error{Code: media.SourceError, Message: "source " + input.Display(p.d.name) + " has only begun: " + t.reason(), Advice: "submit it when it holds a few seconds", Retryable: true}
+		}
 	}
 	return nil
 }

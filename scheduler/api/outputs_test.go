@@ -27,6 +27,19 @@ func TestOutputsTellNoToken(t *testing.T) {
 	}
 }
 
+func TestLiveJobsFollowNoRecording(t *testing.T) {
+	rules := Rules{OriginURL: "http://127.0.0.1:8080"}
+	rules.Sources.Patterns = []string{"*"}
+	spec := job.Spec{ID: "clip", Kind: job.Live, Input: "file:///clip.ts#program=1&growing", Ladder: "mini"}
+	if _, _, err := rules.check(spec); err == nil || !strings.Contains(err.Error(), "a recording that grows") {
+		t.Errorf("%v", err)
+	}
+	spec.Kind = job.VOD
+	if _, _, err := rules.check(spec); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestMP4IsMadeOfRungsThatAreThere(t *testing.T) {
 	rules := Rules{OriginURL: "http://127.0.0.1:8080"}
 	rules.Sources.Patterns = []string{"*"}

@@ -27,6 +27,9 @@ func (r Rules) check(s job.Spec) (outputs []job.Output, notes []string, err erro
 		if err := r.Sources.Check(source); err != nil {
 			return nil, nil, refusal(err)
 		}
+		if s.Kind == job.Live && input.Grows(source) {
+			return nil, nil, invalid("GROWING", "submit the recording as a clip (gala vod queue --growing 30s), or leave #growing out", "source %s is a recording that grows, which a live job does not follow", input.Display(source))
+		}
 	}
 	if s.Redundancy > 1 {
 		return nil, nil, problem{code: codes.Unimplemented, reason: "REDUNDANCY",
