@@ -130,6 +130,9 @@ func (p *pass) resolve() bool {
 		return false
 	}
 	p.job.Grid, p.job.Renditions, p.job.Thumbnails = &r.Grid, slices.Clone(r.Renditions), r.Thumbnails
+	if p.job.Spec.Encrypt != "" {
+		p.job.Thumbnails = nil // they would show what is encrypted
+	}
 	p.job.Note(r.Notes...)
 	for _, name := range p.job.Spec.MP4 {
 		if name != job.AllRungs && !slices.Contains(p.job.MP4(), name) {
