@@ -39,7 +39,7 @@ func (p *pass) askAgain(asked *fleet.Probe, why string) {
 	}
 	p.fail(job.Error{
 		Code:    "probe_failed",
-		Message: fmt.Sprintf("%s could not be looked at in %d tries; the last: %s", p.job.Spec.Input, asked.Try, why),
+		Message: fmt.Sprintf("%s could not be looked at in %d tries; the last: %s", input.Display(p.job.Spec.Input), asked.Try, why),
 		Advice:  "see that the source answers from the agents' hosts, then submit again under a new id",
 	})
 }
