@@ -89,8 +89,8 @@ func (p *Packager) spoolMP4(ctx context.Context, from *output, t *track, spool i
 	for _, a := range p.soundOf(t) {
 		takers = append(takers, p.tracks[a.Name].takerOf(from))
 	}
-	last := int64(-1)
-	for _, k := range takers {
+	last, uris := int64(-1), make([]map[int64]string, len(takers))
+	for i, k := range takers {
 		init, number, err := k.initOf(ctx)
 		if err != nil {
 			return nil, err
@@ -98,10 +98,10 @@ func (p *Packager) spoolMP4(ctx context.Context, from *output, t *track, spool i
 		if err := file.AddTrack(init); err != nil {
 			return nil, err
 		}
-		last = max(last, number)
+		last, uris[i] = max(last, number), k.byNumber()
 	}
 	for n := range last + 1 {
-		bodies, err := segmentsOf(ctx, takers, n)
+		bodies, err := segmentsOf(ctx, takers, uris, n)
 		if err == nil {
 			err = file.Add(bodies)
 		}
@@ -155,21 +155,29 @@ func (k *taker) initOf(ctx context.Context) ([]byte, int64, error) {
 	return init, list[len(list)-1].Number, err
 }
 
+// byNumber are the names of all segments.
+func (k *taker) byNumber() map[int64]string {
+	uris := map[int64]string{}
+	for _, s := range k.listed() {
+		uris[s.Number] = s.URI
+	}
+	return uris
+}
+
 // segmentsOf reads segment n of each; nil where there is none.
-func segmentsOf(ctx context.Context, takers []*taker, n int64) ([][]byte, error) {
+func segmentsOf(ctx context.Context, takers []*taker, uris []map[int64]string, n int64) ([][]byte, error) {
 	bodies := make([][]byte, len(takers))
 	for i, k := range takers {
-		for _, s := range k.listed() {
-			if s.Number != n {
-				continue
-			}
-			body, err := k.out.sink.Get(ctx, k.path(s.URI))
-			if err != nil {
-				return nil, err
-			}
-			bodies[i] = body
-			k.t.p.finishing.Add(1)
+		uri, ok := uris[i][n]
+		if !ok {
+			continue
 		}
+		body, err := k.out.sink.Get(ctx, k.path(uri))
+		if err != nil {
+			return nil, err
+		}
+		bodies[i] = body
+		k.t.p.finishing.Add(1)
 	}
 	return bodies, nil
 }
