@@ -49,7 +49,7 @@ func watchPage(t *testing.T, url, what string) *browser.Page {
 // hears: sound is decoded, not only listed.
 func hears(t *testing.T, p *browser.Page) {
 	t.Helper()
-	if err := p.WaitEval(within(t, 20*time.Second), "decoded sound", `document.querySelector("video").webkitAudioDecodedByteCount > 10000`); err != nil {
+	if err := p.WaitEval(within(t, 60*time.Second), "decoded sound", `document.querySelector("video").webkitAudioDecodedByteCount > 10000`); err != nil {
 		t.Error(err)
 	}
 }

@@ -6,12 +6,13 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io/fs"
-	"net"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -194,23 +195,23 @@ func noKeyIn(t *testing.T, dir, key string) {
 	}
 }
 
-// A key server that is away is asked again, and a job says what it waits for.
+// A key server that cannot answer is asked again, and a job says what it waits for.
 func TestKeyServerThatComesLate(t *testing.T) {
-	gone := httptest.NewUnstartedServer(nil)
-	address := gone.Listener.Addr().String()
-	_ = gone.Listener.Close()
+	var back atomic.Bool
+	store := keyserver.New()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !back.Load() {
+			http.Error(w, "not yet", http.StatusServiceUnavailable)
+			return
+		}
+		store.ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
 	f := farm.Start(t)
-	f.Must("vod", "queue", "--id", "late", "--encrypt", "cbcs", "--keys", "http://"+address+"/speke", "--ladder", "mini", "testcard:?size=426x240&duration=4s")
+	f.Must("vod", "queue", "--id", "late", "--encrypt", "cbcs", "--keys", server.URL+"/speke", "--ladder", "mini", "testcard:?size=426x240&duration=4s")
 	farm.Until(t, 30*time.Second, "what it waits for", func() bool {
-		return strings.Contains(f.Must("vod", "show", "late"), "keys: read source http://"+address)
+		return strings.Contains(f.Must("vod", "show", "late"), "keys: read source "+server.URL)
 	})
-	back := httptest.NewUnstartedServer(keyserver.New())
-	_ = back.Listener.Close()
-	var err error
-	if back.Listener, err = net.Listen("tcp", address); err != nil {
-		t.Fatal(err)
-	}
-	back.Start()
-	t.Cleanup(back.Close)
+	back.Store(true)
 	farm.Until(t, 60*time.Second, "the job to be done", func() bool { return strings.Contains(f.Must("vod", "show", "late"), "done") })
 }

@@ -45,7 +45,7 @@ func (o *remoteOrigin) start() {
 	if err := o.cmd.Start(); err != nil {
 		o.t.Fatal(err)
 	}
-	farm.Until(o.t, 20*time.Second, "the origin answers", func() bool {
+	farm.Until(o.t, 60*time.Second, "the origin answers", func() bool {
 		answer, err := http.Get(o.url("nothing"))
 		if err == nil {
 			_ = answer.Body.Close()

@@ -155,7 +155,7 @@ func gainsBack(t *testing.T, p *browser.Page) {
 	speed("0.25")
 	see(t, p, "a viewer who fell behind", func(s browser.State) bool { return s.Latency != nil && *s.Latency > 10 })
 	speed("1")
-	if err := p.WaitEval(within(t, 20*time.Second), "a little more speed", "document.querySelector('video').playbackRate === 1.1"); err != nil {
+	if err := p.WaitEval(within(t, 60*time.Second), "a little more speed", "document.querySelector('video').playbackRate === 1.1"); err != nil {
 		t.Error(err)
 	}
 }

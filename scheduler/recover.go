@@ -5,6 +5,7 @@ import (
 
 	"github.com/galafarm/gala/internal/wire"
 	"github.com/galafarm/gala/ladders"
+	"github.com/galafarm/gala/media/input"
 	galav1 "github.com/galafarm/gala/proto/gala/v1"
 	"github.com/galafarm/gala/scheduler/api"
 	"github.com/galafarm/gala/scheduler/fleet"
@@ -74,6 +75,9 @@ func remade(a *galav1.Assignment, agent, instance string, now time.Time) (job.Jo
 			Encrypt: a.GetProtection().GetScheme(), Keys: a.GetProtection().GetKeys()},
 		Recovered: true, State: job.Starting, Reason: "found running", Created: now, Updated: now,
 		Source: source, Grid: &grid, Renditions: renditions, Thumbnails: wire.Thumbnails(a.GetThumbnails()), Epoch: a.GetEpoch(), Attempts: a.GetAttempt(),
+	}
+	if j.Live() && input.Pushed(j.Spec.Input) {
+		j.Holder = agent // its ingest goes on
 	}
 	for _, o := range a.GetOutputs() {
 		j.Outputs = append(j.Outputs, job.Output{URL: o.GetUrl()})

@@ -123,7 +123,7 @@ func (n *ingest) start() error {
 	if n.proc != nil {
 		return nil
 	}
-	p, err := spawnAs(n.all.worker, verbIngest, n.dir, "cpu")
+	p, err := spawnAs(n.all.worker, verbIngest, n.dir, workerEnv(os.Environ(), "cpu", ""))
 	if err != nil {
 		return err
 	}

@@ -48,7 +48,7 @@ func (s *Supervisor) probeOnce(ctx context.Context, req *galav1.ProbeRequest) *g
 		return &galav1.ProbeResult{Id: req.GetId(), Error: wire.JobErrorProto(err)}
 	}
 	defer release()
-	t := tool{worker: s.env.worker, args: probeArgs(req, ingest), deadline: s.env.limits.Probe}
+	t := tool{worker: s.env.worker, args: probeArgs(req, ingest), source: req.GetInput(), deadline: s.env.limits.Probe}
 	a, err := t.run(ctx)
 	r := &galav1.ProbeResult{}
 	parsed := protojson.UnmarshalOptions{DiscardUnknown: true}.Unmarshal(bytes.TrimSpace(a.stdout), r)

@@ -146,13 +146,30 @@ func TestStallWatchAfterASuspension(t *testing.T) {
 }
 
 func TestWorkerEnvironment(t *testing.T) {
-	got := workerEnv([]string{"HOME=/root", "AWS_SECRET=x", "GALA_TOKEN=x", "GALA_WORKER_X=1", "https_proxy=p", "LD_LIBRARY_PATH=/l"}, "GPU-1")
+	got := workerEnv([]string{"HOME=/root", "AWS_SECRET=x", "GALA_TOKEN=x", "GALA_WORKER_X=1", "https_proxy=p", "LD_LIBRARY_PATH=/l"}, "GPU-1", "/a.mp4")
 	want := []string{"LANG=C.UTF-8", "CUDA_VISIBLE_DEVICES=GPU-1", "GALA_WORKER_X=1", "https_proxy=p", "LD_LIBRARY_PATH=/l"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q", got)
 	}
-	if env := workerEnv(nil, "cpu"); !slices.Contains(env, "CUDA_VISIBLE_DEVICES=") {
+	if env := workerEnv(nil, "cpu", ""); !slices.Contains(env, "CUDA_VISIBLE_DEVICES=") {
 		t.Errorf("a processor's worker sees GPUs: %q", env)
+	}
+}
+
+// Credentials go to those who fetch from a bucket, and to nobody else.
+func TestCredentialsOfWorkers(t *testing.T) {
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "x")
+	const secret = "AWS_SECRET_ACCESS_KEY=x"
+	for source, want := range map[string]bool{
+		"s3://clips/a.mp4": true, "S3://clips/a.mp4?region=eu-west-1": true,
+		"": false, "/clips/a.mp4": false, "https://s3.example.com/a.mp4": false, "testcard:s3://": false, "srt://s3:9000": false,
+	} {
+		if got := slices.Contains(workerEnv(os.Environ(), "GPU-1", source), secret); got != want {
+			t.Errorf("%q: a worker has them: %v", source, got)
+		}
+		if got := slices.Contains(tool{source: source}.command(t.Context()).Env, secret); got != want {
+			t.Errorf("%q: a probe has them: %v", source, got)
+		}
 	}
 }
 

@@ -4,22 +4,24 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/galafarm/gala/media/input"
 	galav1 "github.com/galafarm/gala/proto/gala/v1"
 )
 
 // spawn starts the worker of an assignment.
 func spawn(worker string, dir runDir, a *galav1.Assignment) (*process, error) {
-	return spawnAs(worker, verbRun, dir, a.GetDevice())
+	return spawnAs(worker, verbRun, dir, workerEnv(os.Environ(), a.GetDevice(), a.GetInput()))
 }
 
 // spawnAs starts the process of a runtime directory in its own session: no
 // terminal, no group and no pipe ties it to this agent.
-func spawnAs(worker, verb string, dir runDir, device string) (*process, error) {
+func spawnAs(worker, verb string, dir runDir, env []string) (*process, error) {
 	out, err := os.OpenFile(dir.path(fileStderr), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
 	if err != nil {
 		return nil, fmt.Errorf("open worker output: %w", err)
@@ -27,7 +29,7 @@ func spawnAs(worker, verb string, dir runDir, device string) (*process, error) {
 	defer out.Close()
 	cmd := exec.Command(worker, verb, "--dir", string(dir))
 	cmd.Dir = string(dir)
-	cmd.Env = workerEnv(os.Environ(), device)
+	cmd.Env = env
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
@@ -67,28 +69,34 @@ func restrain(pid int) {
 }
 
 // passed are the variables that a worker may inherit, by name or prefix: what
-// loaders, TLS, proxies and buckets need, and nothing of whoever started the agent.
+// loaders, TLS and proxies need, and nothing of whoever started the agent.
 var passed = []string{
 	"LD_LIBRARY_PATH=", "SSL_CERT_FILE=", "SSL_CERT_DIR=", "TZ=", "TMPDIR=", "NVIDIA_", "GALA_WORKER_",
-	// For sources in buckets.
-	"AWS_ACCESS_KEY_ID=", "AWS_SECRET_ACCESS_KEY=", "AWS_SESSION_TOKEN=", "AWS_REGION=", "AWS_DEFAULT_REGION=", "AWS_PROFILE=",
-	"AWS_CONFIG_FILE=", "AWS_SHARED_CREDENTIALS_FILE=", "AWS_ROLE_ARN=", "AWS_WEB_IDENTITY_TOKEN_FILE=",
-	"AWS_CONTAINER_CREDENTIALS_", "AWS_CONTAINER_AUTHORIZATION_TOKEN", "AWS_EC2_METADATA_DISABLED=",
 	"HTTP_PROXY=", "HTTPS_PROXY=", "NO_PROXY=", "http_proxy=", "https_proxy=", "no_proxy=",
 }
 
-// workerEnv shows the worker the one device of its assignment.
-func workerEnv(environ []string, device string) []string {
+// credentials are for sources in buckets. A worker that decodes anything else
+// does not have them: what it reads may be made to take it over.
+var credentials = []string{
+	"AWS_ACCESS_KEY_ID=", "AWS_SECRET_ACCESS_KEY=", "AWS_SESSION_TOKEN=", "AWS_REGION=", "AWS_DEFAULT_REGION=", "AWS_PROFILE=",
+	"AWS_CONFIG_FILE=", "AWS_SHARED_CREDENTIALS_FILE=", "AWS_ROLE_ARN=", "AWS_WEB_IDENTITY_TOKEN_FILE=",
+	"AWS_CONTAINER_CREDENTIALS_", "AWS_CONTAINER_AUTHORIZATION_TOKEN", "AWS_EC2_METADATA_DISABLED=",
+}
+
+// workerEnv shows the worker the one device of its assignment, and credentials
+// where its source is in a bucket.
+func workerEnv(environ []string, device, source string) []string {
 	if device == "cpu" {
 		device = ""
 	}
+	names := passed
+	if u, err := input.Parse(source); err == nil && u.Scheme == "s3" {
+		names = slices.Concat(passed, credentials)
+	}
 	env := []string{"LANG=C.UTF-8", "CUDA_VISIBLE_DEVICES=" + device}
 	for _, v := range environ {
-		for _, p := range passed {
-			if strings.HasPrefix(v, p) {
-				env = append(env, v)
-				break
-			}
+		if slices.ContainsFunc(names, func(name string) bool { return strings.HasPrefix(v, name) }) {
+			env = append(env, v)
 		}
 	}
 	return env

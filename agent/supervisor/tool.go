@@ -18,6 +18,7 @@ import (
 type tool struct {
 	worker   string
 	args     []string
+	source   string // what it reads, "" for nothing
 	deadline time.Duration
 }
 
@@ -56,7 +57,7 @@ func (t tool) run(ctx context.Context) (answer, error) {
 
 func (t tool) command(ctx context.Context) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, t.worker, t.args...)
-	cmd.Env = workerEnv(os.Environ(), "cpu")
+	cmd.Env = workerEnv(os.Environ(), "cpu", t.source)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = time.Second // a grandchild that holds the pipe does not hold us

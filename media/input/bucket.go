@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 
 	"github.com/galafarm/gala/media"
@@ -23,10 +24,10 @@ type Signer interface {
 func parseBucket(u *url.URL) (*url.URL, error) {
 	written := "write the URL as s3://bucket/key, with ?region=… and, for a server that is not Amazon's, endpoint=https://host"
 	if u.Host == "" || strings.Trim(u.Path, "/") == "" || u.User != nil || u.Port() != "" {
-		return nil, refused(fmt.Sprintf("source %s names no object in a bucket", u.Redacted()), written)
+		return nil, refused(fmt.Sprintf("source %s names no object in a bucket", display(u)), written)
 	}
 	if dotDot(u.Path) {
-		return nil, refused(fmt.Sprintf("source %s has '..' in its path", u.Redacted()), "write the path that is meant")
+		return nil, refused(fmt.Sprintf("source %s has '..' in its path", display(u)), "write the path that is meant")
 	}
 	if fragment(u).Has(growingWord) {
 		return nil, refused(fmt.Sprintf("source %s cannot be followed: an object in a bucket is whole, or is not there", display(u)), "leave #growing out, and submit it when its upload is complete")
@@ -35,8 +36,12 @@ func parseBucket(u *url.URL) (*url.URL, error) {
 		switch name {
 		case "region", "endpoint", "anonymous", "use_path_style":
 		default:
-			return nil, refused(fmt.Sprintf("source %s has the option %q, which buckets do not", u.Redacted(), name), written)
+			return nil, refused(fmt.Sprintf("source %s has the option %q, which buckets do not", display(u), name), written)
 		}
+	}
+	// It becomes a part of the host's name that requests are signed for.
+	if region := u.Query().Get("region"); region != "" && !regions.MatchString(region) {
+		return nil, refused(fmt.Sprintf("source %s: %q is no region", display(u), region), "write it as region=eu-central-1")
 	}
 	if e := u.Query().Get("endpoint"); e != "" {
 		if _, err := parseEndpoint(e); err != nil {
@@ -45,6 +50,8 @@ func parseBucket(u *url.URL) (*url.URL, error) {
 	}
 	return u, checkFragment(u)
 }
+
+var regions = regexp.MustCompile(`^[a-z0-9-]+$`)
 
 func parseEndpoint(s string) (*url.URL, error) {
 	u, err := url.Parse(s)

@@ -68,6 +68,8 @@ func TestBucketRefusals(t *testing.T) {
 		"s3://clips/a.mp4?profile=root":                `option "profile"`,
 		"s3://clips/a.mp4?endpoint=file:///etc":        "not the address of a server",
 		"s3://clips/a.mp4?endpoint=http://h/x%3Fy":     "not the address of a server",
+		"s3://clips/a.mp4?region=eu.example.com/x%23":  "is no region",
+		"s3://clips/a.mp4?region=EU":                   "is no region",
 		"s3://other/a.mp4":                             "--allow-source 's3://other/*'",
 		"s3://clips/a.mp4?endpoint=http://10.0.0.1:90": "--allow-source 'http://10.0.0.1:90/*'",
 		"s3://clips/a.mp4?endpoint=http://169.254.1.1": "169.254.1.1 is never a source",

@@ -64,7 +64,7 @@ func choice(u *url.URL) (c Choice, err error) {
 			}
 			pid, err := number(text, lastPID)
 			if err != nil {
-				return c, refused(fmt.Sprintf("source %s: %s %q is no PID", u.Redacted(), key, text), "give PIDs as numbers, in decimal or as 0x101, separated by commas")
+				return c, refused(fmt.Sprintf("source %s: %s %q is no PID", display(u), key, text), "give PIDs as numbers, in decimal or as 0x101, separated by commas")
 			}
 			*pids = append(*pids, pid)
 		}

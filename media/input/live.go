@@ -51,14 +51,14 @@ func multicast(u *url.URL) bool {
 // parseLive checks the form of a live address.
 func parseLive(u *url.URL) (*url.URL, error) {
 	if port, err := strconv.Atoi(u.Port()); u.Scheme != "rtmp" && (err != nil || port < 1 || port > 65535) {
-		return nil, refused(fmt.Sprintf("source %s names no port", u.Redacted()), fmt.Sprintf("write it as %s://host:port", u.Scheme))
+		return nil, refused(fmt.Sprintf("source %s names no port", display(u)), fmt.Sprintf("write it as %s://host:port", u.Scheme))
 	}
 	if u.Scheme == "rtmp" && (u.Hostname() == "" || strings.Trim(u.Path, "/") == "") {
-		return nil, refused(fmt.Sprintf("source %s names no stream", u.Redacted()), "write it as rtmp://host/app/stream")
+		return nil, refused(fmt.Sprintf("source %s names no stream", display(u)), "write it as rtmp://host/app/stream")
 	}
 	for key := range u.Query() {
 		if !slices.Contains(liveKeys[u.Scheme], key) {
-			return nil, refused(fmt.Sprintf("source %s: %s sources have no option %q", u.Redacted(), u.Scheme, key),
+			return nil, refused(fmt.Sprintf("source %s: %s sources have no option %q", display(u), u.Scheme, key),
 				"the options are "+strings.Join(liveKeys[u.Scheme], ", "))
 		}
 	}
@@ -69,7 +69,7 @@ func parseLive(u *url.URL) (*url.URL, error) {
 	case mode == "" || mode == "caller" || mode == "listener":
 		return u, nil
 	default:
-		return nil, refused(fmt.Sprintf("source %s: mode %q is unknown", u.Redacted(), mode), "mode is caller or listener")
+		return nil, refused(fmt.Sprintf("source %s: mode %q is unknown", display(u), mode), "mode is caller or listener")
 	}
 }
 
@@ -182,20 +182,4 @@ func resolve(ctx context.Context, u *url.URL) (string, error) {
 		}
 	}
 	return "", err
-}
-
-// Display is how an input is called in messages: no password or passphrase.
-func Display(input string) string {
-	u, err := Parse(input)
-	if err != nil {
-		return input
-	}
-	q := u.Query()
-	if q.Has("passphrase") {
-		q.Set("passphrase", "xxxxx")
-		c := *u
-		c.RawQuery = q.Encode()
-		u = &c
-	}
-	return display(u)
 }

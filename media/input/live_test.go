@@ -57,8 +57,27 @@ func TestLiveAddresses(t *testing.T) {
 			t.Errorf("%s is taken for live", name)
 		}
 	}
-	if got := Display("srt://10.1.1.1:9000?passphrase=secret-secret"); strings.Contains(got, "secret") {
-		t.Errorf("a passphrase is shown: %s", got)
+}
+
+// A passphrase is shown nowhere, whatever else is wrong with the address.
+func TestPassphraseIsNotShown(t *testing.T) {
+	for _, name := range []string{
+		"srt://10.1.1.1:9000?passphrase=secret-secret", "srt://10.1.1.1:9000?latency=200&pass%70hrase=secret&streamid=x",
+		"srt://10.1.1.1?passphrase=secret", "srt://10.1.1.1:9000?mode=none&passphrase=secret", "srt://10.1.1.1:9000?no=1&passphrase=secret",
+		"srt://10.1.1.1:port?passphrase=secret", "srt://10.1.1.1:9000?a;passphrase=secret", "srt://10.1.1.1:9000?passphrase=secret%zz",
+		"srt://169.254.1.1:9000?passphrase=secret", "udp://10.1.1.1:9000?passphrase=secret", "10.1.1.1:9000?passphrase=secret",
+		"SRT://10.1.1.1:9000?Passphrase=secret", "srt://u:secret@10.1.1.1:9000",
+	} {
+		err := Rules{}.Check(name)
+		if err == nil || strings.Contains(err.Error()+adviceOf(err), "secret") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if got := Display(name); strings.Contains(got, "secret") {
+			t.Errorf("shown as %s", got)
+		}
+	}
+	if got, want := Display("srt://10.1.1.1:9000?mode=caller&passphrase=secret&streamid=a%2Fb"), "srt://10.1.1.1:9000?mode=caller&passphrase=xxxxx&streamid=a%2Fb"; got != want {
+		t.Errorf("shown as %s, want %s", got, want)
 	}
 }
 

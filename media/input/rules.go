@@ -109,7 +109,7 @@ func Parse(input string) (*url.URL, error) {
 	}
 	u, err := url.Parse(input)
 	if err != nil || u.Scheme == "" {
-		return nil, refused(fmt.Sprintf("source %q is neither an absolute path nor a URL", input),
+		return nil, refused(fmt.Sprintf("source %q is neither an absolute path nor a URL", displayText(input)),
 			"give an absolute path, an http(s) URL, or testcard:")
 	}
 	switch u.Scheme {
@@ -120,7 +120,7 @@ func Parse(input string) (*url.URL, error) {
 			return nil, refused(fmt.Sprintf("source %q names no host", input), "write the URL as https://host/path")
 		}
 		if dotDot(u.Path) {
-			return nil, refused(fmt.Sprintf("source %s has '..' in its path", u.Redacted()), "write the path that is meant")
+			return nil, refused(fmt.Sprintf("source %s has '..' in its path", display(u)), "write the path that is meant")
 		}
 		return u, checkFragment(u)
 	case "s3":
@@ -158,14 +158,6 @@ func suggestion(u *url.URL) string {
 // dotDot tells whether a path climbs; u.Path is decoded, so "%2e%2e" does too.
 func dotDot(path string) bool {
 	return slices.Contains(strings.FieldsFunc(path, func(c rune) bool { return c == '/' || c == '\\' }), "..")
-}
-
-// display is how an address is called in messages.
-func display(u *url.URL) string {
-	if u.Scheme == "file" {
-		return u.Path
-	}
-	return u.Redacted()
 }
 
 func match(pattern, s string) bool {

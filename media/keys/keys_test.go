@@ -156,7 +156,7 @@ func TestReferencesAreHeldAgainstTheRules(t *testing.T) {
 	rules := input.Rules{Patterns: []string{"file:" + dir + "/*", "https://keys.example.com/*"}}
 	for _, ref := range []string{
 		"/etc/passwd", "file:///etc/passwd", server.URL + "/keys", "http://169.254.169.254/keys", "testcard:", "srt://127.0.0.1:99",
-		"keys.yaml", "https://user:secret@keys.example.com/speke", "https://keys.example.com/speke#netflix", filepath.Join(dir, "link"),
+		"keys.yaml", "https://user:secret@keys.example.com/speke", "https://keys.example.com/speke#netflix", "https://keys.example.com/speke?token=secret#widevine", filepath.Join(dir, "link"),
 	} {
 		source, err := keys.Open(ref, rules)
 		if err == nil {

@@ -40,6 +40,9 @@ func Check(ref string, rules input.Rules) error {
 		// A reference is shown wherever the job is.
 		return refused("keys: the address of the key server holds a password, which everyone who sees the job would read",
 			"put a proxy that signs requests in front of the key server, and name its address")
+	case u.RawQuery != "":
+		return refused("keys: the address of the key server has a query, where tokens stand, which everyone who sees the job would read",
+			"put a proxy that adds what is secret in front of the key server, and name its address; DRM systems stand behind a #")
 	}
 	if err := rules.Check(ref); err != nil {
 		return about(err)

@@ -65,6 +65,8 @@ func layout(channels int) astiav.ChannelLayout {
 		return astiav.ChannelLayoutMono
 	case 6:
 		return astiav.ChannelLayout5Point1
+	case 8:
+		return astiav.ChannelLayout7Point1
 	}
 	return astiav.ChannelLayoutStereo
 }

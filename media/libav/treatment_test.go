@@ -149,6 +149,41 @@ func TestChannelsAreMapped(t *testing.T) {
 	}
 }
 
+// Eight channels are 7.1, each where the map says: from one track, and joined.
+func TestEightChannels(t *testing.T) {
+	heard := func(file string, rs ...ladders.Rendition) (lines [2][][]float32) {
+		out, _ := soundOnly(t, file, rs...)
+		for i, r := range rs {
+			lines[i] = channelCountOf(t, out.configs[r.Name], out.packets[r.Name])
+		}
+		return lines
+	}
+	eight := func(name string, m ...ladders.Channel) ladders.Rendition {
+		return aac(name, func(a *ladders.Audio) { a.Channels, a.Bitrate, a.Map = len(m), 1_000_000, m })
+	}
+	const lfe = 3 // keeps only what is low
+	for file, from := range map[string]func(n int) ladders.Channel{
+		"bbb_720p25_aac51.mp4":          func(n int) ladders.Channel { return ladders.Channel{Channel: n%2 + 1} },
+		"svt_testcard_720p50_8mono.mp4": func(n int) ladders.Channel { return ladders.Channel{Track: n%2*2 + 1, Channel: 1} },
+	} {
+		t.Run(file, func(t *testing.T) {
+			m := make([]ladders.Channel, 8)
+			for i := range m {
+				m[i] = from(i / 2)
+			}
+			lines := heard(file, aac("pair", func(a *ladders.Audio) { a.Map = []ladders.Channel{from(0), from(1)} }), eight("eight", m...))
+			if len(lines[1]) != 8 {
+				t.Fatalf("%d channels", len(lines[1]))
+			}
+			for i, got := range lines[1] {
+				if d := apart(lines[0][i/2%2], got, 1); i != lfe && d < 15 {
+					t.Errorf("channel %d: what is off is only %.1f dB below it", i+1, d)
+				}
+			}
+		})
+	}
+}
+
 func TestTracksAreJoined(t *testing.T) {
 	mono := func(name string, track int) ladders.Rendition {
 		return aac(name, func(a *ladders.Audio) { a.Channels, a.Bitrate, a.Track = 1, 128_000, track })

@@ -26,8 +26,7 @@ func (p *Packager) putMP4s(ctx context.Context) error {
 		if t == nil || t.rendition.Video == nil || t.takers[0].empty() {
 			continue
 		}
-		what := name + ".mp4"
-		err := p.fromAnyOutput(what, func(o *output) error { return p.putMP4(ctx, o, t, what) })
+		err := p.putMP4(ctx, t, name+".mp4")
 		if errors.Is(err, errTwoConfigs) {
 			p.log.Warn("no MP4 file", "rendition", name, "error", err)
 			continue
@@ -41,14 +40,21 @@ func (p *Packager) putMP4s(ctx context.Context) error {
 
 // putMP4 spools the samples beside the worker: where the index ends is known
 // when the last one is there.
-func (p *Packager) putMP4(ctx context.Context, from *output, t *track, name string) (err error) {
+func (p *Packager) putMP4(ctx context.Context, t *track, name string) (err error) {
 	spool, err := os.CreateTemp(p.scratch, "mp4-*")
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, spool.Close(), os.Remove(spool.Name())) }()
-	head, err := p.spoolMP4(ctx, from, t, spool)
-	if err != nil {
+	var head []byte
+	err = p.fromAnyOutput(name, func(o *output) (err error) {
+		if err := emptied(spool); err != nil {
+			return err
+		}
+		head, err = p.spoolMP4(ctx, o, t, spool)
+		return err
+	})
+	if err != nil || head == nil {
 		return err
 	}
 	size, err := spool.Seek(0, io.SeekEnd)
@@ -60,10 +66,19 @@ func (p *Packager) putMP4(ctx context.Context, from *output, t *track, name stri
 	}}
 	for _, o := range p.outputs {
 		if err := putFile(ctx, o.sink, name, file); err != nil {
-			return err
+			return sinkError(o.name, fmt.Errorf("%s: %w", name, err))
 		}
 	}
 	return nil
+}
+
+// emptied of what came from an output that broke off.
+func emptied(spool *os.File) error {
+	if err := spool.Truncate(0); err != nil {
+		return err
+	}
+	_, err := spool.Seek(0, io.SeekStart)
+	return err
 }
 
 // spoolMP4 writes the samples and gives what stands before them.
@@ -74,8 +89,8 @@ func (p *Packager) spoolMP4(ctx context.Context, from *output, t *track, spool i
 	for _, a := range p.soundOf(t) {
 		takers = append(takers, p.tracks[a.Name].takerOf(from))
 	}
-	last := int64(-1)
-	for _, k := range takers {
+	last, uris := int64(-1), make([]map[int64]string, len(takers))
+	for i, k := range takers {
 		init, number, err := k.initOf(ctx)
 		if err != nil {
 			return nil, err
@@ -83,10 +98,10 @@ func (p *Packager) spoolMP4(ctx context.Context, from *output, t *track, spool i
 		if err := file.AddTrack(init); err != nil {
 			return nil, err
 		}
-		last = max(last, number)
+		last, uris[i] = max(last, number), k.byNumber()
 	}
 	for n := range last + 1 {
-		bodies, err := segmentsOf(ctx, takers, n)
+		bodies, err := segmentsOf(ctx, takers, uris, n)
 		if err == nil {
 			err = file.Add(bodies)
 		}
@@ -140,21 +155,29 @@ func (k *taker) initOf(ctx context.Context) ([]byte, int64, error) {
 	return init, list[len(list)-1].Number, err
 }
 
+// byNumber are the names of all segments.
+func (k *taker) byNumber() map[int64]string {
+	uris := map[int64]string{}
+	for _, s := range k.listed() {
+		uris[s.Number] = s.URI
+	}
+	return uris
+}
+
 // segmentsOf reads segment n of each; nil where there is none.
-func segmentsOf(ctx context.Context, takers []*taker, n int64) ([][]byte, error) {
+func segmentsOf(ctx context.Context, takers []*taker, uris []map[int64]string, n int64) ([][]byte, error) {
 	bodies := make([][]byte, len(takers))
 	for i, k := range takers {
-		for _, s := range k.listed() {
-			if s.Number != n {
-				continue
-			}
-			body, err := k.out.sink.Get(ctx, k.path(s.URI))
-			if err != nil {
-				return nil, err
-			}
-			bodies[i] = body
-			k.t.p.finishing.Add(1)
+		uri, ok := uris[i][n]
+		if !ok {
+			continue
 		}
+		body, err := k.out.sink.Get(ctx, k.path(uri))
+		if err != nil {
+			return nil, err
+		}
+		bodies[i] = body
+		k.t.p.finishing.Add(1)
 	}
 	return bodies, nil
 }

@@ -1,6 +1,8 @@
 package packager_test
 
 import (
+	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"strings"
@@ -12,6 +14,7 @@ import (
 	"github.com/galafarm/gala/media"
 	"github.com/galafarm/gala/media/packager"
 	"github.com/galafarm/gala/media/progressive"
+	"github.com/galafarm/gala/media/publish"
 )
 
 // singled packages with one MP4 file wanted, and fails when its spool is left.
@@ -91,5 +94,48 @@ func TestMP4OfAnOutputThatTakesPutOnly(t *testing.T) {
 	finished(t, singled(t, spec, mute, s), 0, 90)
 	if !s.has("v.mp4") || mute.text("v.mp4") != s.text("v.mp4") {
 		t.Error("the two differ")
+	}
+}
+
+// An output that breaks off half-way leaves nothing of itself in the file.
+func TestMP4OfAnOutputThatForgets(t *testing.T) {
+	torn, s := newMemory(), newMemory()
+	torn.setGate(func(_ context.Context, op, path string) error {
+		if op == "get" && path == "v/1.m4s" {
+			return media.ErrNotFound
+		}
+		return nil
+	})
+	spec := twoSeconds(t)
+	spec.Outputs = append(spec.Outputs, "second")
+	finished(t, singled(t, spec, torn, s), 0, 90)
+	whole := newMemory()
+	finished(t, singled(t, twoSeconds(t), whole), 0, 90)
+	if !whole.has("v.mp4") || torn.text("v.mp4") != whole.text("v.mp4") {
+		t.Error("the two differ")
+	}
+}
+
+// A clip whose file is refused is not done, even when the refusal is one that
+// reading could give: the output that refused says so.
+func TestMP4Refused(t *testing.T) {
+	for _, code := range []int{403, 404, 405} {
+		s, deaf := newMemory(), newMemory()
+		deaf.setGate(func(_ context.Context, op, path string) error {
+			if op == "put" && path == "v.mp4" {
+				return publish.Status{Code: code}
+			}
+			return nil
+		})
+		spec := twoSeconds(t)
+		spec.Outputs = append(spec.Outputs, "second")
+		p := singled(t, spec, s, deaf)
+		video, audio := clip(t)
+		feed(t, p, "v", video, pictures(0, 90, 25, 1))
+		feed(t, p, "a", audio, sounds(0, 90*15/8))
+		err := p.Finish(t.Context())
+		if me, ok := errors.AsType[*media.Error](err); !ok || me.Code != media.SinkError || !strings.Contains(err.Error(), "second: v.mp4") {
+			t.Errorf("%d: %v", code, err)
+		}
 	}
 }

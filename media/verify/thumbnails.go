@@ -49,6 +49,9 @@ func (t *tree) readThumbnails(ctx context.Context, b *book) (*gallery, error) {
 	return g, nil
 }
 
+// mostPixels of a sheet: a file of a few bytes may claim to be gigabytes of picture.
+const mostPixels = 64_000_000
+
 // readSheet is the size of a picture, decoded whole; nothing when it is not one.
 func (t *tree) readSheet(ctx context.Context, b *book, file string) (image.Rectangle, error) {
 	name := path.Join(ladders.ThumbnailsName, file)
@@ -60,10 +63,22 @@ func (t *tree) readSheet(ctx context.Context, b *book, file string) (image.Recta
 	if err != nil {
 		return image.Rectangle{}, fmt.Errorf("%w: %w", ErrCannotLook, err)
 	}
-	picture, err := jpeg.Decode(bytes.NewReader(o.body))
+	size, err := decodeSheet(o.body)
 	b.holds("thumbnails", err == nil, at(name), "%v", err)
+	return size, nil
+}
+
+func decodeSheet(body []byte) (image.Rectangle, error) {
+	claimed, err := jpeg.DecodeConfig(bytes.NewReader(body))
 	if err != nil {
-		return image.Rectangle{}, nil
+		return image.Rectangle{}, err
+	}
+	if claimed.Width*claimed.Height > mostPixels {
+		return image.Rectangle{}, fmt.Errorf("%dx%d is too large for a sheet; at most %d megapixels are looked at", claimed.Width, claimed.Height, mostPixels/1_000_000)
+	}
+	picture, err := jpeg.Decode(bytes.NewReader(body))
+	if err != nil {
+		return image.Rectangle{}, err
 	}
 	return picture.Bounds(), nil
 }

@@ -1,6 +1,8 @@
 package verify
 
 import (
+	"bytes"
+	"encoding/binary"
 	"strings"
 	"testing"
 
@@ -55,6 +57,7 @@ func TestBrokenThumbnails(t *testing.T) {
 	}{
 		"a sheet less":        {func(files map[string][]byte) { delete(files, "thumbnails/1.jpg") }, []string{"thumbnails"}},
 		"a damaged sheet":     {func(files map[string][]byte) { files["thumbnails/0.jpg"] = files["thumbnails/0.jpg"][:99] }, []string{"thumbnails", "dash-thumbnails"}},
+		"an enormous sheet":   {func(files map[string][]byte) { claim(t, files["thumbnails/0.jpg"], 65500) }, []string{"thumbnails", "dash-thumbnails"}},
 		"no list":             {change(list, "#xywh=0,0", "#t=0,0"), []string{"thumbnails"}},
 		"the first is late":   {change(list, first, ""), []string{"thumbnails"}},
 		"a hole":              {change(list, "00:00:00.800 -->", "00:00:00.900 -->"), []string{"thumbnails"}},
@@ -70,5 +73,25 @@ func TestBrokenThumbnails(t *testing.T) {
 			c.spoil(files)
 			wantOnly(t, judge(t, Options{Target: write(t, files), Decoder: paper{}}), append(c.rules, short...)...)
 		})
+	}
+}
+
+// claim another size in the header of a picture.
+func claim(t *testing.T, jpeg []byte, size uint16) {
+	t.Helper()
+	i := bytes.Index(jpeg, []byte{0xFF, 0xC0}) // SOF0: length, precision, height, width
+	if i < 0 {
+		t.Fatal("no baseline header")
+	}
+	binary.BigEndian.PutUint16(jpeg[i+5:], size)
+	binary.BigEndian.PutUint16(jpeg[i+7:], size)
+}
+
+func TestEnormousSheet(t *testing.T) {
+	files := illustrated().files(t)
+	sheet := files["thumbnails/0.jpg"]
+	claim(t, sheet, 65500)
+	if _, err := decodeSheet(sheet); err == nil || !strings.Contains(err.Error(), "65500x65500 is too large") {
+		t.Error(err)
 	}
 }

@@ -227,6 +227,7 @@ func oneRendition(job.Spec, job.Source) (*ladders.Resolved, error) {
 	return &ladders.Resolved{
 		Grid:       timeline.Grid{Rate: timeline.Rate{Num: 25, Den: 1}, FramesPerGOP: 50, GOPsPerSegment: 1, Timescale: 25},
 		Renditions: []ladders.Rendition{{Name: "480p", Video: &ladders.Video{Width: 720, Height: 480, Divisor: 1, Codec: "h264", Preset: "fast"}}},
+		Thumbnails: &ladders.Thumbnails{From: "480p", Width: 160, Height: 90, Every: 250, Columns: 5, Rows: 5},
 	}, nil
 }
 

@@ -39,7 +39,7 @@ func (p *pass) askAgain(asked *fleet.Probe, why string) {
 	}
 	p.fail(job.Error{
 		Code:    "probe_failed",
-		Message: fmt.Sprintf("%s could not be looked at in %d tries; the last: %s", p.job.Spec.Input, asked.Try, why),
+		Message: fmt.Sprintf("%s could not be looked at in %d tries; the last: %s", input.Display(p.job.Spec.Input), asked.Try, why),
 		Advice:  "see that the source answers from the agents' hosts, then submit again under a new id",
 	})
 }
@@ -130,6 +130,9 @@ func (p *pass) resolve() bool {
 		return false
 	}
 	p.job.Grid, p.job.Renditions, p.job.Thumbnails = &r.Grid, slices.Clone(r.Renditions), r.Thumbnails
+	if p.job.Spec.Encrypt != "" {
+		p.job.Thumbnails = nil // they would show what is encrypted
+	}
 	p.job.Note(r.Notes...)
 	for _, name := range p.job.Spec.MP4 {
 		if name != job.AllRungs && !slices.Contains(p.job.MP4(), name) {
