@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/galafarm/gala/ladders"
+	"github.com/galafarm/gala/media/input"
 	"github.com/galafarm/gala/media/thumbs"
 	galav1 "github.com/galafarm/gala/proto/gala/v1"
 )
@@ -42,7 +43,7 @@ func (sh *shell) showJob(j *galav1.Job) error {
 	rows := [][]string{
 		{"id", s.GetId()},
 		{"state", withReason(j)},
-		{"input", s.GetInput()},
+		{"input", input.Display(s.GetInput())},
 		{"ladder", ladderName(s)},
 		{"created", age(sh.now(), j.GetCreatedAt()) + " ago"},
 	}

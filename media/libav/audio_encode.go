@@ -23,6 +23,9 @@ func (s *audioStage) openEncoder() error {
 	s.cc = astiav.AllocCodecContext(codec)
 	s.cc.SetSampleRate(s.a.SampleRate)
 	s.cc.SetChannelLayout(layout(s.a.Channels))
+	if s.a.Codec == "opus" && s.a.Channels == 6 {
+		s.cc.SetChannelLayout(astiav.ChannelLayout5Point1Back) // as RFC 7845 names the same places
+	}
 	s.cc.SetSampleFormat(codec.SupportedSampleFormats()[0])
 	s.cc.SetBitRate(s.a.Bitrate)
 	s.cc.SetTimeBase(astiav.NewRational(1, s.a.SampleRate))
@@ -75,7 +78,7 @@ func (s *audioStage) config() media.CodecConfig {
 	c := media.CodecConfig{Extradata: append([]byte(nil), s.cc.ExtraData()...), FrameSize: s.grid.FrameSize}
 	switch s.a.Codec {
 	case "opus":
-		c.Extradata = dOps(s.a)
+		c.Extradata = dOps(s.a, c.Extradata)
 	case "ac-3":
 		c.Extradata = dac3(s.a)
 	case "ec-3":
@@ -85,11 +88,18 @@ func (s *audioStage) config() media.CodecConfig {
 }
 
 // dOps is the body of the Opus Specific Box (Encapsulation of Opus in ISOBMFF
-// §4.3.2). Nothing is to be skipped: the samples are where their times say.
-func dOps(a ladders.Audio) []byte {
+// §4.3.2). Nothing is to be skipped: the samples are where their times say. How
+// more than two channels lie in the streams of a packet is told by the encoder's
+// identification header (RFC 7845 §5.1), from its mapping family on.
+func dOps(a ladders.Audio, head []byte) []byte {
 	b := []byte{0, byte(a.Channels), 0, 0}
 	b = binary.BigEndian.AppendUint32(b, uint32(a.SampleRate))
-	return append(b, 0, 0, 0)
+	b = append(b, 0, 0)
+	const family = 18
+	if len(head) >= family+3+a.Channels && head[family] != 0 {
+		return append(b, head[family:family+3+a.Channels]...)
+	}
+	return append(b, 0)
 }
 
 // encodeQueued encodes whole frames from the queue.

@@ -1,6 +1,7 @@
 package libav
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"path/filepath"
@@ -15,8 +16,8 @@ import (
 	"github.com/galafarm/gala/timeline"
 )
 
-// channelCountOf decodes an AAC rendition, a line for each channel.
-func channelCountOf(t *testing.T, cfg media.CodecConfig, packets []media.Packet) (out [][]float32) {
+// linesOf decodes an AAC rendition, a line for each channel.
+func linesOf(t *testing.T, cfg media.CodecConfig, packets []media.Packet) (out [][]float32) {
 	t.Helper()
 	framesOf(t, astiav.CodecIDAac, cfg, packets, func(f *astiav.Frame) {
 		lines, err := planar(f)
@@ -128,7 +129,7 @@ func TestChannelsAreMapped(t *testing.T) {
 		aac("soft", func(a *ladders.Audio) { a.Gain = -600 }))
 	heard := map[string][][]float32{}
 	for name := range out.packets {
-		heard[name] = channelCountOf(t, out.configs[name], out.packets[name])
+		heard[name] = linesOf(t, out.configs[name], out.packets[name])
 	}
 	l, r := heard["plain"][0], heard["plain"][1]
 	if apart(l, r, 1) > 20 {
@@ -154,7 +155,7 @@ func TestEightChannels(t *testing.T) {
 	heard := func(file string, rs ...ladders.Rendition) (lines [2][][]float32) {
 		out, _ := soundOnly(t, file, rs...)
 		for i, r := range rs {
-			lines[i] = channelCountOf(t, out.configs[r.Name], out.packets[r.Name])
+			lines[i] = linesOf(t, out.configs[r.Name], out.packets[r.Name])
 		}
 		return lines
 	}
@@ -184,6 +185,17 @@ func TestEightChannels(t *testing.T) {
 	}
 }
 
+// Opus of more than two channels says in its box how they lie in its streams:
+// six are four streams, two of them stereo (RFC 7845 §5.1.1.2).
+func TestOpusOfSixChannels(t *testing.T) {
+	r := aac("a", func(a *ladders.Audio) { a.Codec, a.Channels, a.Bitrate = "opus", 6, 256_000 })
+	out, _ := soundOnly(t, "bbb_720p25_aac51.mp4", r)
+	want := []byte{0, 6, 0, 0, 0, 0, 0xbb, 0x80, 0, 0, 1, 4, 2, 0, 4, 1, 2, 3, 5}
+	if got := out.configs["a"].Extradata; !bytes.Equal(got, want) {
+		t.Errorf("dOps is %x, want %x", got, want)
+	}
+}
+
 func TestTracksAreJoined(t *testing.T) {
 	mono := func(name string, track int) ladders.Rendition {
 		return aac(name, func(a *ladders.Audio) { a.Channels, a.Bitrate, a.Track = 1, 128_000, track })
@@ -202,7 +214,7 @@ func TestTracksAreJoined(t *testing.T) {
 		a.Map, a.Track = []ladders.Channel{{Track: 3, Channel: 1}, {Track: 1, Channel: 1}}, 2
 	})
 	out, _ := soundOnly(t, "svt_testcard_720p50_8mono.mp4", append(alone, pair, turned, silent)...)
-	heard := func(name string) [][]float32 { return channelCountOf(t, out.configs[name], out.packets[name]) }
+	heard := func(name string) [][]float32 { return linesOf(t, out.configs[name], out.packets[name]) }
 	if l := level(heard("1")[0]); l > -100 {
 		t.Errorf("track 2 is silent in the clip, here it has %.1f dB", l)
 	}
