@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help deps build run test bench gauntlet dist generate check-generated lint fmt clean deps-build web
+.PHONY: help deps build run test bench gauntlet dist generate check-generated lint fmt clean deps-build web twin
 MAKEFLAGS += --no-print-directory
 
 # gpl links x264 and x265 into the worker; lgpl leaves them out.
@@ -33,6 +33,9 @@ deps-build:
 build: deps-build ## build/gala, build/gala-agent, build/gala-worker
 	@$(setup)/build.sh
 
+twin: deps-build ## stand-ins for NVIDIA's driver, for tests without a GPU, in build/twin
+	@$(setup)/twin.sh
+
 web: deps-build
 	@$(setup)/build.sh --web
 
@@ -44,10 +47,11 @@ run: ## a farm on this machine and a job in it: the test card, or INPUT=file-or-
 test: ## everything that can be proved on this machine
 	@$(setup)/deps.sh build test
 	@$(setup)/players.sh
-	@$(MAKE) build
+	@$(setup)/s3server.sh
+	@$(MAKE) build twin
 	$(env) go vet ./...
 	$(env) go test -race $$(go list ./... | grep -vE '$(slow)')
-	$(env) go test -p 1 -timeout 40m $$(go list ./... | grep -E '$(slow)')
+	$(env) go test -p 1 -timeout 60m $$(go list ./... | grep -E '$(slow)')
 
 bench: build ## two minutes of benchmarks; ARGS='vod --pairs 11', ARGS='start --runs 200': the whole ones
 	$(env) go run ./benchmarks $(ARGS)
@@ -55,6 +59,7 @@ bench: build ## two minutes of benchmarks; ARGS='vod --pairs 11', ARGS='start --
 gauntlet: build ## the end-to-end tests COUNT times (5): workers, agents, farms and Redis are killed, playlists looked at
 	@$(setup)/deps.sh test
 	@$(setup)/players.sh
+	@$(setup)/s3server.sh
 	$(env) for run in $$(seq $(COUNT)); do echo "gauntlet: $$run of $(COUNT)"; go test -count=1 -timeout 60m $(ARGS) ./e2e/...; done
 
 dist: build ## an archive with the three binaries

@@ -14,10 +14,13 @@ import (
 	"crypto/rand"
 	"fmt"
 	"log/slog"
+	"net"
 	"path/filepath"
 	"time"
 
+	"github.com/galafarm/gala/agent/gpu"
 	"github.com/galafarm/gala/agent/link"
+	"github.com/galafarm/gala/agent/metrics"
 	"github.com/galafarm/gala/agent/supervisor"
 	"golang.org/x/sync/errgroup"
 )
@@ -34,6 +37,11 @@ func Run(ctx context.Context, cfg Config) error {
 		return err
 	}
 	defer data.release()
+	scrapes, err := cfg.listenMetrics()
+	if err != nil {
+		return err
+	}
+	defer closeListener(scrapes)
 	outbox := link.NewOutbox(cfg.Log)
 	workers, err := supervisor.New(supervisor.Config{
 		Dir: filepath.Join(cfg.Data, "workers"), Worker: cfg.Worker, Reports: outbox,
@@ -52,12 +60,12 @@ func Run(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	return assemble(ctx, cfg, workers, up, &telemetry{workers: workers, outbox: outbox})
+	return assemble(ctx, cfg, workers, up, &telemetry{workers: workers, outbox: outbox, gpus: gpu.NewPoller(cfg.Log)}, scrapes)
 }
 
 // assemble ends in order: first the workers (where they end with the agent),
 // then the link, which still tells how.
-func assemble(ctx context.Context, cfg Config, workers *supervisor.Supervisor, up *link.Link, t *telemetry) error {
+func assemble(ctx context.Context, cfg Config, workers *supervisor.Supervisor, up *link.Link, t *telemetry, scrapes net.Listener) error {
 	all, ctx := errgroup.WithContext(ctx)
 	parent, orphaned := context.WithCancelCause(ctx)
 	defer orphaned(nil)
@@ -69,8 +77,31 @@ func assemble(ctx context.Context, cfg Config, workers *supervisor.Supervisor, u
 		return workers.Run(parent)
 	})
 	all.Go(func() error { return up.Run(linked) })
+	all.Go(func() error { return t.gpus.Run(parent) })
 	all.Go(func() error { return t.Run(parent, time.Second) })
+	if scrapes != nil {
+		all.Go(func() error { return metrics.Serve(parent, scrapes, metrics.Handler(HostName(), t.view, cfg.Log)) })
+	}
 	return all.Wait()
+}
+
+// listenMetrics is nil where nobody asked for metrics.
+func (c Config) listenMetrics() (net.Listener, error) {
+	if c.Metrics == "" {
+		return nil, nil
+	}
+	l, err := net.Listen("tcp", c.Metrics)
+	if err != nil {
+		return nil, fmt.Errorf("listen for scrapes: %w; choose another address with --metrics HOST:PORT", err)
+	}
+	c.Log.Info("metrics", "url", "http://"+l.Addr().String()+"/metrics")
+	return l, nil
+}
+
+func closeListener(l net.Listener) {
+	if l != nil {
+		l.Close()
+	}
 }
 
 func logFound(log *slog.Logger, found Found) {

@@ -4,7 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
+	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -134,6 +137,51 @@ func TestAnAssignmentFromStartToOutcome(t *testing.T) {
 	if cpu := hello.GetDevices()[0]; cpu.GetId() != "cpu" || cpu.GetRole() != "encode" || cpu.GetEncodePixelsPerSecond() <= 0 {
 		t.Errorf("device %v", cpu)
 	}
+}
+
+// The agent answers scrapes with what runs, and its telemetry says why there
+// are no figures of GPUs where there are none.
+func TestMetrics(t *testing.T) {
+	f := newFleet(t, "")
+	cfg := config(t, f, t.TempDir())
+	cfg.Metrics = freePort(t)
+	inProcess(t, cfg)
+	f.start(t, live("a", fakeworker.Script{}))
+	f.awaitFrames(t, "a", 1)
+	f.await(t, "the worker's frames in a scrape", func() bool {
+		page, err := scrape("http://" + cfg.Metrics + "/metrics")
+		return err == nil && strings.Contains(page, `gala_rendition_frames_total{assignment="a",job="job-a",`) &&
+			strings.Contains(page, `gala_worker_resident_memory_bytes{assignment="a",device="cpu",job="job-a"}`)
+	})
+	f.await(t, "word of GPUs", func() bool { return len(f.telemetry.GetGpus()) > 0 || f.telemetry.GetGpuTrouble() != "" })
+	f.stop(t, "a", now)
+	f.awaitOutcome(t, "a")
+	taken := config(t, f, t.TempDir())
+	taken.Metrics = f.address
+	if err := Run(t.Context(), taken); err == nil || !strings.Contains(err.Error(), "--metrics") {
+		t.Errorf("a port that is taken: %v", err)
+	}
+}
+
+func freePort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+func scrape(url string) (string, error) {
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	answer, err := client.Get(url)
+	if err != nil {
+		return "", err
+	}
+	defer answer.Body.Close()
+	page, err := io.ReadAll(answer.Body)
+	return string(page), err
 }
 
 // A scheduler that goes away changes nothing for what runs; the next one

@@ -24,6 +24,8 @@ type Config struct {
 	// StopWorkersOnExit finishes the workers with the agent, instead of
 	// leaving them to the next one: for a farm on one machine.
 	StopWorkersOnExit bool
+	// Metrics is a HOST:PORT that answers GET /metrics; "" means none does.
+	Metrics string
 	// Parent is a process that this agent ends with; 0 means none.
 	Parent int
 	Log    *slog.Logger

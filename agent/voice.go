@@ -19,6 +19,7 @@ func (v *voice) Hello() *galav1.Hello {
 	return &galav1.Hello{
 		Name: v.cfg.Name, Instance: v.instance, Version: version.String(), Protocol: version.Protocol,
 		Labels: v.cfg.Labels, Devices: v.devices, Held: v.workers.Held(),
+		Sources: v.workers.Sources(),
 	}
 }
 
@@ -33,4 +34,6 @@ func (v *voice) Start(d *galav1.StartAssignment)       { v.workers.Start(d.GetAs
 func (v *voice) Stop(d *galav1.StopAssignment)         { v.workers.Stop(d) }
 func (v *voice) Probe(d *galav1.ProbeRequest)          { v.workers.Probe(d) }
 func (v *voice) Anchor(d *galav1.AnchorDecision)       { v.workers.SetAnchor(d) }
+func (v *voice) Hold(d *galav1.HoldSource)             { v.workers.Hold(d) }
+func (v *voice) Switch(d *galav1.SwitchInput)          { v.workers.Switch(d) }
 func (v *voice) Delivered(assignment string, e uint64) { v.workers.Delivered(assignment, e) }

@@ -26,7 +26,7 @@ func findClip(ctx context.Context, asked, ladder, ffmpeg, dir string) (string, e
 	case asked != "":
 		return asked, nil
 	case ladder == "hd":
-		return texturedClip(ctx, ffmpeg, dir)
+		return texturedClip(ctx, ffmpeg, dir, 150)
 	}
 	for _, set := range []string{os.Getenv("GALA_MEDIA"), "../shared/media/open"} {
 		if name := filepath.Join(set, clipName); set != "" && exists(name) {
@@ -44,11 +44,11 @@ func findClip(ctx context.Context, asked, ladder, ffmpeg, dir string) (string, e
 }
 
 // texturedClip draws the scene of benchmarks/texture in 1080p, nearly without
-// loss, with a tone beside it.
-func texturedClip(ctx context.Context, ffmpeg, dir string) (string, error) {
+// loss, 25 pictures a second, with a tone beside it.
+func texturedClip(ctx context.Context, ffmpeg, dir string, pictures int) (string, error) {
 	name := filepath.Join(dir, "textured_1080p25.mp4")
 	cmd := exec.CommandContext(ctx, ffmpeg, "-hide_banner", "-nostdin", "-loglevel", "error", "-y",
-		"-f", "yuv4mpegpipe", "-i", "pipe:0", "-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000:duration=6",
+		"-f", "yuv4mpegpipe", "-i", "pipe:0", "-f", "lavfi", "-i", fmt.Sprintf("sine=frequency=440:sample_rate=48000:duration=%g", float64(pictures)/25),
 		"-c:v", "libx264", "-preset", "veryfast", "-crf", "14", "-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709", "-c:a", "aac", "-ac", "2", name)
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -59,7 +59,7 @@ func texturedClip(ctx context.Context, ffmpeg, dir string) (string, error) {
 	if err := cmd.Start(); err != nil {
 		return "", err
 	}
-	_, err = texture.Clip{Width: 1920, Height: 1080, Frames: 150, Rate: 25}.WriteTo(in)
+	_, err = texture.Clip{Width: 1920, Height: 1080, Frames: pictures, Rate: 25}.WriteTo(in)
 	if err := errors.Join(err, in.Close(), cmd.Wait()); err != nil {
 		return "", fmt.Errorf("make the textured clip: %w: %s", err, said.Bytes())
 	}

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/galafarm/gala/benchmarks/harness"
 	"github.com/galafarm/gala/benchmarks/ingest"
 )
 
@@ -18,15 +17,11 @@ type ingestCmd struct {
 }
 
 func (i *ingestCmd) Run(ctx context.Context, c *cli) error {
-	bin, err := harness.FindBinaries(c.Build)
+	bin, dir, done, err := c.begin()
 	if err != nil {
 		return err
 	}
-	dir, err := os.MkdirTemp("", "gala-bench-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
+	defer done()
 	clip := i.Clip
 	if clip == "" {
 		if clip, err = contribution(ctx, bin.FFmpeg, dir); err != nil {

@@ -25,12 +25,15 @@ type cli struct {
 	Build   string `help:"Folder with the farm's binaries." default:"build" type:"path"`
 	Results string `help:"Where records and reports go." default:"benchmarks/results" type:"path"`
 
-	Vod    vodCmd    `cmd:"" help:"One worker against one ffmpeg process."`
-	Start  startCmd  `cmd:"" help:"Submit to first segment, live."`
-	Scale  scaleCmd  `cmd:"" help:"Scalers: what they keep and what they cost."`
-	Ingest ingestCmd `cmd:"" help:"What one live source costs."`
-	Short  shortCmd  `cmd:"" default:"1" help:"A short form of all, beside the committed records (the default)."`
-	Report reportCmd `cmd:"" help:"Make every report from its record again."`
+	Vod     vodCmd     `cmd:"" help:"One worker against one ffmpeg process."`
+	Start   startCmd   `cmd:"" help:"Submit to first segment, live."`
+	Scale   scaleCmd   `cmd:"" help:"Scalers: what they keep and what they cost."`
+	Cascade cascadeCmd `cmd:"" help:"Small rungs scaled from larger ones: what it loses and saves."`
+	Ingest  ingestCmd  `cmd:"" help:"What one live source costs."`
+	Faults  faultsCmd  `cmd:"" help:"What faults cost the viewers of a live job."`
+	Soak    soakCmd    `cmd:"" help:"What a long time with faults leaves behind."`
+	Short   shortCmd   `cmd:"" default:"1" help:"A short form of all, beside the committed records (the default)."`
+	Report  reportCmd  `cmd:"" help:"Make every report from its record again."`
 }
 
 func main() {
@@ -67,6 +70,15 @@ func (v *vodCmd) Run(ctx context.Context, c *cli) error {
 	return nil
 }
 
+// begin finds the built programs and makes a directory that done removes.
+func (c *cli) begin() (bin harness.Binaries, dir string, done func(), err error) {
+	if bin, err = harness.FindBinaries(c.Build); err != nil {
+		return bin, "", nil, err
+	}
+	dir, err = os.MkdirTemp("", "gala-bench-")
+	return bin, dir, func() { os.RemoveAll(dir) }, err
+}
+
 func (v *vodCmd) one(ctx context.Context, c *cli, bin harness.Binaries, ladder string) error {
 	dir, err := os.MkdirTemp("", "gala-bench-")
 	if err != nil {
@@ -94,15 +106,11 @@ type startCmd struct {
 }
 
 func (s *startCmd) Run(ctx context.Context, c *cli) error {
-	bin, err := harness.FindBinaries(c.Build)
+	bin, dir, done, err := c.begin()
 	if err != nil {
 		return err
 	}
-	dir, err := os.MkdirTemp("", "gala-bench-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
+	defer done()
 	ledger := s.Ledger
 	if ledger == "" {
 		ledger = filepath.Join(c.Build, "start-"+s.Ladder+".runs")
@@ -126,15 +134,11 @@ type scaleCmd struct {
 }
 
 func (s *scaleCmd) Run(ctx context.Context, c *cli) error {
-	bin, err := harness.FindBinaries(c.Build)
+	bin, dir, done, err := c.begin()
 	if err != nil {
 		return err
 	}
-	dir, err := os.MkdirTemp("", "gala-bench-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
+	defer done()
 	if len(s.Clip) == 0 {
 		if s.Clip, err = clipsOfSet("wave_croatia_1080p25_qr.mp4", "game_1080p60_missing_dts.ts"); err != nil {
 			return err

@@ -130,6 +130,15 @@ func (c *Client) Cancel(ctx context.Context, id, reason string) (*galav1.Job, er
 	return r.GetJob(), nil
 }
 
+// Switch puts an input of a live job on air: 0 is its input, 1 its first backup.
+func (c *Client) Switch(ctx context.Context, id string, input int) (*galav1.Job, error) {
+	r, err := c.farm.SwitchInput(ctx, &galav1.SwitchInputRequest{Id: id, Input: uint32(input)})
+	if err != nil {
+		return nil, fmt.Errorf("switch job %q: %w", id, err)
+	}
+	return r.GetJob(), nil
+}
+
 // Retry puts a failed or cancelled VOD job back in the queue.
 func (c *Client) Retry(ctx context.Context, id string) (*galav1.Job, error) {
 	r, err := c.farm.RetryJob(ctx, &galav1.RetryJobRequest{Id: id})
@@ -139,6 +148,30 @@ func (c *Client) Retry(ctx context.Context, id string) (*galav1.Job, error) {
 	return r.GetJob(), nil
 }
 
+// Events yields what happened to a job after the event with this number (0:
+// from the first that the farm keeps), oldest first, fetching page by page. It
+// ends when there are no later ones yet, and after an error.
+func (c *Client) Events(ctx context.Context, id string, after uint64) iter.Seq2[*galav1.JobEvent, error] {
+	return func(yield func(*galav1.JobEvent, error) bool) {
+		for {
+			r, err := c.farm.ListJobEvents(ctx, &galav1.ListJobEventsRequest{Id: id, After: after})
+			if err != nil {
+				yield(nil, fmt.Errorf("events of job %q: %w", id, err))
+				return
+			}
+			if len(r.GetEvents()) == 0 {
+				return
+			}
+			for _, e := range r.GetEvents() {
+				if !yield(e, nil) {
+					return
+				}
+				after = e.GetSeq()
+			}
+		}
+	}
+}
+
 // Agents is the fleet as the scheduler sees it now.
 func (c *Client) Agents(ctx context.Context) ([]*galav1.AgentView, error) {
 	r, err := c.farm.ListAgents(ctx, &galav1.ListAgentsRequest{})
@@ -146,4 +179,23 @@ func (c *Client) Agents(ctx context.Context) ([]*galav1.AgentView, error) {
 		return nil, fmt.Errorf("list agents: %w", err)
 	}
 	return r.GetAgents(), nil
+}
+
+// Cordon closes an agent, or one of its devices, to new work; with drain, what
+// runs there is moved away too.
+func (c *Client) Cordon(ctx context.Context, agent, device string, drain bool, reason string) (*galav1.AgentView, error) {
+	r, err := c.farm.Cordon(ctx, &galav1.CordonRequest{Agent: agent, Device: device, Drain: drain, Reason: reason})
+	if err != nil {
+		return nil, fmt.Errorf("cordon %s: %w", agent, err)
+	}
+	return r.GetAgent(), nil
+}
+
+// Uncordon opens an agent with all its devices, or one of them.
+func (c *Client) Uncordon(ctx context.Context, agent, device string) (*galav1.AgentView, error) {
+	r, err := c.farm.Uncordon(ctx, &galav1.UncordonRequest{Agent: agent, Device: device})
+	if err != nil {
+		return nil, fmt.Errorf("uncordon %s: %w", agent, err)
+	}
+	return r.GetAgent(), nil
 }

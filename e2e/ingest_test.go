@@ -17,16 +17,27 @@ import (
 	galav1 "github.com/galafarm/gala/proto/gala/v1"
 )
 
-// sender sends a real clip to an address in real time, for ever, by the ffmpeg
-// program of our own build. While nobody listens yet it tries again.
-func sender(t *testing.T, args ...string) (stop func()) {
+// ourFFmpeg is the program of our own build.
+func ourFFmpeg(t *testing.T) string {
 	t.Helper()
 	program := filepath.Join(os.Getenv("GALA_FFMPEG"), "bin", "ffmpeg")
 	if _, err := os.Stat(program); err != nil {
 		t.Skipf("NO FFMPEG PROGRAM at %s: source tools/setup/env.sh to run this test", program)
 	}
+	return program
+}
+
+// sender sends a real clip to an address in real time, for ever.
+func sender(t *testing.T, args ...string) (stop func()) {
+	t.Helper()
+	return sendClip(t, filepath.Join(farm.Media(t), "svt_720p50_h264_aac.mkv"), args...)
+}
+
+// sendClip sends a file likewise. While nobody listens yet it tries again.
+func sendClip(t *testing.T, clip string, args ...string) (stop func()) {
+	t.Helper()
+	program := ourFFmpeg(t)
 	ctx, cancel := context.WithCancel(context.Background())
-	clip := filepath.Join(farm.Media(t), "svt_720p50_h264_aac.mkv")
 	args = append([]string{"-hide_banner", "-nostdin", "-loglevel", "quiet", "-re", "-stream_loop", "-1", "-i", clip, "-c", "copy"}, args...)
 	ended := make(chan struct{})
 	go func() {

@@ -3,12 +3,14 @@ package e2e
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/galafarm/gala/e2e/browser"
 	"github.com/galafarm/gala/e2e/farm"
+	"github.com/galafarm/gala/media/webvtt"
 )
 
 // shown turns on the first text track of a kind and waits until a cue of it
@@ -116,5 +118,60 @@ func offersSubtitles(t *testing.T, f *farm.Farm, player string) {
 	}
 	shown(t, p, "subtitles", 6.5, "largest cleanrooms in the world")
 	still(t, p, "dash-subtitles-"+player)
+	askedForNothingMissing(t, f, "nasa", players)
+}
+
+// Subtitles of a live job are a choice in players of other people too, on screen when
+// the playlist has them, and left when the job is over.
+func TestLiveSubtitlesInDashPlayers(t *testing.T) {
+	f := farm.Start(t)
+	f.Must("live", "submit", "--id", "nasa", "--ladder", "mini", "--input", filepath.Join(farm.Media(t), "nasa_2video_2audio_2subs.mp4"), "--wait")
+	published(t, f, "nasa")
+	for _, player := range browser.Foreign {
+		t.Run(player, func(t *testing.T) { showsLiveSubtitles(t, f, player, "dash-live-text-"+player) })
+	}
+	segments(t, f, f.Client(), "nasa", 7) // a live window has six at least
+	verify(t, f, "nasa")
+	f.Must("live", "stop", "nasa")
+	endOf(t, f, "nasa")
+	verify(t, f, "nasa")
+	for _, player := range browser.Foreign {
+		t.Run(player+" afterwards", func(t *testing.T) { showsLiveSubtitles(t, f, player, "dash-ended-text-"+player) })
+	}
+}
+
+func showsLiveSubtitles(t *testing.T, f *farm.Farm, player, picture string) {
+	players := browser.ServePlayers(t, f.Page)
+	p := watchDash(t, players, player, "nasa")
+	see(t, p, "playback", func(s browser.State) bool { return s.CurrentTime > 0 && s.Status == "playing" })
+	if got := choices(t, p); got[0] != (choice{Language: "en", Role: "subtitle", Label: "English"}) {
+		t.Errorf("%+v", got)
+	}
+	if _, err := browser.Eval[bool](p, "gala.show(0), true"); err != nil {
+		t.Fatal(err)
+	}
+	const active = "[...document.querySelector('video').textTracks].filter((t) => t.mode === 'showing').flatMap((t) => [...(t.activeCues || [])])"
+	if err := p.WaitEval(within(t, 60*time.Second), "a text on screen", active+".length > 0 && (document.querySelector('video').pause(), true)"); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.WaitEval(within(t, 10*time.Second), "the text of a picture that stands", active+".length > 0"); err != nil {
+		t.Fatal(err)
+	}
+	seen, err := browser.Eval[struct {
+		Start, End float64
+		Text       string
+	}](p, active+".map((c) => ({ Start: c.startTime, End: c.endTime, Text: c.text }))[0]")
+	if err != nil {
+		t.Fatal(err)
+	}
+	still(t, p, picture)
+	// Both count from the epoch; what goes over a boundary is in parts.
+	const rounding = 2000 // µs
+	from, until := int64(seen.Start*1e6), int64(seen.End*1e6)
+	if all := cuesOf(t, f, "nasa/text-en"); !slices.ContainsFunc(all, func(c webvtt.Cue) bool {
+		return seen.Text == c.Text && from > c.Start-rounding && until < c.End+rounding
+	}) {
+		t.Errorf("on screen is %+v, the playlist has %+v", seen, all)
+	}
 	askedForNothingMissing(t, f, "nasa", players)
 }

@@ -1,6 +1,10 @@
 package ladders
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/galafarm/gala/timeline"
+)
 
 // videoCodecs is the RFC 6381 string of v as the software encoders write it:
 // the constraint bits are those of x264, x265 and SVT-AV1. An init segment's
@@ -57,6 +61,18 @@ func audioCodecs(codec string) string {
 		return "mp4a.40.2" // low complexity
 	}
 	return codec
+}
+
+// FirstFrame is the first frame of a segment in the rendition's own count, 0 of
+// subtitles.
+func (r Rendition) FirstFrame(g timeline.Grid, segment int64) int64 {
+	switch {
+	case r.Video != nil && r.Video.Divisor > 0:
+		return g.FirstFrame(segment) / r.Video.Divisor
+	case r.Audio != nil && r.Audio.SampleRate > 0:
+		return timeline.AudioGrid{SampleRate: int64(r.Audio.SampleRate), FrameSize: audioFrame(*r.Audio)}.FirstFrame(g, segment)
+	}
+	return 0
 }
 
 // audioFrame is the samples in one coded frame.

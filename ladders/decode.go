@@ -16,6 +16,7 @@ import (
 type decoder struct {
 	file     string
 	problems Problems
+	logo     func(file string) error // nil: logos are not looked at
 }
 
 // value is one place in the document: a node and the path of keys to it.

@@ -152,19 +152,15 @@ func (v Variant) what() string {
 	return fmt.Sprintf("%s %dx%d\t%s", v.Video.Name, v.Width, v.Height, v.FrameRate)
 }
 
-// Check reads a ladder and says what it found: that it is valid, and where it
-// departs from Apple's authoring rules. The error is Load's.
-func Check(nameOrFile string) (string, error) {
-	l, err := Load(nameOrFile)
-	if err != nil {
-		return "", err
-	}
+// Checked says of a ladder that was read that it is valid, and where it departs
+// from Apple's authoring rules.
+func Checked(l *Ladder) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s is valid: %d video and %d audio rungs\n", l.Name, len(l.Video), len(l.Audio))
 	for _, a := range l.advice() {
 		fmt.Fprintf(&b, "advice: %s\n", a)
 	}
-	return b.String(), nil
+	return b.String()
 }
 
 func table(fill func(*tabwriter.Writer)) string {

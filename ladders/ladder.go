@@ -22,6 +22,7 @@ type Ladder struct {
 	Crop       *Crop
 	Pad        Aspect
 	Denoise    Denoise
+	Overlays   []Overlay // drawn in this order
 	Video      []VideoRung
 	Audio      []AudioRung
 	Subtitles  Subtitles

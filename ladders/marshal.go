@@ -32,6 +32,12 @@ func (l *Ladder) Marshal() []byte {
 	if l.Denoise != "" {
 		fmt.Fprintf(&b, "denoise: %s\n", l.Denoise)
 	}
+	if len(l.Overlays) > 0 {
+		b.WriteString("overlays:\n")
+	}
+	for _, o := range l.Overlays {
+		fmt.Fprintf(&b, "  - %s\n", o)
+	}
 	rows(&b, "video", l.Video, func(r VideoRung) []string { return r.row(l) })
 	rows(&b, "audio", l.Audio, AudioRung.row)
 	if s := l.Subtitles; s.None || s.Only != nil {

@@ -10,8 +10,12 @@ import (
 
 // Parse reads a ladder. name is the file's name for messages. The error is
 // Problems: everything that is wrong, each with its place.
-func Parse(name string, text []byte) (*Ladder, error) {
-	d := &decoder{file: name}
+func Parse(name string, text []byte) (*Ladder, error) { return ParseWith(name, text, nil) }
+
+// ParseWith is Parse where the ladder's logos can be looked at: logo tells what
+// is wrong with the file of a name, and its error gets the name's place.
+func ParseWith(name string, text []byte, logo func(file string) error) (*Ladder, error) {
+	d := &decoder{file: name, logo: logo}
 	root := d.document(text)
 	if root == nil {
 		return nil, d.err()
@@ -43,6 +47,9 @@ func (d *decoder) ladder(root value) *Ladder {
 		{"crop", func(v value) { l.Crop = v.crop() }},
 		{"pad", func(v value) { l.Pad = v.aspect() }},
 		{"denoise", func(v value) { l.Denoise = v.denoise() }},
+		{"overlays", func(v value) {
+			v.list(MaxOverlays, func(_ int, item value) { l.Overlays = append(l.Overlays, item.overlay()) })
+		}},
 		{"video", func(v value) {
 			v.list(maxVideoRungs, func(_ int, item value) { l.Video = append(l.Video, rungs.video(item)) })
 		}},

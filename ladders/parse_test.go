@@ -24,8 +24,8 @@ func TestParseSaysWhatIsWrongAndWhere(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
 		{"empty", "", "t.yaml:1:1: the file is empty; a ladder has a name and video or audio rungs"},
 		{"comment only", "# nothing\n", "t.yaml:1:1: the file is empty; a ladder has a name and video or audio rungs"},
-		{"scalar", "hd", `t.yaml:1:1: is "hd", want a mapping with the keys name, about, segment, gop, deinterlace, scaler, crop, pad, denoise, video, audio, subtitles, thumbnails`},
-		{"list", "- a", `t.yaml:1:1: is a list, want a mapping with the keys name, about, segment, gop, deinterlace, scaler, crop, pad, denoise, video, audio, subtitles, thumbnails`},
+		{"scalar", "hd", `t.yaml:1:1: is "hd", want a mapping with the keys name, about, segment, gop, deinterlace, scaler, crop, pad, denoise, overlays, video, audio, subtitles, thumbnails`},
+		{"list", "- a", `t.yaml:1:1: is a list, want a mapping with the keys name, about, segment, gop, deinterlace, scaler, crop, pad, denoise, overlays, video, audio, subtitles, thumbnails`},
 		{"no rungs", "name: t", "t.yaml:1:1: the ladder has no rungs; give video or audio"},
 		{"two documents", "name: a\n---\nname: b\n", "t.yaml:3:5: a second document; a file holds one ladder"},
 		{"not yaml", "name: [t\n", "t.yaml:1:7: not readable as YAML: sequence end token ']' not found"},
@@ -34,7 +34,7 @@ func TestParseSaysWhatIsWrongAndWhere(t *testing.T) {
 		{"name a path", row("name: ../a, height: 480, codec: h264, bitrate: 1M"), `t.yaml:3:12: video[0].name: "../a" is not allowed, want a name of letters, digits, '.', '_' and '-', beginning with a letter or digit, at most 40 long`},
 		{"name a playlist", row("name: master.m3u8, height: 480, codec: h264, bitrate: 1M"), `t.yaml:3:12: video[0].name: "master.m3u8" is not allowed, want a name of letters, digits, '.', '_' and '-', beginning with a letter or digit, at most 40 long`},
 		{"unknown key", row(good + ", max_rate: 1M"), `t.yaml:3:54: video[0]: unknown key "max_rate", did you mean "maxrate"?; allowed are name, height, width, size, fps, codec, profile, level, depth, range, bitrate, maxrate, bufsize, preset, upscale, scaler`},
-		{"unknown key, no idea", "foo: 1\nname: t\naudio: [{name: s, codec: aac, bitrate: 96k}]", `t.yaml:1:1: unknown key "foo"; allowed are name, about, segment, gop, deinterlace, scaler, crop, pad, denoise, video, audio, subtitles, thumbnails`},
+		{"unknown key, no idea", "foo: 1\nname: t\naudio: [{name: s, codec: aac, bitrate: 96k}]", `t.yaml:1:1: unknown key "foo"; allowed are name, about, segment, gop, deinterlace, scaler, crop, pad, denoise, overlays, video, audio, subtitles, thumbnails`},
 		{"key twice", "name: t\nname: u\naudio: [{name: s, codec: aac, bitrate: 96k}]", "t.yaml:2:1: name: is given twice; first on line 1"},
 		{"name twice", row(good) + "audio:\n  - {name: A, codec: aac, bitrate: 96k}\n", `t.yaml:5:12: audio[0].name: "A" is taken by video[0] on line 3; names are folders and must differ by more than case`},
 		{"required", row("height: 480"), "t.yaml:3:6: video[0]: the key \"name\" is missing\nt.yaml:3:6: video[0]: the key \"codec\" is missing\nt.yaml:3:6: video[0]: the key \"bitrate\" is missing"},
@@ -68,6 +68,19 @@ func TestParseSaysWhatIsWrongAndWhere(t *testing.T) {
 		{"odd crop", "crop: 641x360+0+0\n" + row(good), `t.yaml:1:7: crop: "641x360+0+0" is not allowed, want sides from 16 on and even numbers: half of a colour sample cannot be cut away`},
 		{"odd side", "crop: {left: 3}\n" + row(good), `t.yaml:1:14: crop.left: 3 is not allowed, want even numbers: half of a colour sample cannot be cut away`},
 		{"pad", "pad: 1.78\n" + row(good), `t.yaml:1:6: pad: "1.78" is not allowed, want a shape such as 16:9 or 4:3`},
+		{"overlay of nothing", "overlays: [{at: top}]\n" + row(good), "t.yaml:1:13: overlays[0]: give exactly one of logo (a PNG file) and text; 0 are given"},
+		{"overlay of both", "overlays: [{logo: a.png, text: a}]\n" + row(good), "t.yaml:1:13: overlays[0]: give exactly one of logo (a PNG file) and text; 2 are given"},
+		{"overlay anywhere", "overlays: [{logo: a.png, at: centre}]\n" + row(good), `t.yaml:1:30: overlays[0].at: "centre" is not allowed, want one of top-left, top, top-right, left, middle, right, bottom-left, bottom, bottom-right`},
+		{"overlay of another shape", "overlays: [{logo: a.png, width: 12%, height: 9%}]\n" + row(good), "t.yaml:1:46: overlays[0].height: does not go with width: a logo keeps its shape"},
+		{"wide text", "overlays: [{text: a, width: 12%}]\n" + row(good), "t.yaml:1:29: overlays[0].width: is for logos; the size of text is its height"},
+		{"width in pixels", "overlays: [{logo: a.png, width: 200}]\n" + row(good), `t.yaml:1:33: overlays[0].width: "200" is not allowed, want 1% to 100%, written with the sign`},
+		{"margin", "overlays: [{logo: a.png, margin: 50%}]\n" + row(good), `t.yaml:1:34: overlays[0].margin: "50%" is not allowed, want 0% to 40%, written with the sign`},
+		{"opacity", "overlays: [{logo: a.png, opacity: 0.8}]\n" + row(good), `t.yaml:1:35: overlays[0].opacity: "0.8" is not allowed, want 5% to 100%, written with the sign`},
+		{"unknown field", "overlays: [{text: \"at {time}\"}]\n" + row(good), `t.yaml:1:19: overlays[0].text: "{time}" is no field; there are {timecode} and {job}`},
+		{"half a field", "overlays: [{text: \"{job\"}]\n" + row(good), `t.yaml:1:19: overlays[0].text: "{" is no field; there are {timecode} and {job}`},
+		{"text without shapes", "overlays: [{text: \"GOAL ⚽\"}]\n" + row(good), `t.yaml:1:19: overlays[0].text: the font has no character '⚽'; it has Latin, Greek and Cyrillic letters: draw other text as a logo`},
+		{"no text", "overlays: [{text: \"  \"}]\n" + row(good), `t.yaml:1:19: overlays[0].text: "  " is not allowed, want one line of 1 to 80 characters, with {timecode} and {job} where they shall stand`},
+		{"five overlays", "overlays: [{text: a}, {text: b}, {text: c}, {text: d}, {text: e}]\n" + row(good), "t.yaml:1:11: overlays: has 5 entries, at most 4 are allowed"},
 		{"denoise", "denoise: max\n" + row(good), `t.yaml:1:10: denoise: "max" is not allowed, want one of light, medium, strong`},
 		{"map against channels", "name: t\naudio: [{name: s, codec: aac, bitrate: 96k, channels: 1, map: [1, 2]}]", "t.yaml:2:63: audio[0].map: names 2 channels, and channels says 1"},
 		{"map of three", "name: t\naudio: [{name: s, codec: aac, bitrate: 96k, map: [1, 2, 3]}]", "t.yaml:2:50: audio[0].map: names 3 channels, want 1 (mono), 2 (stereo), 6 (5.1) or 8 (7.1)"},
@@ -162,7 +175,7 @@ func TestSampleShowsEveryKey(t *testing.T) {
 		t.Errorf("%d video and %d audio rungs", len(l.Video), len(l.Audio))
 	}
 	allowed := regexp.MustCompile(`allowed are (.*)`)
-	_, err = Parse("t", []byte("x: 1\nsegment: {x: 1}\nvideo: [{x: 1}]\naudio: [{x: 1}]"))
+	_, err = Parse("t", []byte("x: 1\nsegment: {x: 1}\noverlays: [{x: 1}]\nvideo: [{x: 1}]\naudio: [{x: 1}]"))
 	for _, m := range allowed.FindAllStringSubmatch(err.Error(), -1) {
 		for key := range strings.SplitSeq(m[1], ", ") {
 			if !regexp.MustCompile(`(?m)(^|[{ #-])`+key+`: `).Match(Sample()) && !strings.Contains(string(Sample()), key+":\n") {

@@ -19,6 +19,14 @@ type Picture struct {
 	// Pad is the shape to which bars fill the picture, 0:0 for none.
 	Pad     Aspect
 	Denoise Denoise
+	// Overlays are drawn last, in this order.
+	Overlays []Overlay
+}
+
+// Filters tells whether anything is asked for that is done before pictures get
+// their places on the grid.
+func (p *Picture) Filters() bool {
+	return p.Fields || p.Crop != nil || p.Pad.W > 0 || p.Denoise != ""
 }
 
 // Rect is a part of a picture; all numbers are even.
@@ -168,7 +176,7 @@ func (r *resolver) crops() (*Rect, error) {
 // after it.
 func (r *resolver) picture(mode Deinterlace) (*Picture, error) {
 	v := r.source.Video
-	p := &Picture{Fields: v.Interlaced && mode == FieldRate, Pad: r.ladder.Pad, Denoise: r.ladder.Denoise}
+	p := &Picture{Fields: v.Interlaced && mode == FieldRate, Pad: r.ladder.Pad, Denoise: r.ladder.Denoise, Overlays: r.ladder.Overlays}
 	var err error
 	p.Crop, err = r.crops()
 	return p, err
@@ -209,6 +217,9 @@ func (p *Picture) does() (out []string) {
 	}
 	if p.Denoise != "" {
 		out = append(out, "noise is taken away ("+string(p.Denoise)+")")
+	}
+	for _, o := range p.Overlays {
+		out = append(out, o.does())
 	}
 	return out
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -61,7 +62,11 @@ func Preset(name string) (*Ladder, error) {
 
 // Load reads the ladder file that nameOrFile is, by its .yaml ending or a
 // directory in it, or else the preset of that name.
-func Load(nameOrFile string) (*Ladder, error) {
+func Load(nameOrFile string) (*Ladder, error) { return LoadWith(nameOrFile, nil) }
+
+// LoadWith is Load where logo tells what is wrong with the file of a logo, as
+// ParseWith has it.
+func LoadWith(nameOrFile string, logo func(file string) error) (*Ladder, error) {
 	if !isFile(nameOrFile) {
 		return Preset(nameOrFile)
 	}
@@ -69,7 +74,15 @@ func Load(nameOrFile string) (*Ladder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read ladder: %w", err)
 	}
-	return Parse(nameOrFile, text)
+	return ParseWith(nameOrFile, text, logo)
+}
+
+// Beside is the path of a logo that a ladder file names.
+func Beside(ladder, logo string) string {
+	if filepath.IsAbs(logo) {
+		return logo
+	}
+	return filepath.Join(filepath.Dir(ladder), filepath.FromSlash(logo))
 }
 
 func isFile(s string) bool {

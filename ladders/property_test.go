@@ -63,6 +63,7 @@ func anyLadder(t *rapid.T) *Ladder {
 	fmt.Fprintf(&b, "deinterlace: %s\n", rapid.SampledFrom([]string{"auto", "frame", "field"}).Draw(t, "deinterlace"))
 	fmt.Fprintf(&b, "scaler: %s\n", rapid.SampledFrom([]string{"bilinear", "bicubic", "spline", "lanczos"}).Draw(t, "scaler"))
 	b.WriteString(rapid.SampledFrom([]string{"", "pad: 16:9\n", "pad: 1:1\ndenoise: light\n", "pad: 9:16\n"}).Draw(t, "pad"))
+	b.WriteString(rapid.SampledFrom([]string{"", "overlays: [{logo: a.png}]\n", "overlays:\n  - {text: \"{job} \\\"live\\\" {timecode}\", at: bottom, height: 7.25%, margin: 0%}\n  - {logo: \"no\", at: middle, width: 33.3%, opacity: 5%}\n"}).Draw(t, "overlays"))
 	b.WriteString("video:\n")
 	for i := range rapid.IntRange(1, 8).Draw(t, "rungs") {
 		bits := rapid.Int64Range(minVideoBits, 20_000_000).Draw(t, "bitrate")

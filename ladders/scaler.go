@@ -85,6 +85,9 @@ func (l *Ladder) treatment() (out []string) {
 	if l.Denoise != "" {
 		out = append(out, fmt.Sprintf("denoise %s: %s", l.Denoise, l.Denoise.cost()))
 	}
+	for _, o := range l.Overlays {
+		out = append(out, "overlay "+o.String()+": drawn once, for all rungs")
+	}
 	return out
 }
 

@@ -14,10 +14,6 @@ const textRate = 1000
 // text adds a rendition for every text track that the ladder wants.
 func (r *resolver) text() {
 	chosen := r.textTracks()
-	if len(chosen) > 0 && r.kind == Live {
-		r.note("subtitles are made for clips; this live job goes without")
-		return
-	}
 	taken := map[string]bool{}
 	for _, have := range r.out.Renditions {
 		taken[strings.ToLower(have.Name)] = true
@@ -25,11 +21,20 @@ func (r *resolver) text() {
 	for _, track := range chosen {
 		src := r.source.Text[track]
 		t := Text{Language: canonicalLanguage(src.Language), Forced: src.Forced, Impaired: src.Impaired, Track: track}
-		t.Label = cmp.Or(src.Title, languageLabel(t.Language))
+		t.Label = cmp.Or(src.Title, textLabel(t))
 		r.out.Renditions = append(r.out.Renditions, Rendition{
 			Name: unique("text-"+strings.ToLower(t.Language), taken), Text: &t, Bandwidth: textRate, AverageBandwidth: textRate,
 		})
 	}
+}
+
+// textLabel: teletext has no titles, and viewers choose between two of a language.
+func textLabel(t Text) string {
+	label := languageLabel(t.Language)
+	if label != "" && t.Impaired {
+		label += " (SDH)"
+	}
+	return label
 }
 
 // textTracks are the indexes of the tracks that the ladder wants.

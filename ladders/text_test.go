@@ -21,7 +21,7 @@ func TestSubtitleTracks(t *testing.T) {
 		{"subtitles: none", VOD, nil, ""},
 		{"subtitles: [de, fr]", VOD, []string{"text-de"}, ""},
 		{"subtitles: [fr]", VOD, nil, "no subtitles in the languages [fr]"},
-		{"", Live, nil, "goes without"},
+		{"", Live, []string{"text-en", "text-en-2", "text-de", "text-und"}, ""},
 	} {
 		l, err := Parse("l.yaml", []byte("name: x\naudio: [{name: a, codec: aac, bitrate: 96k}]\n"+c.key))
 		if err != nil {

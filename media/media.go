@@ -43,6 +43,17 @@ type Spec struct {
 	MP4        []string
 	// Protection is nil for output in the clear.
 	Protection *Protection
+	// Logos are the PNG files that the renditions' overlays name, by those names.
+	Logos map[string][]byte
+	// Replica counts the runs of a redundant job from 1, of Replicas; 0 is the only
+	// run of a job. The outputs of a replica end with its folder, r1.
+	Replica, Replicas int
+	// Steering of players to replicas: "" by the job's own steering manifest, "off",
+	// or the address of another steering server.
+	Steering string
+	// Loss and Slate say what happens when a live input is lost.
+	Loss  Loss
+	Slate Slate
 }
 
 // Protection is how a job's output is encrypted, and where its keys come from;
@@ -101,6 +112,17 @@ type Sink interface {
 	Get(ctx context.Context, path string) ([]byte, error)
 	// Delete removes an object; deleting what is not there succeeds.
 	Delete(ctx context.Context, path string) error
+}
+
+// Guarded is a Sink of a place that does not know epochs, where a writer has to
+// look before it writes.
+type Guarded interface {
+	// Replace is Put of what is rewritten. Where the place does not refuse older
+	// writers itself, may is asked first, with the beginning of what is there
+	// (at least 512 bytes of a longer object); its error is what Replace returns.
+	// What changes between the question and the write is noticed where the place
+	// offers conditional writes, and asked about again.
+	Replace(ctx context.Context, path string, body []byte, may func(old []byte) error) error
 }
 
 // Content is an object that is too large for memory.

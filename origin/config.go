@@ -14,6 +14,9 @@ type Config struct {
 	// Token, when set, is what writers send as "Authorization: Bearer …" from
 	// anywhere. When empty, only writers on this machine are let in.
 	Token string
+	// Public is the address by which viewers reach what lies below Prefix, where that is
+	// not the one that they write (behind a CDN): https://cdn.example/live/.
+	Public string
 	// MaxObject is the largest object taken, in bytes; 0 means 16 GiB.
 	MaxObject int64
 	// BodyIdle is how long a writer may send nothing, and BodyTotal how long
@@ -59,8 +62,8 @@ func (c Config) withDefaults() Config {
 
 // Headers of the farm's own.
 const (
-	// EpochHeader carries a writer's lease epoch; on a 409 it carries the
-	// higher one that fenced it.
+	// EpochHeader carries a writer's lease epoch, and comes back when its object
+	// was stored; on a 409 it carries the higher one that fenced it.
 	EpochHeader = "Gala-Epoch"
 	// DuplicateHeader is KeptFirst on a 200 to a PUT of a segment that exists
 	// with other bytes, and Identical when they are the same.

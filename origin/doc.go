@@ -25,5 +25,6 @@
 // would not see each other's epochs.
 //
 // The package knows nothing of jobs, agents or media: a tree is a name, and what
-// an object is follows from its file name.
+// an object is follows from its file name. Of a steering manifest it knows how to
+// tell it to one viewer, and not why it says what it says.
 package origin

@@ -11,6 +11,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/galafarm/gala/media/dash"
+	"github.com/galafarm/gala/media/steering"
 )
 
 func (o *Origin) get(w *recorder, r *http.Request, obj object) error {
@@ -19,8 +22,12 @@ func (o *Origin) get(w *recorder, r *http.Request, obj object) error {
 		return o.list(w, r)
 	case obj.name == "":
 		return errNotFound
+	case obj.name == dash.SteeredName:
+		return o.getSteered(w, r, obj)
 	case classOf(obj.name) == ClassPlaylist:
 		return o.getPlaylist(w, r, obj)
+	case obj.name == steering.Name:
+		return o.getSteering(w, r, obj)
 	}
 	return o.getFile(w, r, obj)
 }

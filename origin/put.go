@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
+	"strconv"
 )
 
 // put stores one object. The epoch is checked before the body, so that a fenced
@@ -26,6 +27,8 @@ func (o *Origin) put(w *recorder, r *http.Request, obj object, epoch uint64) err
 	}
 	defer body.discard()
 	w.taken = body.size
+	// Writers need not look before they write where an older one is refused.
+	w.Header().Set(EpochHeader, strconv.FormatUint(epoch, 10))
 	result, err := o.commit(r, obj, epoch, body)
 	if err != nil {
 		return err

@@ -50,6 +50,9 @@ var jobRules = []struct {
 	{"job_spec.live_only", vod(), with(vod(), func(s *galav1.JobSpec) { s.Backups = []string{"/b"} })},
 	{"job_spec.vod_only", with(vod(), func(s *galav1.JobSpec) { s.Priority = 9 }), with(live(), func(s *galav1.JobSpec) { s.Priority = 9 })},
 	{"int32.gte_lte", with(vod(), func(s *galav1.JobSpec) { s.Priority = -100 }), with(vod(), func(s *galav1.JobSpec) { s.Priority = 101 })},
+	{"repeated.max_items", with(live(), func(s *galav1.JobSpec) { s.Logos = slices.Repeat([]*galav1.Logo{{Name: "a"}}, 4) }), with(live(), func(s *galav1.JobSpec) { s.Logos = slices.Repeat([]*galav1.Logo{{Name: "a"}}, 5) })},
+	{"bytes.max_len", with(live(), func(s *galav1.JobSpec) { s.Logos = []*galav1.Logo{{Name: "a", Png: make([]byte, 262144)}} }), with(live(), func(s *galav1.JobSpec) { s.Logos = []*galav1.Logo{{Name: "a", Png: make([]byte, 262145)}} })},
+	{"string.min_len", live(), with(live(), func(s *galav1.JobSpec) { s.Logos = []*galav1.Logo{{}} })},
 	{"uint32.lte", with(live(), func(s *galav1.JobSpec) { s.WindowSeconds = 86400 }), with(live(), func(s *galav1.JobSpec) { s.WindowSeconds = 86401 })},
 }
 

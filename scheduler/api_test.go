@@ -63,6 +63,12 @@ func TestWhatIsRefusedAtSubmit(t *testing.T) {
 		{"a source that is not allowed", func(s *galav1.JobSpec) { s.Input = "https://cdn.example.com/live.ts" }, codes.InvalidArgument, "--allow-source"},
 		{"a source of an unknown type", func(s *galav1.JobSpec) { s.Input = "srt://cam:9000" }, codes.InvalidArgument, "srt"},
 		{"a backup that is not allowed", func(s *galav1.JobSpec) { s.Backups = []string{"https://cdn.example.com/b.ts"} }, codes.InvalidArgument, "--allow-source"},
+		{"a backup that does not run by itself", func(s *galav1.JobSpec) { s.Backups = []string{"testcard:"} }, codes.InvalidArgument, "switches between live sources"},
+		{"two pushed inputs at one address", func(s *galav1.JobSpec) {
+			s.Input, s.Backups = "rtmp://127.0.0.1/live/main?mode=listener", []string{"rtmp://127.0.0.1/live/spare?mode=listener"}
+		}, codes.InvalidArgument, "listened for at one address"},
+		{"a slate that is no picture", func(s *galav1.JobSpec) { s.Slate = &galav1.Slate{Image: []byte("GIF89a")} }, codes.InvalidArgument, "slate: not usable"},
+		{"a threshold too short", func(s *galav1.JobSpec) { s.Failover = &galav1.Failover{LossMs: 20} }, codes.InvalidArgument, "100 ms to 10 s"},
 		{"keys that are not allowed", func(s *galav1.JobSpec) {
 			s.Protection = &galav1.Protection{Scheme: "cbcs", Keys: "https://keys.example.com/speke"}
 		}, codes.InvalidArgument, "--allow-source"},
@@ -72,8 +78,13 @@ func TestWhatIsRefusedAtSubmit(t *testing.T) {
 			s.LadderYaml = "name: new\nvideo:\n  - {name: 360p, height: 360, codec: av1, bitrate: 800k}\n"
 			s.Protection = &galav1.Protection{Scheme: "cbcs", Keys: "/keys.yaml"}
 		}, codes.InvalidArgument, "AV1"},
-		{"replicas", func(s *galav1.JobSpec) { s.Redundancy = 2 }, codes.Unimplemented, "redundancy 1"},
-		{"object storage", func(s *galav1.JobSpec) { s.Destinations = []string{"s3://bucket/x"} }, codes.Unimplemented, "s3"},
+		{"a logo that is not brought", func(s *galav1.JobSpec) { s.LadderYaml = withLogo }, codes.InvalidArgument, "does not bring a.png"},
+		{"a logo that is none", func(s *galav1.JobSpec) {
+			s.LadderYaml, s.Logos = withLogo, []*galav1.Logo{{Name: "a.png", Png: []byte("GIF89a")}}
+		}, codes.InvalidArgument, "a.png: not usable as a logo: want a PNG file"},
+		{"a logo that the ladder does not name", func(s *galav1.JobSpec) { s.Logos = []*galav1.Logo{{Name: "a.png", Png: []byte{1}}} }, codes.InvalidArgument, "the ladder names 0"},
+		{"replicas of a pushed source", func(s *galav1.JobSpec) { s.Redundancy, s.Input = 2, "srt://127.0.0.1:9000?mode=listener" }, codes.InvalidArgument, "redundancy 1"},
+		{"object storage that is not spoken", func(s *galav1.JobSpec) { s.Destinations = []string{"azblob://bucket/x"} }, codes.Unimplemented, "azblob"},
 		{"one place twice", func(s *galav1.JobSpec) { s.Destinations = []string{"/tv", "/tv/"} }, codes.InvalidArgument, "twice"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -87,6 +98,42 @@ func TestWhatIsRefusedAtSubmit(t *testing.T) {
 				t.Error("no reason for programs")
 			}
 		})
+	}
+}
+
+// A switch is written down, sent to the worker, and shown until it is carried out.
+func TestSwitchInput(t *testing.T) {
+	f := newFarm(t, store.NewMemory())
+	a := newAgent(f, "a1").attach(f)
+	spec := live("match")
+	spec.Input, spec.Backups = "udp://127.0.0.1:9000", []string{"udp://127.0.0.1:9001"}
+	f.submit(spec)
+	as := a.started()
+	if b := as.GetBackups(); len(b) != 1 || b[0].GetUrl() != spec.GetBackups()[0] {
+		t.Fatalf("the assignment has backups %v", b)
+	}
+	a.report(as, 3)
+	f.awaitState("match", galav1.JobState_JOB_STATE_RUNNING)
+	if _, err := f.client.SwitchInput(t.Context(), &galav1.SwitchInputRequest{Id: "match", Input: 2}); status.Code(err) != codes.FailedPrecondition {
+		t.Errorf("to an input that is not there: %v", err)
+	}
+	r, err := f.client.SwitchInput(t.Context(), &galav1.SwitchInputRequest{Id: "match", Input: 1})
+	if err != nil || r.GetJob().GetOnAir().GetPending().GetInput() != 1 {
+		t.Fatalf("%v, %v", r.GetJob().GetOnAir(), err)
+	}
+	if d := take(t, a.switches, "the order"); d.GetOrder().GetInput() != 1 || d.GetEpoch() != as.GetEpoch() {
+		t.Errorf("told %v", d)
+	}
+	status := &galav1.WorkerStatus{FirstSegment: true, Source: &galav1.SourceState{Input: 1, OrderObeyed: 1, LagUs: 2_000_000}}
+	a.send <- &galav1.AttachRequest{Message: &galav1.AttachRequest_Report{Report: &galav1.AssignmentReport{
+		Assignment: as.GetId(), Job: as.GetJob(), Epoch: as.GetEpoch(), Status: status}}}
+	f.await("match", "the backup on air", func(j *galav1.Job) bool {
+		return j.GetOnAir().GetName() == "backup-1" && j.GetOnAir().GetPending() == nil
+	})
+	// A successor begins with it.
+	a.end(as, galav1.OutcomeCode_OUTCOME_CODE_CRASHED, true)
+	if next := a.started(); next.GetOnAir() != 1 || next.GetOrderObeyed() != 1 || next.GetLagUs() != 2_000_000 || next.GetOrder().GetNumber() != 1 {
+		t.Errorf("the successor is told on air %d, obeyed %d, lag %d, order %v", next.GetOnAir(), next.GetOrderObeyed(), next.GetLagUs(), next.GetOrder())
 	}
 }
 

@@ -20,7 +20,7 @@ func (l *loop) reconcile(now time.Time) {
 		e := l.jobs[id]
 		switch {
 		case e == nil:
-			l.recover(id)
+			l.recover(now, id)
 		case e.writing:
 			continue
 		default:
@@ -90,9 +90,13 @@ func sent(j job.Job, s reconcile.Send) fleet.Event {
 	case s.Stop != nil:
 		return fleet.StopSent{Agent: s.Agent, Assignment: s.Stop.Assignment, Epoch: s.Stop.Epoch, Mode: s.Stop.Mode}
 	case s.Probe != nil:
-		return fleet.ProbeSent{Agent: s.Agent, ID: s.Probe.ID, Job: j.Spec.ID, Try: s.Probe.Try}
+		return fleet.ProbeSent{Agent: s.Agent, ID: s.Probe.ID, Job: j.Spec.ID, Input: s.Probe.Number, Try: s.Probe.Try, Hopeless: s.Probe.Hopeless}
 	case s.Anchor != nil:
-		return fleet.Decided{Agent: s.Agent, Assignment: s.Anchor.Assignment, Generation: s.Anchor.Generation}
+		return fleet.Decided{Agent: s.Agent, Assignment: s.Anchor.Assignment, Input: s.Anchor.Input, Generation: s.Anchor.Generation}
+	case s.Hold != nil:
+		return fleet.HoldSent{Agent: s.Agent, Job: j.Spec.ID, Release: s.Hold.Release}
+	case s.Switch != nil:
+		return fleet.SwitchSent{Agent: s.Agent, Assignment: s.Switch.Assignment, Number: s.Switch.Order.Number}
 	case s.Forget != nil:
 		return *s.Forget
 	}

@@ -158,10 +158,13 @@ type agent struct {
 
 	mu       sync.Mutex
 	held     map[string]*galav1.Assignment
-	mute     bool // beats no more
+	sources  []string // held without a worker, by job
+	mute     bool     // beats no more
 	starts   chan *galav1.Assignment
 	stops    chan *galav1.StopAssignment
 	anchors  chan *galav1.AnchorDecision
+	holds    chan *galav1.HoldSource
+	switches chan *galav1.SwitchInput
 	acked    chan uint64
 	ended    chan error
 	send     chan *galav1.AttachRequest
@@ -175,6 +178,7 @@ func newAgent(f *farm, name string) *agent {
 	return &agent{
 		f: f, t: f.t, name: name, instance: name + "-1", pixels: 60_000_000, held: map[string]*galav1.Assignment{},
 		starts: make(chan *galav1.Assignment, 64), stops: make(chan *galav1.StopAssignment, 64), anchors: make(chan *galav1.AnchorDecision, 64),
+		holds: make(chan *galav1.HoldSource, 64), switches: make(chan *galav1.SwitchInput, 64),
 		source: cardSource,
 	}
 }
@@ -226,6 +230,7 @@ func (a *agent) hello() *galav1.Hello {
 		Name: a.name, Instance: a.instance, Version: "test", Protocol: version.Protocol,
 		Devices: []*galav1.DeviceOffer{{Id: "cpu", Model: "a test", Role: "encode", Encoders: []string{"libx264", "aac"},
 			EncodePixelsPerSecond: a.pixels, CapacitySource: "test"}},
+		Sources: a.sources,
 	}
 	for id, as := range a.held {
 		h.Held = append(h.Held, &galav1.HeldLease{Assignment: id, Job: as.GetJob(), Epoch: as.GetEpoch(), Spec: as})
@@ -295,6 +300,10 @@ func (a *agent) obey(m *galav1.AttachResponse) {
 		a.stops <- m.Stop
 	case *galav1.AttachResponse_Anchor:
 		a.anchors <- m.Anchor
+	case *galav1.AttachResponse_Hold:
+		a.holds <- m.Hold
+	case *galav1.AttachResponse_Switch:
+		a.switches <- m.Switch
 	case *galav1.AttachResponse_Probe:
 		r := a.source(m.Probe.GetInput())
 		r.Id = m.Probe.GetId()

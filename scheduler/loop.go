@@ -42,6 +42,9 @@ type loop struct {
 	settleAt time.Time
 	writes   writes
 
+	// restoreCordons writes back what the store has lost; watchStore's own.
+	restoreCordons func(context.Context) error
+
 	moved     bool // outputs are at the origin of this run; watchStore's own
 	storeDown atomic.Pointer[error]
 }
@@ -76,6 +79,7 @@ func newLoop(cfg Config, board *api.Board) *loop {
 		view: fleet.New(cfg.Timing), used: reconcile.Used{}, jobs: map[string]*entry{},
 		sessions: map[fleet.Session]*api.Session{}, dirty: map[string]struct{}{}, blocked: map[string]struct{}{},
 		wakes: map[string]time.Time{}, show: map[string]time.Time{},
+		restoreCordons: func(context.Context) error { return nil },
 	}
 }
 

@@ -52,11 +52,12 @@ func (m *moody) Update(ctx context.Context, j job.Job) (job.Job, error) {
 
 func placedJob(id string) job.Job {
 	return job.Job{
-		Spec: job.Spec{ID: id, Kind: job.Live, Input: "in", Ladder: "mini"}, State: job.Running, OnAir: true, Epoch: 1, Attempts: 1,
+		Spec: job.Spec{ID: id, Kind: job.Live, Input: "in", Ladder: "mini"}, State: job.Running, Attempts: 1,
 		Source:     &job.Source{Info: []byte("{}")},
 		Grid:       &timeline.Grid{Rate: timeline.Rate{Num: 25, Den: 1}, FramesPerGOP: 50, GOPsPerSegment: 1, Timescale: 25},
 		Renditions: []ladders.Rendition{{Name: "480p", Video: &ladders.Video{Width: 720, Height: 480, Divisor: 1, Codec: "h264", Preset: "fast"}}},
-		Placements: []job.Placement{{Assignment: id + "-0", Agent: "a", Device: "cpu", Epoch: 1, ResumedAt: -1, Cost: 8_640_000}},
+		Replicas: []job.Replica{{OnAir: true, Epoch: 1,
+			Placement: &job.Placement{Assignment: id + "-0", Agent: "a", Device: "cpu", Epoch: 1, ResumedAt: -1, Cost: 8_640_000}}},
 	}
 }
 
@@ -104,7 +105,7 @@ func TestDetectionTime(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if j.Epoch == 2 {
+			if j.Replicas[0].Epoch == 2 {
 				break
 			}
 			if time.Since(last) > 1500*time.Millisecond {
@@ -135,8 +136,8 @@ func TestProgressIsNotWrittenDown(t *testing.T) {
 			t.Errorf("%d writes in a minute of progress, want one in 5 s", n)
 		}
 		j, err := s.Get(t.Context(), "match")
-		if err != nil || j.Published["480p"] < 120 {
-			t.Errorf("published %v, %v", j.Published, err)
+		if err != nil || j.Replicas[0].Published["480p"] < 120 {
+			t.Errorf("published %v, %v", j.Replicas[0].Published, err)
 		}
 	})
 }
@@ -154,8 +155,8 @@ func TestStoreAway(t *testing.T) {
 		l.beatFor(t, time.Second, fleet.Beat{Agent: "a", Session: 1, Assignments: []string{"match-0"}}, b)
 		s.away.Store(true)
 		l.beatFor(t, 10*time.Second, b) // a is silent
-		if j, _ := s.Get(t.Context(), "match"); j.Epoch != 1 {
-			t.Fatalf("epoch %d without a store", j.Epoch)
+		if j, _ := s.Get(t.Context(), "match"); j.Replicas[0].Epoch != 1 {
+			t.Fatalf("epoch %d without a store", j.Replicas[0].Epoch)
 		}
 		if l.storeError() == nil {
 			t.Error("the store counts as well")
@@ -163,8 +164,8 @@ func TestStoreAway(t *testing.T) {
 		s.away.Store(false)
 		l.beatFor(t, 2*time.Second, b)
 		j, err := s.Get(t.Context(), "match")
-		if err != nil || j.Epoch != 2 || j.Placements[0].Agent != "b" {
-			t.Errorf("epoch %d on %v, %v", j.Epoch, j.Placements, err)
+		if err != nil || j.Replicas[0].Epoch != 2 || j.Placements()[0].Agent != "b" {
+			t.Errorf("epoch %d on %v, %v", j.Replicas[0].Epoch, j.Placements(), err)
 		}
 		if l.storeError() != nil {
 			t.Error("the store still counts as away")

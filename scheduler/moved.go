@@ -41,7 +41,7 @@ func (l *loop) moveOutputs(ctx context.Context) error {
 func (l *loop) moveOutput(ctx context.Context, j job.Job) error {
 	for {
 		now := api.OwnOutput(l.cfg.OriginURL, j.Spec.ID)
-		if j.Recovered || len(j.Spec.Destinations) > 0 || len(j.Outputs) == 1 && j.Outputs[0] == now {
+		if j.Recovered || len(j.Spec.Destinations) > 0 || len(j.Outputs) == 1 && j.Outputs[0].URL == now.URL {
 			return nil
 		}
 		j.Outputs = []job.Output{now}

@@ -3,7 +3,6 @@ package scheduler
 import (
 	"time"
 
-	galav1 "github.com/galafarm/gala/proto/gala/v1"
 	"github.com/galafarm/gala/scheduler/api"
 	"github.com/galafarm/gala/scheduler/fleet"
 	"github.com/galafarm/gala/scheduler/job"
@@ -41,18 +40,14 @@ func (l *loop) present(now time.Time) {
 	}
 	if l.fleetNew && now.Sub(l.fleetAt) >= showEvery {
 		l.fleetNew, l.fleetAt = false, now
-		agents := make([]*galav1.AgentView, 0, 8)
-		for _, a := range l.view.Agents() {
-			agents = append(agents, api.PresentAgent(a, l.used))
-		}
-		l.board.PutAgents(agents)
+		l.board.PutAgents(api.PresentAgents(l.view, l.used))
 	}
 }
 
 // leases that the record grants, as their agents tell them.
 func (l *loop) leases(j job.Job) []fleet.Lease {
 	var told []fleet.Lease
-	for _, pl := range j.Placements {
+	for _, pl := range j.Placements() {
 		if lease := l.view.Lease(pl.Agent, pl.Assignment); lease != nil && lease.Epoch == pl.Epoch {
 			told = append(told, *lease)
 		}

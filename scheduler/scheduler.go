@@ -87,7 +87,8 @@ func New(cfg Config) (*Scheduler, error) {
 	s := &Scheduler{cfg: cfg, board: api.NewBoard(), health: health.NewServer(), valid: valid, done: make(chan struct{})}
 	s.loop = newLoop(cfg, s.board)
 	s.farm = &api.Farm{Store: cfg.Store, Board: s.board, Now: time.Now, Log: cfg.Log,
-		Rules: api.Rules{Sources: input.Rules{Patterns: cfg.AllowSources}, OriginURL: cfg.OriginURL}}
+		Rules: api.Rules{Sources: input.Rules{Patterns: cfg.AllowSources}, OriginURL: cfg.OriginURL}, Cordons: api.Cordons{Tell: s.loop.Tell, Known: s.loop.cordons}}
+	s.loop.restoreCordons = s.farm.RestoreCordons
 	s.fleet = &api.Fleet{Inbox: s.loop, Log: cfg.Log, HelloWithin: 5 * time.Second, Done: s.done}
 	return s, nil
 }
@@ -137,7 +138,9 @@ func (s *Scheduler) ServerOptions() []grpc.ServerOption {
 		grpc.ChainStreamInterceptor(api.ValidateStream(s.valid)),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: time.Second, PermitWithoutStream: true}),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 10 * time.Second, Timeout: 5 * time.Second}),
-		grpc.MaxRecvMsgSize(4 << 20),
+		// An agent tells all that it runs at once, with the logos of it: 128 live
+		// sources with 256 KiB each.
+		grpc.MaxRecvMsgSize(64 << 20),
 		// A window that is set switches off gRPC's estimator, which answers every
 		// message of a quiet stream with a ping.
 		grpc.InitialWindowSize(window), grpc.InitialConnWindowSize(window),

@@ -3,6 +3,7 @@ package scheduler
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -18,10 +19,21 @@ func (l *loop) watchStore(ctx context.Context) error {
 	for {
 		err := l.moveOutputs(ctx) // before the loop knows a job, so that none is started with its old ones
 		if err == nil {
+			err = l.readCordons(ctx) // likewise, so that none is placed where it must not be
+		}
+		if err == nil {
 			err = l.cfg.Store.Watch(ctx, func(b store.Batch) error {
-				pause.Reset()
 				l.storeDown.Store(nil)
-				return l.post(ctx, stored{b})
+				if err := l.post(ctx, stored{b}); err != nil {
+					return err
+				}
+				if b.Synced { // it was read anew: it may have lost what is known here
+					if err := l.restoreCordons(ctx); err != nil {
+						return err
+					}
+				}
+				pause.Reset()
+				return nil
 			})
 		}
 		if ctx.Err() != nil || errors.Is(err, errEnded) {
@@ -37,6 +49,41 @@ func (l *loop) watchStore(ctx context.Context) error {
 		}
 	}
 }
+
+// readCordons tells the view what the store holds. What it has lost meanwhile
+// stays as it is known here.
+func (l *loop) readCordons(ctx context.Context) error {
+	all, err := l.cfg.Store.Cordons(ctx)
+	if err != nil {
+		return fmt.Errorf("read the cordons: %w", err)
+	}
+	for _, c := range all {
+		if err := l.Tell(ctx, fleet.Cordoned{Cordon: c}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// cordons are those of the view.
+func (l *loop) cordons(ctx context.Context) ([]fleet.Cordon, error) {
+	m := cordonsAsked{make(chan []fleet.Cordon, 1)}
+	if err := l.post(ctx, m); err != nil {
+		return nil, err
+	}
+	select {
+	case all := <-m.answer:
+		return all, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-l.ended:
+		return nil, errEnded
+	}
+}
+
+type cordonsAsked struct{ answer chan []fleet.Cordon }
+
+func (m cordonsAsked) take(l *loop, _ time.Time) { m.answer <- l.view.Cordons() }
 
 type stored struct{ batch store.Batch }
 

@@ -57,7 +57,7 @@ func unavailable(ret nvml.Return) string {
 	case nvml.ERROR_DRIVER_NOT_LOADED:
 		return "the NVIDIA driver is installed but not loaded"
 	case nvml.ERROR_LIB_RM_VERSION_MISMATCH:
-		return "the NVIDIA driver in the kernel and its library are of different versions; reboot after an update"
+		return "the NVIDIA driver in the kernel and its library are of different versions; after an update restart gala-agent, or reboot this host"
 	default:
 		return "the NVIDIA driver does not start: " + describe(ret)
 	}
@@ -77,7 +77,7 @@ func inventory(lib nvml.Interface) Inventory {
 		found.Reason = "the NVIDIA driver sees no GPU"
 	}
 	for i := range n {
-		g, err := device(lib, i)
+		g, _, err := device(lib, i)
 		if err != nil {
 			found.Reason = err.Error()
 			continue
@@ -89,14 +89,14 @@ func inventory(lib nvml.Interface) Inventory {
 
 // device is known by its UUID or not at all: an index means another GPU after
 // the next boot.
-func device(lib nvml.Interface, index int) (GPU, error) {
+func device(lib nvml.Interface, index int) (GPU, nvml.Device, error) {
 	d, ret := lib.DeviceGetHandleByIndex(index)
 	if ret != nvml.SUCCESS {
-		return GPU{}, fmt.Errorf("GPU %d: %s", index, describe(ret))
+		return GPU{}, nil, fmt.Errorf("GPU %d: %s", index, describe(ret))
 	}
 	uuid, ret := d.GetUUID()
 	if ret != nvml.SUCCESS {
-		return GPU{}, fmt.Errorf("GPU %d has no UUID: %s", index, describe(ret))
+		return GPU{}, nil, fmt.Errorf("GPU %d has no UUID: %s", index, describe(ret))
 	}
 	g := GPU{UUID: uuid, Model: "unknown NVIDIA GPU"}
 	if name, ret := d.GetName(); ret == nvml.SUCCESS {
@@ -105,5 +105,5 @@ func device(lib nvml.Interface, index int) (GPU, error) {
 	if m, ret := d.GetMemoryInfo(); ret == nvml.SUCCESS {
 		g.Memory = int64(m.Total)
 	}
-	return g, nil
+	return g, d, nil
 }

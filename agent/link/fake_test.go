@@ -155,7 +155,11 @@ func (h *host) Stop(d *galav1.StopAssignment) {
 }
 func (h *host) Probe(d *galav1.ProbeRequest)    { h.obeyed("probe %s", d.GetId()) }
 func (h *host) Anchor(d *galav1.AnchorDecision) { h.obeyed("anchor %s", d.GetAssignment()) }
-func (h *host) Delivered(a string, e uint64)    { h.obeyed("delivered %s %d", a, e) }
+func (h *host) Hold(d *galav1.HoldSource)       { h.obeyed("hold %s", d.GetJob()) }
+func (h *host) Switch(d *galav1.SwitchInput) {
+	h.obeyed("switch %s %d", d.GetAssignment(), d.GetOrder().GetInput())
+}
+func (h *host) Delivered(a string, e uint64) { h.obeyed("delivered %s %d", a, e) }
 
 // attached runs a link in a bubble for a while.
 func attached(t *testing.T, f *farm, schedulers []string, during func(*Link, *host)) {

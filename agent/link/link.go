@@ -23,6 +23,8 @@ type Agent interface {
 	Stop(*galav1.StopAssignment)
 	Probe(*galav1.ProbeRequest)
 	Anchor(*galav1.AnchorDecision)
+	Hold(*galav1.HoldSource)
+	Switch(*galav1.SwitchInput)
 	// Delivered says that a scheduler has taken the outcome of a run.
 	Delivered(assignment string, epoch uint64)
 }

@@ -231,6 +231,10 @@ func (s *session) obey(m *galav1.AttachResponse) {
 	case *galav1.AttachResponse_Anchor:
 		s.cfg.Outbox.decided(m.Anchor.GetAssignment())
 		agent.Anchor(m.Anchor)
+	case *galav1.AttachResponse_Hold:
+		agent.Hold(m.Hold)
+	case *galav1.AttachResponse_Switch:
+		agent.Switch(m.Switch)
 	default:
 		s.cfg.Log.Warn("scheduler sent what this agent does not know", "message", m)
 	}

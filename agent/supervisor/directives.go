@@ -88,6 +88,21 @@ func (s *Supervisor) recall(d *galav1.StopAssignment) {
 	s.env.reports.Report(newRun(&s.env, "", a, s.log).newReport(o.GetStatus(), o))
 }
 
+// Switch passes the operator's order about inputs to the newest run of its
+// assignment.
+func (s *Supervisor) Switch(d *galav1.SwitchInput) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	runs := s.epochsOf(d.GetAssignment())
+	if len(runs) == 0 {
+		return
+	}
+	newest := slices.MaxFunc(runs, func(a, b *run) int { return cmp.Compare(a.spec.GetEpoch(), b.spec.GetEpoch()) })
+	if newest.spec.GetEpoch() <= d.GetEpoch() {
+		newest.order(d.GetOrder())
+	}
+}
+
 // SetAnchor passes a decision to the newest run of its assignment.
 func (s *Supervisor) SetAnchor(d *galav1.AnchorDecision) {
 	s.mu.Lock()
@@ -96,7 +111,7 @@ func (s *Supervisor) SetAnchor(d *galav1.AnchorDecision) {
 	if len(runs) == 0 {
 		return
 	}
-	slices.MaxFunc(runs, func(a, b *run) int { return cmp.Compare(a.spec.GetEpoch(), b.spec.GetEpoch()) }).offer(d.GetAnchor())
+	slices.MaxFunc(runs, func(a, b *run) int { return cmp.Compare(a.spec.GetEpoch(), b.spec.GetEpoch()) }).offer(d)
 }
 
 // Delivered remembers that a scheduler has taken the outcome of a run.

@@ -29,7 +29,12 @@ func (r *run) guard(ctx context.Context, _ *grpc.ClientConn) {
 
 func (r *run) guardOnce(stall *stallWatch, now time.Time) {
 	status, waiting := r.progress()
-	if why := stall.observe(now, status, waiting); why != "" {
+	starving := stall.starved
+	why := stall.observe(now, status, r.used, waiting)
+	if !starving && stall.starved {
+		r.log.Warn("a worker waits for a processor: the host has too much to do", "patience", stall.patience.waiting)
+	}
+	if why != "" {
 		r.request(newStop(causeStalled, why))
 	}
 	for _, file := range []string{fileStderr, fileLog} {
@@ -41,6 +46,17 @@ func (r *run) guardOnce(stall *stallWatch, now time.Time) {
 			r.log.Warn("a worker floods its log", "file", file, "dropped_bytes", dropped)
 		}
 	}
+}
+
+// used is what the worker has had of the processors so far.
+func (r *run) used() usage {
+	r.mu.Lock()
+	p := r.proc
+	r.mu.Unlock()
+	if p == nil {
+		return usage{}
+	}
+	return p.usage()
 }
 
 // progress says what the worker got done, and whether it may rightly wait:

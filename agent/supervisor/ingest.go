@@ -31,6 +31,7 @@ const (
 type ingest struct {
 	all   *ingests
 	job   string
+	key   sourceKey
 	dir   runDir
 	poked chan struct{}
 
@@ -41,8 +42,8 @@ type ingest struct {
 	proc *process // of live, and before it
 }
 
-func newIngest(all *ingests, job string, dir runDir) *ingest {
-	return &ingest{all: all, job: job, dir: dir, since: time.Now(), poked: make(chan struct{}, 1)}
+func newIngest(all *ingests, key sourceKey, dir runDir) *ingest {
+	return &ingest{all: all, job: key.job, key: key, dir: dir, since: time.Now(), poked: make(chan struct{}, 1)}
 }
 
 func (n *ingest) poke() {

@@ -27,9 +27,17 @@ type ingests struct {
 	last bool
 
 	mu     sync.Mutex
-	all    map[string]*ingest // by job
-	launch func(*ingest)      // nil before Run, and after it
+	all    map[sourceKey]*ingest
+	launch func(*ingest) // nil before Run, and after it
 }
+
+// sourceKey is an input of a job: 0 is its first.
+type sourceKey struct {
+	job   string
+	input uint32
+}
+
+func keyOfTask(t *galav1.IngestTask) sourceKey { return sourceKey{t.GetJob(), t.GetInputNumber()} }
 
 // runsByItself tells inputs that an ingest has to hold.
 func runsByItself(kind galav1.JobKind, name string) bool {
@@ -38,7 +46,7 @@ func runsByItself(kind galav1.JobKind, name string) bool {
 
 // newIngests adopts those that an earlier agent left running.
 func newIngests(dir, worker string, l Limits, log *slog.Logger) (*ingests, error) {
-	g := &ingests{dir: dir, worker: worker, linger: l.IngestLinger, most: l.Ingests, log: log, all: map[string]*ingest{}}
+	g := &ingests{dir: dir, worker: worker, linger: l.IngestLinger, most: l.Ingests, log: log, all: map[sourceKey]*ingest{}}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("create directory of ingests: %w", err)
 	}
@@ -57,9 +65,9 @@ func newIngests(dir, worker string, l Limits, log *slog.Logger) (*ingests, error
 			_ = os.RemoveAll(string(at))
 			continue
 		}
-		n := newIngest(g, task.GetJob(), at)
+		n := newIngest(g, keyOfTask(task), at)
 		n.proc = p
-		g.all[n.job] = n
+		g.all[n.key] = n
 		g.log.Info("ingest adopted", "job", n.job, "pid", p.pid)
 	}
 	return g, nil
@@ -77,7 +85,7 @@ func (g *ingests) run(launch func(*ingest)) {
 	}
 }
 
-// hold makes sure that a job's source is held here until release, and says in
+// hold makes sure that an input of a job is held here until release, and says in
 // which directory.
 func (g *ingests) hold(task *galav1.IngestTask) (dir string, release func(), err error) {
 	if !safeID.MatchString(task.GetJob()) {
@@ -85,17 +93,18 @@ func (g *ingests) hold(task *galav1.IngestTask) (dir string, release func(), err
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	n := g.all[task.GetJob()]
+	key := keyOfTask(task)
+	n := g.all[key]
 	if n == nil && len(g.all) >= g.most {
 		return "", nil, fmt.Errorf("%w: %d", errSources, g.most)
 	}
 	if n == nil {
 		// A name of its own: what is left of an earlier one may still be going.
-		n = newIngest(g, task.GetJob(), runDir(filepath.Join(g.dir, fmt.Sprintf("%s-%d", task.GetJob(), time.Now().UnixNano()))))
+		n = newIngest(g, key, runDir(filepath.Join(g.dir, fmt.Sprintf("%s-%d", task.GetJob(), time.Now().UnixNano()))))
 		if err := n.prepare(task); err != nil {
 			return "", nil, err
 		}
-		g.all[task.GetJob()] = n
+		g.all[key] = n
 		if g.launch != nil {
 			g.launch(n)
 		}
@@ -124,7 +133,7 @@ func (g *ingests) idle(n *ingest) (again time.Duration, over bool) {
 	if left := g.linger - time.Since(n.since); left > 0 {
 		return left, false
 	}
-	delete(g.all, n.job)
+	delete(g.all, n.key)
 	return 0, true
 }
 
@@ -132,9 +141,9 @@ func (g *ingests) idle(n *ingest) (again time.Duration, over bool) {
 // GOP of the source, at rates up to 80 Mb/s.
 const keepSeconds, keepBytes = 45, 512 << 20
 
-// taskOf is what a job's source needs.
-func taskOf(job, name string, allowed []string) *galav1.IngestTask {
-	return &galav1.IngestTask{Job: job, Input: name, AllowedSources: allowed, KeepSeconds: keepSeconds, KeepBytes: keepBytes}
+// taskOf is what an input of a job needs.
+func taskOf(job string, input int, name string, allowed []string) *galav1.IngestTask {
+	return &galav1.IngestTask{Job: job, InputNumber: uint32(input), Input: name, AllowedSources: allowed, KeepSeconds: keepSeconds, KeepBytes: keepBytes}
 }
 
 var errIdle = errors.New("nobody needs it any more")

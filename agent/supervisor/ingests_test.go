@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -80,6 +81,41 @@ func TestOneIngestServesAllOfAJob(t *testing.T) {
 	if err != nil || filepath.Dir(spec.GetIngest()) != filepath.Join(dir, "ingests") || !strings.HasPrefix(filepath.Base(spec.GetIngest()), "match-") {
 		t.Errorf("the worker reads %q (%v)", spec.GetIngest(), err)
 	}
+}
+
+// Every input of a job has an ingest of its own, which ends with the job's; an order
+// of the operator reaches the worker.
+func TestBackupsAreHeldToo(t *testing.T) {
+	dir := t.TempDir()
+	limits := quick()
+	limits.IngestLinger = 50 * time.Millisecond
+	b := sources(t, dir, limits)
+	a := onWire("a", "match")
+	a.Backups = []*galav1.BackupInput{{Url: "srt://127.0.0.1:9001?mode=listener"}, {Url: "srt://127.0.0.1:9002?mode=listener"}}
+	b.Start(a)
+	b.awaitFrames(t, "a", 1)
+	spec, err := runDir(filepath.Join(b.dir, "a-1")).assignment()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dirs := map[string]string{}
+	for _, at := range []string{spec.GetIngest(), spec.GetBackups()[0].GetIngest(), spec.GetBackups()[1].GetIngest()} {
+		task, err := runDir(at).task()
+		if err != nil {
+			t.Fatal(err)
+		}
+		dirs[at] = fmt.Sprint(task.GetInputNumber(), " ", task.GetInput())
+	}
+	if len(dirs) != 3 || dirs[spec.GetBackups()[1].GetIngest()] != "2 srt://127.0.0.1:9002?mode=listener" {
+		t.Errorf("ingests %v", dirs)
+	}
+	b.Switch(&galav1.SwitchInput{Assignment: "a", Epoch: 1, Order: &galav1.InputOrder{Input: 2, Number: 1}})
+	b.await(t, "the worker to be told", func() bool {
+		return strings.Contains(fmt.Sprint(b.status["a"].GetNotes()), "told to switch to input 2")
+	})
+	b.Stop(&galav1.StopAssignment{Assignment: "a", Epoch: 1, Mode: galav1.StopMode_STOP_MODE_NOW})
+	b.awaitOutcome(t, "a", 1)
+	b.await(t, "all ingests to end", func() bool { return len(ingestsOf(dir)) == 0 })
 }
 
 func TestKilledIngestIsStartedAgain(t *testing.T) {
@@ -188,4 +224,62 @@ func TestSilentSourceIsPutOff(t *testing.T) {
 		t.Errorf("got %v", e)
 	}
 	b.awaitIngest(t, dir, "match", 0)
+}
+
+// A source is held without a worker until it is let go of, and a worker that
+// starts meanwhile reads the same ingest.
+func TestASourceIsHeldForASuccessor(t *testing.T) {
+	dir := t.TempDir()
+	l := quick()
+	l.IngestLinger = time.Millisecond
+	b := sources(t, dir, l)
+	b.Hold(&galav1.HoldSource{Job: "match", Input: pushed})
+	b.Hold(&galav1.HoldSource{Job: "match", Input: pushed}) // changes nothing
+	pid := b.awaitIngest(t, dir, "match", 0)
+	if got := b.Sources(); len(got) != 1 || got[0] != "match" {
+		t.Errorf("told %v", got)
+	}
+	b.await(t, "what its ring keeps", func() bool {
+		k := b.Kept(t.Context())
+		return len(k) == 1 && k[0].GetJob() == "match" && k[0].GetKeptUs() > 0
+	})
+	b.Start(onWire("a", "match"))
+	b.awaitFrames(t, "a", 1)
+	b.Hold(&galav1.HoldSource{Job: "match", Release: true})
+	if got := b.Sources(); len(got) != 0 {
+		t.Errorf("let go, told %v", got)
+	}
+	b.awaitFrames(t, "a", 2)
+	if got := ingestsOf(dir); got["match"] != pid {
+		t.Errorf("ingests %v, want %d still, for the worker", got, pid)
+	}
+	b.Stop(&galav1.StopAssignment{Assignment: "a", Epoch: 1, Mode: galav1.StopMode_STOP_MODE_NOW})
+	b.await(t, "the end of the ingest", func() bool { return len(ingestsOf(dir)) == 0 })
+}
+
+// A pushed source may come to another host: what counts is the input that comes
+// here, and the worker that takes over reads the ring in which it lies.
+func TestAPushedBackupIsHeldForASuccessor(t *testing.T) {
+	dir := t.TempDir()
+	b := sources(t, dir, quick())
+	b.Hold(&galav1.HoldSource{Job: "match", Input: fakeworker.SilentSource, Backups: []string{pushed}})
+	b.await(t, "what the backup's ring keeps", func() bool {
+		k := b.Kept(t.Context())
+		return len(k) == 1 && k[0].GetKeptUs() > 0
+	})
+	next := onWire("a", "match")
+	next.Input, next.Backups = fakeworker.SilentSource, []*galav1.BackupInput{{Url: pushed}}
+	b.Start(next)
+	b.awaitFrames(t, "a", 1)
+	spec, err := runDir(filepath.Join(b.dir, "a-1")).assignment()
+	if err != nil {
+		t.Fatal(err)
+	}
+	task, err := runDir(spec.GetBackups()[0].GetIngest()).task()
+	if err != nil || task.GetInputNumber() != 1 || task.GetInput() != pushed {
+		t.Errorf("the worker reads %v (%v)", task, err)
+	}
+	if all, err := os.ReadDir(filepath.Join(dir, "ingests")); err != nil || len(all) != 2 {
+		t.Errorf("%d ingests hold two inputs (%v)", len(all), err)
+	}
 }

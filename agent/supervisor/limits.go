@@ -15,8 +15,9 @@ type Limits struct {
 	Linger         time.Duration // between the outcome and the end of the process
 	LiveStall      time.Duration // live: least time without a frame in any rendition
 	LiveFrames     int64         // live: the same in frames
-	SourceSilence  time.Duration // live network source: nothing arrives, nothing is encoded
+	SourceSilence  time.Duration // live lists of segments, files on the web: nothing arrives, nothing is encoded
 	VODStall       time.Duration
+	Waiting        time.Duration // for a processor, on top of the stall limits
 	FirstFrame     time.Duration // from Ready to the first frame of any rendition
 	Exit           time.Duration // for all workers to finish, where they end with the agent
 	Probe          time.Duration
@@ -37,7 +38,7 @@ type Limits struct {
 func DefaultLimits() Limits {
 	return Limits{
 		Ready:          10 * time.Second,
-		FinishMargin:   3 * time.Second,
+		FinishMargin:   10 * time.Second,
 		FinishVOD:      30 * time.Second,
 		Now:            2 * time.Second,
 		Superseded:     500 * time.Millisecond,
@@ -46,8 +47,9 @@ func DefaultLimits() Limits {
 		Linger:         5 * time.Second,
 		LiveStall:      3 * time.Second,
 		LiveFrames:     10,
-		SourceSilence:  15 * time.Second,
+		SourceSilence:  16 * time.Second,
 		VODStall:       60 * time.Second,
+		Waiting:        60 * time.Second,
 		FirstFrame:     60 * time.Second,
 		Exit:           15 * time.Second,
 		Probe:          20 * time.Second,
@@ -70,7 +72,7 @@ func (l Limits) orDefaults() Limits {
 	for _, f := range []struct{ v, d *time.Duration }{
 		{&l.Ready, &d.Ready}, {&l.FinishMargin, &d.FinishMargin}, {&l.FinishVOD, &d.FinishVOD},
 		{&l.Now, &d.Now}, {&l.Superseded, &d.Superseded}, {&l.Term, &d.Term}, {&l.Stacks, &d.Stacks}, {&l.Linger, &d.Linger},
-		{&l.LiveStall, &d.LiveStall}, {&l.SourceSilence, &d.SourceSilence}, {&l.VODStall, &d.VODStall},
+		{&l.LiveStall, &d.LiveStall}, {&l.SourceSilence, &d.SourceSilence}, {&l.VODStall, &d.VODStall}, {&l.Waiting, &d.Waiting},
 		{&l.FirstFrame, &d.FirstFrame}, {&l.Exit, &d.Exit}, {&l.Probe, &d.Probe}, {&l.Version, &d.Version},
 		{&l.IngestLinger, &d.IngestLinger}, {&l.IngestWait, &d.IngestWait},
 	} {

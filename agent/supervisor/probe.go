@@ -67,7 +67,7 @@ func (s *Supervisor) holdForProbe(ctx context.Context, req *galav1.ProbeRequest)
 	if req.GetJob() == "" || !runsByItself(req.GetKind(), req.GetInput()) {
 		return "", func() {}, nil
 	}
-	dir, release, err = s.env.ingests.hold(taskOf(req.GetJob(), req.GetInput(), req.GetAllowedSources()))
+	dir, release, err = s.env.ingests.hold(taskOf(req.GetJob(), int(req.GetInputNumber()), req.GetInput(), req.GetAllowedSources()))
 	if errors.Is(err, errSources) {
 		err = &media.Error{Code: media.SourceError, Message: "this agent cannot hold the source", Err: err, Retryable: true, Advice: "add an agent, or raise this one's limit"}
 	}

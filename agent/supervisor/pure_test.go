@@ -53,7 +53,7 @@ func TestLadder(t *testing.T) {
 		spec  *galav1.Assignment
 		want  string
 	}{
-		{causeFinish, onAir, "ask 5s, term 2s, kill 0s"},
+		{causeFinish, onAir, "ask 12s, term 2s, kill 0s"},
 		{causeFinish, vod("v", fakeworker.Script{}), "ask 30s, term 2s, kill 0s"},
 		{causeNow, onAir, "ask 2s, term 2s, kill 0s"},
 		{causeSuperseded, onAir, "ask 500ms, kill 0s"},
@@ -96,7 +96,7 @@ func firstStall(a *galav1.Assignment, l Limits, play func(tick int) *galav1.Work
 	w := stallWatch{patience: patienceFor(a, l), tick: every}
 	for tick := range 4 * 120 {
 		now := start.Add(time.Duration(tick) * every)
-		if why := w.observe(now, play(tick), false); why != "" {
+		if why := w.observe(now, play(tick), idle, false); why != "" {
 			return now.Sub(start), why
 		}
 	}
@@ -106,6 +106,10 @@ func firstStall(a *galav1.Assignment, l Limits, play func(tick int) *galav1.Work
 func TestStallWatch(t *testing.T) {
 	card, pull := live("card", fakeworker.Script{}), live("pull", fakeworker.Script{})
 	card.Input, pull.Input = "testcard:?fps=25", "https://host/live.m3u8"
+	web, push, slowLoss, mixed := live("web", fakeworker.Script{}), live("push", fakeworker.Script{}), live("loss", fakeworker.Script{}), live("mixed", fakeworker.Script{})
+	web.Input, push.Input, slowLoss.Input, mixed.Input = "https://host/clip.mp4", "srt://host:9000", "udp://239.1.1.1:5000", "srt://host:9000"
+	slowLoss.Failover = &galav1.Failover{LossMs: 10_000}
+	mixed.Backups = []*galav1.BackupInput{{Url: "https://host/live.m3u8"}}
 	slow := live("slow", fakeworker.Script{})
 	slow.Input, slow.Grid.Fps = "testcard:", &galav1.Rational{Num: 1, Den: 2}
 	clip := vod("clip", fakeworker.Script{})
@@ -119,7 +123,11 @@ func TestStallWatch(t *testing.T) {
 		{"works", card, func(n int) *galav1.WorkerStatus { return at(int64(n), int64(n)) }, 0},
 		{"nothing at all", card, func(int) *galav1.WorkerStatus { return nil }, 60 * time.Second},
 		{"stops", card, func(n int) *galav1.WorkerStatus { return at(after(n, 4), 0) }, 4 * time.Second},
-		{"paused source", pull, func(n int) *galav1.WorkerStatus { return at(after(n, 4), 0) }, 16 * time.Second},
+		{"between two segments of a list", pull, func(n int) *galav1.WorkerStatus { return at(after(n, 4), 0) }, 17 * time.Second},
+		{"hangs, whatever its source does", push, func(n int) *galav1.WorkerStatus { return at(after(n, 4), 0) }, 8 * time.Second},
+		{"waits longer for its source", slowLoss, func(n int) *galav1.WorkerStatus { return at(after(n, 4), 0) }, 18 * time.Second},
+		{"a backup that is a list", mixed, func(n int) *galav1.WorkerStatus { return at(after(n, 4), 0) }, 17 * time.Second},
+		{"a looped file whose server is away", web, func(n int) *galav1.WorkerStatus { return at(after(n, 4), 0) }, 17 * time.Second},
 		{"decodes on", pull, func(n int) *galav1.WorkerStatus { return at(after(n, 4), int64(50*n)) }, 4 * time.Second},
 		{"half a frame a second", slow, func(n int) *galav1.WorkerStatus { return at(after(n, 4), 0) }, 21 * time.Second},
 		{"a slow file", clip, func(n int) *galav1.WorkerStatus { return at(int64(n/200), int64(n)) }, 0},
@@ -135,12 +143,57 @@ func TestStallWatch(t *testing.T) {
 	}
 }
 
+func idle() usage { return usage{} }
+
+// A worker that is starved of processors has longer, to a bound; one that hangs on
+// the same host is caught in the usual time.
+func TestStarvedIsNotHung(t *testing.T) {
+	a := live("a", fakeworker.Script{})
+	a.Input = "testcard:"
+	for _, tt := range []struct {
+		name  string
+		each  usage // second, from the fourth on
+		until int   // seconds, then it works again; 0: never
+		want  time.Duration
+		says  string
+	}{
+		{"stopped", usage{}, 0, 4 * time.Second, "for 3s"},
+		{"asleep but for a ticker", usage{10 * time.Millisecond, 600 * time.Millisecond}, 0, 4 * time.Second, "for 3s"},
+		{"spins", usage{2 * time.Second, 2 * time.Second}, 0, 4 * time.Second, "for 3s"},
+		{"starved", usage{100 * time.Millisecond, 9 * time.Second}, 0, 64 * time.Second, "for 3s, and 1m0s more in which it waited for a processor"},
+		{"starved for a while", usage{100 * time.Millisecond, 9 * time.Second}, 40, 0, ""},
+		{"starved, and told of it every two seconds", usage{100 * time.Millisecond, 9 * time.Second}, 40, 0, ""},
+	} {
+		w := stallWatch{patience: patienceFor(a, DefaultLimits()), tick: guardTick}
+		u, got, why := usage{5 * time.Second, time.Second}, time.Duration(0), ""
+		for tick := 0; tick < 2*120 && why == ""; tick++ {
+			done := int64(min(tick, 2))
+			if tick > 2 && !strings.Contains(tt.name, "every two") {
+				u.ran, u.waited = u.ran+tt.each.ran/2, u.waited+tt.each.waited/2
+			}
+			if tick > 2 && tick%4 == 0 && strings.Contains(tt.name, "every two") {
+				u.ran, u.waited = u.ran+2*tt.each.ran, u.waited+2*tt.each.waited
+			}
+			if tt.until > 0 && tick > 2*tt.until {
+				done = int64(tick)
+			}
+			now := time.Duration(tick) * guardTick
+			if why = w.observe(start.Add(now), at(done, 0), func() usage { return u }, false); why != "" {
+				got = now
+			}
+		}
+		if got < tt.want || got > tt.want+time.Second || !strings.Contains(why, tt.says) {
+			t.Errorf("%s: after %s (%q), want %s (%q)", tt.name, got, why, tt.want, tt.says)
+		}
+	}
+}
+
 // An agent that was suspended has seen nothing, and blames nobody.
 func TestStallWatchAfterASuspension(t *testing.T) {
 	a := live("a", fakeworker.Script{})
 	w := stallWatch{patience: patienceFor(a, DefaultLimits()), tick: guardTick}
-	w.observe(start, at(1, 1), false)
-	if why := w.observe(start.Add(time.Hour), at(1, 1), false); why != "" {
+	w.observe(start, at(1, 1), idle, false)
+	if why := w.observe(start.Add(time.Hour), at(1, 1), idle, false); why != "" {
 		t.Error(why)
 	}
 }

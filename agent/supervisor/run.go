@@ -21,8 +21,9 @@ type run struct {
 	log     *slog.Logger
 	ended   chan struct{} // closed when the outcome is reported
 	stops   chan struct{} // poked when stop changes
-	anchors chan *galav1.Anchor
-	release func() // of the ingest, nil without one; of live
+	anchors chan *galav1.AnchorDecision
+	orders  chan *galav1.InputOrder
+	release []func() // of the ingests; of live
 
 	mu       sync.Mutex
 	proc     *process // nil before the spawn
@@ -30,6 +31,7 @@ type run struct {
 	stop     *stopRecord
 	status   *galav1.WorkerStatus
 	proposal *galav1.Anchor  // not answered yet
+	of       uint32          // the input that it is of
 	word     *galav1.Outcome // what Watch ended with
 }
 
@@ -48,7 +50,8 @@ func newRun(env *environment, dir runDir, spec *galav1.Assignment, log *slog.Log
 		log:     log.With("worker", spec.GetId(), "lease", spec.GetEpoch(), "job", spec.GetJob()),
 		ended:   make(chan struct{}),
 		stops:   make(chan struct{}, 1),
-		anchors: make(chan *galav1.Anchor, 1),
+		anchors: make(chan *galav1.AnchorDecision, 1),
+		orders:  make(chan *galav1.InputOrder, 1),
 	}
 }
 
@@ -109,20 +112,33 @@ func (r *run) start() *galav1.Outcome {
 	return nil
 }
 
-// withIngest is the assignment with the directory of the ingest that holds its
-// source here, until the run is over.
+// withIngest is the assignment with the directories of the ingests that hold its
+// source and its backups here, until the run is over. A backup that cannot be held
+// is left out.
 func (r *run) withIngest() (*galav1.Assignment, error) {
 	if !runsByItself(r.spec.GetKind(), r.spec.GetInput()) {
 		return r.spec, nil
 	}
-	dir, release, err := r.env.ingests.hold(taskOf(r.spec.GetJob(), r.spec.GetInput(), r.spec.GetAllowedSources()))
+	spec := proto.CloneOf(r.spec)
+	dir, err := r.hold(0, r.spec.GetInput())
 	if err != nil {
 		return nil, err
 	}
-	r.release = release
-	spec := proto.CloneOf(r.spec)
 	spec.Ingest = dir
+	for i, b := range spec.GetBackups() {
+		if b.Ingest, err = r.hold(i+1, b.GetUrl()); err != nil {
+			r.log.Warn("backup not held", "input", i+1, "error", err)
+		}
+	}
 	return spec, nil
+}
+
+func (r *run) hold(input int, url string) (dir string, err error) {
+	dir, release, err := r.env.ingests.hold(taskOf(r.spec.GetJob(), input, url, r.spec.GetAllowedSources()))
+	if err == nil {
+		r.release = append(r.release, release)
+	}
+	return dir, err
 }
 
 func notStarted(err error) *galav1.Outcome {
@@ -176,8 +192,8 @@ func (r *run) conclude(o *galav1.Outcome) {
 		}
 	}
 	r.log.Info("worker ended", "outcome", codeName(o), "message", o.GetMessage())
-	if r.release != nil {
-		r.release()
+	for _, release := range r.release {
+		release()
 	}
 	r.env.reports.Report(r.newReport(status, o))
 	close(r.ended)

@@ -10,13 +10,21 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/galafarm/gala/media/input"
 	galav1 "github.com/galafarm/gala/proto/gala/v1"
 )
 
 // spawn starts the worker of an assignment.
 func spawn(worker string, dir runDir, a *galav1.Assignment) (*process, error) {
-	return spawnAs(worker, verbRun, dir, workerEnv(os.Environ(), a.GetDevice(), a.GetInput()))
+	return spawnAs(worker, verbRun, dir, workerEnv(os.Environ(), a.GetDevice(), places(a)...))
+}
+
+// places are where a worker reads and writes.
+func places(a *galav1.Assignment) []string {
+	all := []string{a.GetInput()}
+	for _, o := range a.GetOutputs() {
+		all = append(all, o.GetUrl())
+	}
+	return all
 }
 
 // spawnAs starts the process of a runtime directory in its own session: no
@@ -75,8 +83,8 @@ var passed = []string{
 	"HTTP_PROXY=", "HTTPS_PROXY=", "NO_PROXY=", "http_proxy=", "https_proxy=", "no_proxy=",
 }
 
-// credentials are for sources in buckets. A worker that decodes anything else
-// does not have them: what it reads may be made to take it over.
+// credentials are for buckets. A worker that neither reads nor writes one does
+// not have them: what it reads may be made to take it over.
 var credentials = []string{
 	"AWS_ACCESS_KEY_ID=", "AWS_SECRET_ACCESS_KEY=", "AWS_SESSION_TOKEN=", "AWS_REGION=", "AWS_DEFAULT_REGION=", "AWS_PROFILE=",
 	"AWS_CONFIG_FILE=", "AWS_SHARED_CREDENTIALS_FILE=", "AWS_ROLE_ARN=", "AWS_WEB_IDENTITY_TOKEN_FILE=",
@@ -84,13 +92,13 @@ var credentials = []string{
 }
 
 // workerEnv shows the worker the one device of its assignment, and credentials
-// where its source is in a bucket.
-func workerEnv(environ []string, device, source string) []string {
+// where its source or one of its outputs is in a bucket.
+func workerEnv(environ []string, device string, places ...string) []string {
 	if device == "cpu" {
 		device = ""
 	}
 	names := passed
-	if u, err := input.Parse(source); err == nil && u.Scheme == "s3" {
+	if slices.ContainsFunc(places, func(p string) bool { return strings.HasPrefix(strings.ToLower(p), "s3://") }) {
 		names = slices.Concat(passed, credentials)
 	}
 	env := []string{"LANG=C.UTF-8", "CUDA_VISIBLE_DEVICES=" + device}

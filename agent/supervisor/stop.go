@@ -12,7 +12,7 @@ type cause string
 
 const (
 	causeLinger       cause = "linger" // it told its outcome and lives on
-	causeLeave        cause = "leave"  // its agent ends; the job goes on
+	causeLeave        cause = "leave"  // the job goes on elsewhere, or with the next agent
 	causeFinish       cause = "finish"
 	causeNow          cause = "now"
 	causeSuperseded   cause = "superseded"
@@ -26,6 +26,8 @@ var strength = map[cause]int{
 
 func causeOf(mode galav1.StopMode) cause {
 	switch mode {
+	case galav1.StopMode_STOP_MODE_LEAVE:
+		return causeLeave
 	case galav1.StopMode_STOP_MODE_NOW:
 		return causeNow
 	case galav1.StopMode_STOP_MODE_SUPERSEDED:

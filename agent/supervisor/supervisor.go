@@ -43,7 +43,8 @@ type Supervisor struct {
 
 	mu     sync.Mutex
 	runs   map[key]*run
-	launch func(*run) // nil before Run, and after it
+	warm   map[string]warm // by job
+	launch func(*run)      // nil before Run, and after it
 	closed bool
 }
 
@@ -70,7 +71,7 @@ func New(cfg Config) (*Supervisor, error) {
 		env:      environment{worker: cfg.Worker, limits: limits, reports: cfg.Reports, oom: newOOMCounter()},
 		declared: make(chan runDir, 1024),
 		probes:   make(chan *galav1.ProbeRequest, limits.ProbeQueue),
-		runs:     map[key]*run{},
+		runs:     map[key]*run{}, warm: map[string]warm{},
 	}
 	if s.env.ingests, err = newIngests(filepath.Join(filepath.Dir(dir), "ingests"), cfg.Worker, limits, cfg.Log); err != nil {
 		return nil, err
@@ -173,15 +174,25 @@ func (s *Supervisor) held() []*run {
 	})
 }
 
-// Processes are the process ids of the workers, by assignment.
-func (s *Supervisor) Processes() map[string]int {
-	pids := map[string]int{}
+// Running is one assignment as it runs on this host.
+type Running struct {
+	Spec   *galav1.Assignment
+	PID    int                  // of its worker
+	Status *galav1.WorkerStatus // the newest, nil before the first
+}
+
+// Running are the assignments that have a worker, by name; one that two epochs
+// hold at once is the newer.
+func (s *Supervisor) Running() (all []Running) {
 	for _, r := range s.held() {
 		r.mu.Lock()
 		if r.proc != nil {
-			pids[r.spec.GetId()] = r.proc.pid
+			if n := len(all); n > 0 && all[n-1].Spec.GetId() == r.spec.GetId() {
+				all = all[:n-1]
+			}
+			all = append(all, Running{Spec: r.spec, PID: r.proc.pid, Status: r.status})
 		}
 		r.mu.Unlock()
 	}
-	return pids
+	return all
 }

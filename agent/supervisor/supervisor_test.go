@@ -110,7 +110,7 @@ func TestWaitingForAnAnchorIsNoStall(t *testing.T) {
 	r := run{ready: true, proposal: &galav1.Anchor{}}
 	for now := start; now.Sub(start) < 1e12; now = now.Add(guardTick) {
 		status, waiting := r.progress()
-		if why := w.observe(now, status, waiting); why != "" {
+		if why := w.observe(now, status, idle, waiting); why != "" {
 			t.Fatal(why)
 		}
 	}

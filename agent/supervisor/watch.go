@@ -88,7 +88,8 @@ func (r *run) listen(ctx context.Context, w galav1.WorkerClient) error {
 func (r *run) take(m *galav1.WatchResponse) {
 	r.mu.Lock()
 	fresh := m.GetProposal() != nil && !proto.Equal(m.GetProposal(), r.proposal)
-	r.proposal = m.GetProposal()
+	fresh = fresh || m.GetProposal() != nil && r.of != m.GetProposalInput()
+	r.proposal, r.of = m.GetProposal(), m.GetProposalInput()
 	r.word = m.GetOutcome()
 	if m.GetStatus() != nil {
 		r.status = m.GetStatus()
@@ -100,7 +101,7 @@ func (r *run) take(m *galav1.WatchResponse) {
 	}
 	if fresh {
 		r.env.reports.Propose(&galav1.AnchorProposal{
-			Assignment: r.spec.GetId(), Job: r.spec.GetJob(), Epoch: r.spec.GetEpoch(), Anchor: m.GetProposal(),
+			Assignment: r.spec.GetId(), Job: r.spec.GetJob(), Epoch: r.spec.GetEpoch(), Anchor: m.GetProposal(), Input: m.GetProposalInput(),
 		})
 	}
 }
@@ -114,7 +115,8 @@ func (r *run) linger(ctx context.Context) error {
 	return nil
 }
 
-// answer hands the scheduler's anchors to the worker until it takes them.
+// answer hands the scheduler's anchors, and the operator's orders, to the worker
+// until it takes them.
 func (r *run) answer(ctx context.Context, conn *grpc.ClientConn) {
 	w := galav1.NewWorkerClient(conn)
 	for {
@@ -122,33 +124,53 @@ func (r *run) answer(ctx context.Context, conn *grpc.ClientConn) {
 		case <-ctx.Done():
 			return
 		case a := <-r.anchors:
-			r.setAnchor(ctx, w, a)
+			r.tell(ctx, "set anchor", func() bool { return len(r.anchors) > 0 }, func(ctx context.Context) error {
+				_, err := w.SetAnchor(ctx, &galav1.SetAnchorRequest{Anchor: a.GetAnchor(), Input: a.GetInput()}, grpc.WaitForReady(true))
+				return err
+			})
+		case o := <-r.orders:
+			r.tell(ctx, "switch input", func() bool { return len(r.orders) > 0 }, func(ctx context.Context) error {
+				_, err := w.Switch(ctx, &galav1.SwitchRequest{Order: o}, grpc.WaitForReady(true))
+				return err
+			})
 		}
 	}
 }
 
-func (r *run) setAnchor(ctx context.Context, w galav1.WorkerClient, a *galav1.Anchor) {
-	for ctx.Err() == nil && len(r.anchors) == 0 {
+// tell tries until the worker has taken it, or there is a newer one to tell.
+func (r *run) tell(ctx context.Context, what string, newer func() bool, call func(context.Context) error) {
+	for ctx.Err() == nil && !newer() {
 		deadline, cancel := context.WithTimeout(ctx, r.env.limits.Ready)
-		_, err := w.SetAnchor(deadline, &galav1.SetAnchorRequest{Anchor: a}, grpc.WaitForReady(true))
+		err := call(deadline)
 		cancel()
-		if err == nil {
+		if err == nil || status.Code(err) == codes.Unimplemented {
 			return
 		}
-		r.log.Warn("set anchor", "error", err)
+		r.log.Warn(what, "error", err)
 		sleep(ctx, rewatch)
 	}
 }
 
 // offer keeps the newest decision only.
-func (r *run) offer(a *galav1.Anchor) {
+func (r *run) offer(a *galav1.AnchorDecision) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	newest(r.anchors, a)
+}
+
+// order keeps the newest order only.
+func (r *run) order(o *galav1.InputOrder) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	newest(r.orders, o)
+}
+
+func newest[T any](c chan T, v T) {
 	select {
-	case <-r.anchors:
+	case <-c:
 	default:
 	}
-	r.anchors <- a
+	c <- v
 }
 
 func newStop(c cause, reason string) stopRecord {

@@ -31,8 +31,8 @@ func (b *board) status(s *galav1.WorkerStatus) {
 	b.update(func(n *galav1.WatchResponse) { n.Status = s })
 }
 
-func (b *board) propose(a *galav1.Anchor) {
-	b.update(func(n *galav1.WatchResponse) { n.Proposal = a })
+func (b *board) propose(input int, a *galav1.Anchor) {
+	b.update(func(n *galav1.WatchResponse) { n.Proposal, n.ProposalInput = a, uint32(input) })
 }
 
 func (b *board) end(o *galav1.Outcome) {
@@ -44,7 +44,7 @@ func (b *board) next(ctx context.Context, seen uint64) (*galav1.WatchResponse, u
 	for {
 		b.mu.Lock()
 		if b.revision > seen {
-			news := &galav1.WatchResponse{Status: b.news.Status, Proposal: b.news.Proposal, Outcome: b.news.Outcome}
+			news := &galav1.WatchResponse{Status: b.news.Status, Proposal: b.news.Proposal, ProposalInput: b.news.ProposalInput, Outcome: b.news.Outcome}
 			revision := b.revision
 			b.mu.Unlock()
 			return news, revision, nil

@@ -45,7 +45,7 @@ func TestBoardTellsThePresentAndEveryChange(t *testing.T) {
 // outcome stay until they are taken back.
 func TestBoardKeepsTheLatest(t *testing.T) {
 	b := newBoard()
-	b.propose(&galav1.Anchor{Frame: 5})
+	b.propose(0, &galav1.Anchor{Frame: 5})
 	for n := range int64(100) {
 		b.status(frames(n))
 	}
@@ -53,7 +53,7 @@ func TestBoardKeepsTheLatest(t *testing.T) {
 	if err != nil || news.GetStatus().GetFramesDecoded() != 99 || news.GetProposal().GetFrame() != 5 || news.GetOutcome() != nil {
 		t.Errorf("news %v, %v", news, err)
 	}
-	b.propose(nil)
+	b.propose(0, nil)
 	b.end(&galav1.Outcome{Code: galav1.OutcomeCode_OUTCOME_CODE_STOPPED, Status: frames(100)})
 	news, _, err = b.next(t.Context(), seen)
 	if err != nil || news.GetProposal() != nil || news.GetOutcome().GetCode() != galav1.OutcomeCode_OUTCOME_CODE_STOPPED || news.GetStatus().GetFramesDecoded() != 100 {

@@ -12,6 +12,7 @@ import (
 	"github.com/galafarm/gala/internal/unixsock"
 	"github.com/galafarm/gala/internal/version"
 	"github.com/galafarm/gala/internal/wire"
+	"github.com/galafarm/gala/media/libav"
 	galav1 "github.com/galafarm/gala/proto/gala/v1"
 )
 
@@ -79,12 +80,20 @@ func (s *server) SetAnchor(_ context.Context, req *galav1.SetAnchorRequest) (*ga
 		return nil, status.Error(codes.InvalidArgument, err.Error())
 	}
 	select {
-	case s.w.anchors <- a:
-	default: // one is waiting already: the first decision holds
+	case s.w.anchors <- decision{int(req.GetInput()), a}:
+	default: // nobody waits: one that was late is there already
 	}
 	return &galav1.SetAnchorResponse{}, nil
 }
 
+// Switch passes on an order of the operator.
+func (s *server) Switch(_ context.Context, req *galav1.SwitchRequest) (*galav1.SwitchResponse, error) {
+	o := req.GetOrder()
+	s.w.switchTo(libav.Order{Input: int(o.GetInput()), Number: o.GetNumber()})
+	return &galav1.SwitchResponse{}, nil
+}
+
+// Stop implements gala.v1.Worker.
 func (s *server) Stop(_ context.Context, req *galav1.StopRequest) (*galav1.StopResponse, error) {
 	s.w.stop(order{finish: req.GetFinish(), superseded: req.GetSuperseded(), leave: req.GetLeave(), reason: req.GetReason()})
 	return &galav1.StopResponse{}, nil

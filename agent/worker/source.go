@@ -10,6 +10,7 @@ import (
 	"github.com/galafarm/gala/media/input"
 	"github.com/galafarm/gala/media/libav"
 	"github.com/galafarm/gala/media/ring"
+	"github.com/galafarm/gala/media/teletext"
 	galav1 "github.com/galafarm/gala/proto/gala/v1"
 	"github.com/galafarm/gala/timeline"
 )
@@ -65,7 +66,15 @@ func sourceInfo(url string, i libav.Info) *galav1.SourceInfo {
 		})
 	}
 	for _, t := range i.Text {
-		out.Text = append(out.Text, &galav1.TextTrack{Index: int32(t.Index), Codec: t.Codec, Language: t.Language, Title: t.Title, Forced: t.Forced, Impaired: t.Impaired})
+		out.Text = append(out.Text, textTrack(t))
+	}
+	return out
+}
+
+func textTrack(t libav.TextInfo) *galav1.TextTrack {
+	out := &galav1.TextTrack{Index: int32(t.Index), Codec: t.Codec, Language: t.Language, Title: t.Title, Forced: t.Forced, Impaired: t.Impaired}
+	if t.Page != 0 {
+		out.Page = teletext.Page(t.Page).String()
 	}
 	return out
 }

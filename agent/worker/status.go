@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -48,21 +49,54 @@ func (w *Worker) status() *galav1.WorkerStatus {
 	out := &galav1.WorkerStatus{
 		SourceUs: st.SourceUS, FramesDecoded: st.Decoded, FramesDoubled: st.Doubled,
 		FramesDropped: st.Dropped, DecodeErrors: st.Damaged, Notes: st.Notes, FirstSegment: true,
-		Finishing: pack.Finishing(),
+		Finishing: pack.Finishing() + w.salvaged.Load(), Source: sourceState(st.Source),
+	}
+	for _, e := range st.Events {
+		out.Events = append(out.Events, workerEvent(e))
 	}
 	now := time.Now()
 	for _, r := range w.spec.Renditions {
+		if progress[r.Name].LateCues > 0 {
+			out.Notes = append(out.Notes, "subtitles "+r.Name+": some came after their segment and are shown a little late")
+		}
 		p := w.rendition(r, st.Renditions[r.Name], progress[r.Name], now)
 		out.FirstSegment = out.FirstSegment && p.GetSegments() > 0
 		out.Renditions = append(out.Renditions, p)
 	}
+	for _, o := range pack.Outputs() {
+		out.Outputs = append(out.Outputs, outputProto(o))
+	}
 	return out
+}
+
+// longestCause bounds what each of 200 outputs adds to a status.
+const longestCause = 200
+
+func outputProto(o packager.OutputProgress) *galav1.OutputProgress {
+	out := &galav1.OutputProgress{State: outputStates[o.State], LastSegment: o.LastSegment, Behind: o.Behind, Lost: o.Lost, Bytes: o.Bytes}
+	if !o.LastSegmentAt.IsZero() {
+		out.LastSegmentAt = timestamppb.New(o.LastSegmentAt)
+	}
+	if !o.Since.IsZero() {
+		out.TroubleSince = timestamppb.New(o.Since)
+	}
+	if o.Cause != nil {
+		if out.Cause = strings.ToValidUTF8(o.Cause.Error(), "?"); len(out.Cause) > longestCause {
+			out.Cause = strings.ToValidUTF8(out.Cause[:longestCause], "") + "…"
+		}
+	}
+	return out
+}
+
+var outputStates = map[packager.OutputState]galav1.OutputState{
+	packager.Starting: galav1.OutputState_OUTPUT_STATE_STARTING, packager.Well: galav1.OutputState_OUTPUT_STATE_WELL,
+	packager.InTrouble: galav1.OutputState_OUTPUT_STATE_TROUBLE,
 }
 
 func (w *Worker) rendition(r ladders.Rendition, st libav.RenditionStatus, p packager.Progress, now time.Time) *galav1.RenditionProgress {
 	out := &galav1.RenditionProgress{
 		Name: r.Name, Frames: st.Frames, Bitrate: p.Bitrate, LastSegment: p.LastSegment,
-		Segments: p.Segments, LateSegments: p.Late, Bytes: p.Bytes,
+		Segments: p.Segments, LateSegments: p.Late, Bytes: p.Bytes, PublishedFrames: p.Frames, Resting: p.Resting,
 	}
 	if p.Segments == 0 {
 		out.LastSegment = -1

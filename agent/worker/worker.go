@@ -8,11 +8,12 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/protobuf/encoding/protojson"
 
-	"github.com/galafarm/gala/agent/ingest"
+	"github.com/galafarm/gala/internal/address"
 	"github.com/galafarm/gala/internal/wire"
 	"github.com/galafarm/gala/media"
 	"github.com/galafarm/gala/media/bucket"
@@ -23,7 +24,6 @@ import (
 	"github.com/galafarm/gala/media/publish"
 	"github.com/galafarm/gala/media/webvtt"
 	galav1 "github.com/galafarm/gala/proto/gala/v1"
-	"github.com/galafarm/gala/timeline"
 )
 
 // Worker runs one assignment.
@@ -33,12 +33,16 @@ type Worker struct {
 	assignment *galav1.Assignment
 	spec       media.Spec
 	board      *board
-	anchors    chan timeline.Anchor
+	anchors    chan decision
+	proposing  sync.Mutex // one at a time
+	// salvaged counts the looks at what is being published after a failure.
+	salvaged atomic.Int64
 
 	mu       sync.Mutex
 	pipeline *libav.Pipeline
 	packager *packager.Packager
-	order    *order // the first stop order
+	order    *order // the first stop order, or the stronger one after it
+	ordered  libav.Order
 	cancel   context.CancelCauseFunc
 	pace     pace
 }
@@ -66,7 +70,7 @@ func Load(dir string, log *slog.Logger) (*Worker, error) {
 		return nil, fmt.Errorf("read assignment: %w", err)
 	}
 	log = log.With("job", a.GetJob(), "worker", a.GetId(), "lease", a.GetEpoch())
-	return &Worker{dir: dir, log: log, assignment: a, spec: rejoin(spec, time.Now()), board: newBoard(), anchors: make(chan timeline.Anchor, 1)}, nil
+	return &Worker{dir: dir, log: log, assignment: a, spec: rejoin(spec, time.Now()), board: newBoard(), anchors: make(chan decision, 1)}, nil
 }
 
 // Refuse leaves the outcome of a worker that could not even start.
@@ -98,36 +102,44 @@ func (w *Worker) Run(ctx context.Context) error {
 
 func (w *Worker) work(ctx context.Context) error {
 	sinks := make([]media.Sink, len(w.spec.Outputs))
+	signer := &bucket.Signer{}
+	opener := publish.Opener{Epoch: w.spec.Epoch, Signer: signer, Kind: w.trackKind}
 	for i, url := range w.spec.Outputs {
-		s, err := publish.Open(url, w.spec.Epoch)
+		s, err := opener.Open(ctx, url)
 		if err != nil {
 			return err
 		}
 		sinks[i] = s
 	}
-	rules := input.Rules{Patterns: w.assignment.GetAllowedSources(), Signer: &bucket.Signer{}}
+	above, err := w.above(ctx, opener)
+	if err != nil {
+		return err
+	}
+	rules := input.Rules{Patterns: w.assignment.GetAllowedSources(), Signer: signer}
 	set, err := w.keys(ctx, rules)
 	if err != nil {
 		return err
 	}
 	options := libav.Options{
-		Spec: w.spec, Rules: rules, Output: lateOutput{w}, Log: w.log, Propose: w.propose,
+		Spec: w.spec, Rules: rules, Output: lateOutput{w}, Log: w.log, Propose: w.proposeFor(0),
 	}
-	if dir := w.assignment.GetIngest(); dir != "" {
-		options.Ring = ingest.Opener(dir)
+	if err := w.addInputs(&options); err != nil {
+		return err
 	}
 	pipeline, err := libav.Open(ctx, options)
 	if err != nil {
 		return err
 	}
-	pack, err := packager.New(packager.Options{Spec: w.spec, Sinks: sinks, Log: w.log, Now: time.Now, Events: w.event, Lag: pipeline.Lag(), Stills: libav.Stills, Keys: set, Scratch: w.dir})
+	pack, err := packager.New(packager.Options{Spec: w.spec, Sinks: sinks, Above: above, Log: w.log, Now: time.Now, Events: w.event, Lag: pipeline.Lag(), Stills: libav.Stills, Keys: set, Scratch: w.dir})
 	if err != nil {
 		return err
 	}
-	stop := w.install(pipeline, pack)
+	pack.Recall(ctx, pipeline.Paged)
+	stop, ordered := w.install(pipeline, pack)
 	if stop != nil {
 		pipeline.Stop()
 	}
+	pipeline.Switch(ordered)
 	if err := pipeline.Run(ctx); err != nil {
 		w.salvage(ctx, pack)
 		return err
@@ -139,6 +151,36 @@ func (w *Worker) work(ctx context.Context) error {
 		return pack.Leave(ctx)
 	}
 	return pack.Stop(ctx)
+}
+
+// trackKind is the file name extension of a rendition's CMAF track.
+func (w *Worker) trackKind(rendition string) string {
+	for _, r := range w.spec.Renditions {
+		switch {
+		case r.Name != rendition:
+		case r.Video != nil:
+			return "cmfv"
+		case r.Audio != nil:
+			return "cmfa"
+		}
+	}
+	return ""
+}
+
+// above are the trees of the job that a replica's own lie in.
+func (w *Worker) above(ctx context.Context, opener publish.Opener) (sinks []media.Sink, err error) {
+	if w.spec.Replica == 0 {
+		return nil, nil
+	}
+	opener.Epoch = 0 // replicas' epochs do not compare
+	for _, url := range w.spec.Outputs {
+		s, err := opener.Open(ctx, address.Above(url, fmt.Sprintf("r%d", w.spec.Replica)))
+		if err != nil {
+			return nil, err
+		}
+		sinks = append(sinks, s)
+	}
+	return sinks, nil
 }
 
 // keys are fetched each time a worker starts, and are nowhere but in its memory.
@@ -163,7 +205,8 @@ func (w *Worker) keys(ctx context.Context, rules input.Rules) (keys.Set, error) 
 const salvagePatience = 5 * time.Second
 
 // salvage publishes what was whole when the pipeline broke off; a writer that
-// was told to let go does so at once.
+// was told to let go does so at once. Its bound is its own: an agent that sees no
+// new frame meanwhile is not to take it for stalled.
 func (w *Worker) salvage(ctx context.Context, pack *packager.Packager) {
 	if ctx.Err() != nil {
 		pack.Abort()
@@ -171,10 +214,31 @@ func (w *Worker) salvage(ctx context.Context, pack *packager.Packager) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, salvagePatience)
 	defer cancel()
+	defer w.busyUntil(ctx)()
 	if err := pack.Leave(ctx); err != nil {
 		w.log.Warn("what was whole could not all be published", "err", err)
 		pack.Abort()
 	}
+}
+
+// busyUntil tells of progress until the returned function is called, or ctx ends.
+func (w *Worker) busyUntil(ctx context.Context) (over func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		tick := time.NewTicker(statusEvery)
+		defer tick.Stop()
+		for {
+			w.salvaged.Add(1)
+			select {
+			case <-tick.C:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return func() { cancel(); <-ended }
 }
 
 // lateOutput lets the pipeline be opened before the packager, so that a source
@@ -186,17 +250,27 @@ func (o lateOutput) Write(ctx context.Context, r string, p media.Packet) error {
 	return o.w.packager.Write(ctx, r, p)
 }
 
+// Skip passes on that a rendition leaves out a segment.
+func (o lateOutput) Skip(ctx context.Context, r string, segment int64) error {
+	return o.w.packager.Skip(ctx, r, segment)
+}
+
 // Cue passes on subtitles.
 func (o lateOutput) Cue(r string, c webvtt.Cue) error { return o.w.packager.Cue(r, c) }
 
+// Page passes on subtitles that stay until the next ones come.
+func (o lateOutput) Page(r string, c webvtt.Cue) error { return o.w.packager.Page(r, c) }
+
 // Captions passes on what the pictures carry.
+func (o lateOutput) Lapse(on bool, n int64, cause string) { o.w.packager.Lapse(on, n, cause) }
+
 func (o lateOutput) Captions(channels []string) { o.w.packager.Captions(channels) }
 
-func (w *Worker) install(p *libav.Pipeline, k *packager.Packager) *order {
+func (w *Worker) install(p *libav.Pipeline, k *packager.Packager) (*order, libav.Order) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.pipeline, w.packager = p, k
-	return w.order
+	return w.order, w.ordered
 }
 
 func (w *Worker) stopped() *order {
@@ -211,10 +285,10 @@ var errStop = errors.New("stopped")
 func (w *Worker) stop(o order) {
 	w.log.Info("stop ordered", "finish", o.finish, "superseded", o.superseded, "reason", o.reason)
 	w.mu.Lock()
-	if w.order == nil || !o.finish {
+	if w.order == nil || !o.finish || w.order.leave && !o.leave {
 		w.order = &o
 	}
-	p := w.pipeline
+	p, k := w.pipeline, w.packager
 	w.mu.Unlock()
 	switch {
 	case o.superseded:
@@ -223,34 +297,25 @@ func (w *Worker) stop(o order) {
 		w.cancel(errStop)
 	default:
 		p.Stop()
+		if last, ok := p.LastSegment(); ok && k != nil && !o.leave {
+			k.EndAt(last)
+		}
 	}
 }
 
-// propose asks for the anchor over Watch and waits for SetAnchor.
-func (w *Worker) propose(ctx context.Context, a timeline.Anchor) (timeline.Anchor, error) {
-	w.board.propose(wire.AnchorProto(a))
-	defer w.board.propose(nil)
-	select {
-	case fixed := <-w.anchors:
-		return fixed, nil
-	case <-ctx.Done():
-		return a, ctx.Err()
-	case <-time.After(anchorPatience):
-		// No scheduler in reach: the source runs free on its own anchor.
-		w.log.Warn("no answer to the anchor proposal: running free on it")
-		return a, nil
-	}
-}
-
-// anchorPatience is how long a new source waits for the scheduler's word.
-const anchorPatience = 5 * time.Second
-
+// event logs what is worth it: of what an output in trouble costs, segment by
+// segment, there is no end.
 func (w *Worker) event(e packager.Event) {
-	level := slog.LevelDebug
-	if e.Kind != packager.Published {
-		level = slog.LevelWarn
+	switch e.Kind {
+	case packager.Trouble:
+		w.log.Warn("output in trouble", "rendition", e.Rendition, "segment", e.Segment, "output", e.Output, "err", e.Err)
+	case packager.Recovered:
+		w.log.Info("output recovered", "segment", e.Segment, "output", e.Output, "after", e.Duration, "lost", e.Lost)
+	case packager.Discontinuity, packager.Empty:
+		w.log.Warn("segment "+string(e.Kind), "rendition", e.Rendition, "segment", e.Segment, "output", e.Output)
+	default:
+		w.log.Debug("segment "+string(e.Kind), "rendition", e.Rendition, "segment", e.Segment, "output", e.Output, "err", e.Err)
 	}
-	w.log.Log(context.Background(), level, "segment "+string(e.Kind), "rendition", e.Rendition, "segment", e.Segment, "output", e.Output, "err", e.Err)
 }
 
 // outcome turns the end of the pipeline into the one word for it.

@@ -188,8 +188,8 @@ func TestProposal(t *testing.T) {
 	t.Run("decided", func(t *testing.T) {
 		w, theirs := loaded(t, nil), ours
 		theirs.Frame = 75
-		w.anchors <- theirs
-		if got, err := w.propose(t.Context(), ours); err != nil || got != theirs {
+		w.anchors <- decision{0, theirs}
+		if got, err := w.proposeFor(0)(t.Context(), ours); err != nil || got != theirs {
 			t.Errorf("anchor %+v, %v", got, err)
 		}
 		news, _, err := w.board.next(t.Context(), 0)
@@ -200,9 +200,9 @@ func TestProposal(t *testing.T) {
 	t.Run("nobody answers", func(t *testing.T) {
 		w := loaded(t, nil)
 		synctest.Test(t, func(t *testing.T) {
-			w.anchors = make(chan timeline.Anchor, 1)
+			w.anchors = make(chan decision, 1)
 			began := time.Now()
-			if got, err := w.propose(t.Context(), ours); err != nil || got != ours || time.Since(began) != anchorPatience {
+			if got, err := w.proposeFor(0)(t.Context(), ours); err != nil || got != ours || time.Since(began) != anchorPatience {
 				t.Errorf("anchor %+v after %v, %v", got, time.Since(began), err)
 			}
 		})
@@ -211,7 +211,7 @@ func TestProposal(t *testing.T) {
 		w := loaded(t, nil)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		if _, err := w.propose(ctx, ours); !errors.Is(err, context.Canceled) {
+		if _, err := w.proposeFor(0)(ctx, ours); !errors.Is(err, context.Canceled) {
 			t.Error(err)
 		}
 	})
@@ -259,4 +259,31 @@ func TestSampleAspect(t *testing.T) {
 	if r := rational(0, 1); r != nil {
 		t.Errorf("an unknown shape became %v", r)
 	}
+}
+
+// A worker that publishes what was whole before it failed tells of progress while
+// it may, and no longer.
+func TestSalvageIsProgress(t *testing.T) {
+	w := loaded(t, nil)
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), salvagePatience)
+		defer cancel()
+		over := w.busyUntil(ctx)
+		defer over()
+		before := int64(0)
+		for range 4 {
+			time.Sleep(time.Second)
+			now := w.salvaged.Load()
+			if now <= before {
+				t.Fatalf("%d steps, and %d a second later", before, now)
+			}
+			before = now
+		}
+		time.Sleep(2 * time.Second)
+		before = w.salvaged.Load()
+		time.Sleep(time.Minute)
+		if now := w.salvaged.Load(); now != before {
+			t.Errorf("it goes on past its bound: %d steps, then %d", before, now)
+		}
+	})
 }

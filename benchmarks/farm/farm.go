@@ -23,6 +23,16 @@ import (
 	"github.com/galafarm/gala/client"
 )
 
+// TwoRungs is a ladder that a small machine encodes with room to catch up.
+const TwoRungs = `name: two
+segment: {live: 2s, vod: 6s}
+video:
+  - {name: 360p, height: 360, codec: h264, bitrate: 700k, preset: fastest}
+  - {name: 240p, height: 240, codec: h264, bitrate: 300k, preset: fastest}
+audio:
+  - {name: stereo, codec: aac, channels: 2, bitrate: 96k, languages: all}
+`
+
 // Farm is a running `gala up`.
 type Farm struct {
 	Page   string // http://HOST:PORT
@@ -31,6 +41,8 @@ type Farm struct {
 	// Address is the gRPC one.
 	Address string
 
+	gala  string // the program
+	dir   string
 	cmd   *exec.Cmd
 	agent int // pid
 }
@@ -40,25 +52,40 @@ const upWithin, downWithin = 30 * time.Second, 30 * time.Second
 
 // Start brings a farm up; everything that it keeps and logs is in dir.
 func Start(ctx context.Context, gala, dir string) (*Farm, error) {
-	log, err := os.Create(filepath.Join(dir, "farm.log"))
-	if err != nil {
+	f := &Farm{Data: filepath.Join(dir, "data"), gala: gala, dir: dir}
+	if err := f.start(ctx, "127.0.0.1:0", "127.0.0.1:0"); err != nil {
 		return nil, err
 	}
+	return f, nil
+}
+
+// Restart waits for the end of a farm that was killed and brings another up on
+// its data, at its addresses: the client finds it there.
+func (f *Farm) Restart(ctx context.Context) error {
+	_ = f.cmd.Wait() // how it ended is known
+	return f.start(ctx, strings.TrimPrefix(f.Page, "http://"), f.Address)
+}
+
+func (f *Farm) start(ctx context.Context, listen, grpc string) error {
+	log, err := os.OpenFile(filepath.Join(f.dir, "farm.log"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
 	defer log.Close()
-	f := &Farm{Data: filepath.Join(dir, "data")}
-	ready := filepath.Join(dir, "ready.json")
-	f.cmd = exec.Command(gala, "up", "--data", f.Data, "--listen", "127.0.0.1:0", "--grpc", "127.0.0.1:0", "--ready-file", ready)
+	ready := filepath.Join(f.dir, "ready.json")
+	_ = os.Remove(ready) // of a farm that was killed
+	f.cmd = exec.Command(f.gala, "up", "--data", f.Data, "--listen", listen, "--grpc", grpc, "--ready-file", ready)
 	f.cmd.Stdout, f.cmd.Stderr = log, log
 	// A group of its own: a signal typed at the terminal reaches only us, and
 	// the farm is stopped in order.
 	f.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 	if err := f.cmd.Start(); err != nil {
-		return nil, fmt.Errorf("start the farm: %w", err)
+		return fmt.Errorf("start the farm: %w", err)
 	}
 	if err := f.attach(ctx, ready); err != nil {
-		return nil, errors.Join(fmt.Errorf("%w (its log is %s)", err, log.Name()), f.Stop())
+		return errors.Join(fmt.Errorf("%w (its log is %s)", err, log.Name()), f.Stop())
 	}
-	return f, nil
+	return nil
 }
 
 func (f *Farm) attach(ctx context.Context, ready string) error {
@@ -74,6 +101,9 @@ func (f *Farm) attach(ctx context.Context, ready string) error {
 	}
 	if f.agent == 0 {
 		return errors.New("the farm has no agent")
+	}
+	if f.Client != nil {
+		return nil
 	}
 	var err error
 	f.Client, err = client.Dial(f.Address)

@@ -84,7 +84,7 @@ func (b *bench) measure(ctx context.Context) (err error) {
 	if err := b.steady(ctx); err != nil {
 		return err
 	}
-	l, err := openLedger(b.Ledger, fmt.Sprintf("%s %s %s", b.versions.Commit, b.Ladder, harness.ThisHost().CPU))
+	l, err := harness.OpenLedger[Run](b.Ledger, fmt.Sprintf("%s %s %s", b.versions.Commit, b.Ladder, harness.ThisHost().CPU))
 	if err != nil {
 		return err
 	}
@@ -99,7 +99,7 @@ func (b *bench) measure(ctx context.Context) (err error) {
 
 // next makes one run. The pauses between runs differ, so that they fall on any
 // part of a segment.
-func (b *bench) next(ctx context.Context, l *ledger, n int) error {
+func (b *bench) next(ctx context.Context, l *harness.Ledger[Run], n int) error {
 	if err := sleep(ctx, time.Duration(n*137%500)*time.Millisecond); err != nil {
 		return err
 	}
@@ -110,7 +110,7 @@ func (b *bench) next(ctx context.Context, l *ledger, n int) error {
 	}
 	r.Load = load
 	fmt.Fprintf(b.Log, "start %s: run %d of %d: %.3f s (all %.3f s), load %.1f\n", b.Ladder, n+1, b.Runs, r.First, r.All, load)
-	return l.add(r)
+	return l.Add(r)
 }
 
 // steady is what a farm costs around a job that nobody looks at.

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/galafarm/gala/benchmarks/harness"
 	galav1 "github.com/galafarm/gala/proto/gala/v1"
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
@@ -102,20 +103,20 @@ func TestRunIsCutAtItsEvents(t *testing.T) {
 
 func TestLedgerGoesOnWhereItWas(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "results", "runs")
-	l, err := openLedger(name, "commit a")
+	l, err := harness.OpenLedger[Run](name, "commit a")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, id := range []string{"one", "two"} {
-		if err := l.add(Run{ID: id, First: 2.5}); err != nil {
+		if err := l.Add(Run{ID: id, First: 2.5}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	again, err := openLedger(name, "commit a")
+	again, err := harness.OpenLedger[Run](name, "commit a")
 	if err != nil || len(again.Runs) != 2 || again.Runs[1].ID != "two" {
 		t.Errorf("%+v %v", again, err)
 	}
-	if _, err := openLedger(name, "commit b"); err == nil {
+	if _, err := harness.OpenLedger[Run](name, "commit b"); err == nil {
 		t.Error("runs of another commit were taken")
 	}
 }

@@ -18,13 +18,14 @@ type runCmd struct {
 	Data      string            `help:"Directory for the workers' runtime directories." default:"${data}" type:"path" env:"GALA_AGENT_DATA"`
 	Worker    string            `help:"Worker program, where it is not beside this one." type:"path"`
 
-	StopWorkersOnExit bool `help:"Finish the workers when the agent ends, instead of leaving them to the next agent."`
-	ParentPid         int  `help:"End with this process, which started the agent." placeholder:"PID"`
+	Metrics           string `help:"Answer GET /metrics here for Prometheus: GPUs under DCGM's names, renditions under gala_*." placeholder:"HOST:PORT" env:"GALA_AGENT_METRICS"`
+	StopWorkersOnExit bool   `help:"Finish the workers when the agent ends, instead of leaving them to the next agent."`
+	ParentPid         int    `help:"End with this process, which started the agent." placeholder:"PID"`
 }
 
 func (c *runCmd) Run(ctx context.Context, log *slog.Logger) error {
 	return agent.Run(ctx, agent.Config{
-		Name: c.Name, Labels: c.Label, Schedulers: c.Scheduler, Data: c.Data, Worker: c.Worker,
+		Name: c.Name, Labels: c.Label, Schedulers: c.Scheduler, Data: c.Data, Worker: c.Worker, Metrics: c.Metrics,
 		StopWorkersOnExit: c.StopWorkersOnExit, Parent: c.ParentPid, Log: log,
 		Connect: []grpc.DialOption{grpc.WithTransportCredentials(insecure.NewCredentials())},
 	})

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/debug"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -52,6 +53,11 @@ type runCmd struct {
 // logBound is the size at which a worker's log turns over.
 const logBound = 4 << 20
 
+// collectAt is by how many per cent Go's heap grows before it is collected. Almost
+// all of it is segments on their way out, megabytes each, which the default would
+// keep once more; there is little else to look through.
+const collectAt = 30
+
 func (c *runCmd) Run(ctx context.Context) error {
 	dir, err := filepath.Abs(c.Dir)
 	if err != nil {
@@ -63,6 +69,7 @@ func (c *runCmd) Run(ctx context.Context) error {
 	}
 	log := slog.New(slog.NewTextHandler(out, nil))
 	libav.LogTo(log)
+	debug.SetGCPercent(collectAt)
 	w, err := worker.Load(dir, log)
 	if err != nil {
 		log.Error("cannot start", "err", err)

@@ -24,8 +24,16 @@ func (c *explainCmd) Run(sh *shell) error {
 func explanation(j *galav1.Job) *galav1.Job {
 	return &galav1.Job{
 		Spec: &galav1.JobSpec{Id: j.GetSpec().GetId(), Kind: j.GetSpec().GetKind()}, State: j.GetState(), Reason: j.GetReason(),
-		Placements: j.GetPlacements(), Error: j.GetError(), Events: j.GetEvents(), Attempts: j.GetAttempts(), Notes: j.GetNotes(),
+		Placements: j.GetPlacements(), Replicas: replicaStates(j), Error: j.GetError(), Events: j.GetEvents(), Attempts: j.GetAttempts(), Notes: j.GetNotes(),
 	}
+}
+
+// replicaStates are the replicas without what they have made.
+func replicaStates(j *galav1.Job) (all []*galav1.ReplicaView) {
+	for _, r := range j.GetReplicas() {
+		all = append(all, &galav1.ReplicaView{Number: r.GetNumber(), State: r.GetState(), Reason: r.GetReason(), Placement: r.GetPlacement()})
+	}
+	return all
 }
 
 func (sh *shell) explainJob(j *galav1.Job) error {
@@ -35,6 +43,9 @@ func (sh *shell) explainJob(j *galav1.Job) error {
 		if e.GetAdvice() != "" {
 			fmt.Fprintf(sh.out, "What to do: %s\n", e.GetAdvice())
 		}
+	}
+	for _, r := range j.GetReplicas() {
+		fmt.Fprintf(sh.out, "Replica %d is %s: %s\n", r.GetNumber(), stateWord(r.GetState()), r.GetReason())
 	}
 	for _, p := range j.GetPlacements() {
 		fmt.Fprintf(sh.out, "%s runs on %s/%s (epoch %d): %s\n", p.GetAssignment(), p.GetAgent(), p.GetDevice(), p.GetEpoch(), p.GetReason())

@@ -12,6 +12,10 @@ import (
 type fleetCmd struct {
 	Ls   fleetLsCmd   `cmd:"" aliases:"list" help:"List hosts and what they carry."`
 	Show fleetShowCmd `cmd:"" help:"One host: its devices and assignments."`
+
+	Cordon   cordonCmd   `cmd:"" help:"Place nothing new on a host or device; what runs there stays."`
+	Uncordon uncordonCmd `cmd:"" help:"Let a host or device take work again."`
+	Drain    drainCmd    `cmd:"" help:"Cordon, and move what runs there elsewhere: live jobs at a segment boundary, without a gap."`
 }
 
 func (sh *shell) agents() ([]*galav1.AgentView, error) {
@@ -46,10 +50,30 @@ func (fleetLsCmd) Run(sh *shell) error {
 }
 
 func agentState(a *galav1.AgentView) string {
+	state := "away"
 	if a.GetConnected() {
-		return "attached"
+		state = "attached"
 	}
-	return "away"
+	if c := a.GetCordon(); c != nil {
+		state += ", " + cordonWord(c)
+	}
+	return state
+}
+
+func cordonWord(c *galav1.CordonView) string {
+	if c.GetDrain() {
+		return "draining"
+	}
+	return "cordoned"
+}
+
+// cordonLine is a cordon with its age and reason.
+func (sh *shell) cordonLine(c *galav1.CordonView) string {
+	line := fmt.Sprintf("%s for %s", cordonWord(c), age(sh.now(), c.GetSince()))
+	if c.GetReason() != "" {
+		line += ": " + c.GetReason()
+	}
+	return line
 }
 
 // devicesLine is each device with its load: "cpu 35.0%".
@@ -59,6 +83,12 @@ func devicesLine(a *galav1.AgentView) string {
 		load := percent(d.GetLoadPermille())
 		if d.GetRole() != "encode" {
 			load = d.GetRole()
+		}
+		if s := d.GetFigures().GetState(); s > galav1.DeviceState_DEVICE_STATE_WELL {
+			load += " " + deviceWord(s)
+		}
+		if c := d.GetCordon(); c != nil {
+			load += " " + cordonWord(c)
 		}
 		parts = append(parts, d.GetId()+" "+load)
 	}
@@ -90,8 +120,17 @@ func (sh *shell) showAgent(a *galav1.AgentView) error {
 	for _, key := range slices.Sorted(maps.Keys(a.GetLabels())) {
 		rows = append(rows, []string{"label", key + "=" + a.GetLabels()[key]})
 	}
+	if c := a.GetCordon(); c != nil {
+		rows = append(rows, []string{"closed", sh.cordonLine(c)})
+	}
 	for _, id := range a.GetAssignments() {
 		rows = append(rows, []string{"runs", id})
+	}
+	if why := a.GetGpuTrouble(); why != "" {
+		rows = append(rows, []string{"GPUs", why})
+	}
+	for _, id := range a.GetSources() {
+		rows = append(rows, []string{"holds the source of", id})
 	}
 	if err := sh.columns("", rows); err != nil {
 		return err
@@ -99,7 +138,14 @@ func (sh *shell) showAgent(a *galav1.AgentView) error {
 	fmt.Fprintln(sh.out)
 	var devices [][]string
 	for _, d := range a.GetDevices() {
-		devices = append(devices, []string{d.GetId(), d.GetModel(), d.GetRole(), percent(d.GetLoadPermille()), dash(d.GetRoleReason())})
+		why := d.GetRoleReason()
+		if c := d.GetCordon(); c != nil {
+			why = strings.TrimPrefix(why+"; "+sh.cordonLine(c), "; ")
+		}
+		devices = append(devices, []string{d.GetId(), d.GetModel(), d.GetRole(), percent(d.GetLoadPermille()), dash(why)})
 	}
-	return sh.columns("DEVICE MODEL ROLE LOAD WHY", devices)
+	if err := sh.columns("DEVICE MODEL ROLE LOAD WHY", devices); err != nil {
+		return err
+	}
+	return sh.showFigures(a)
 }

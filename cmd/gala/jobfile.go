@@ -21,9 +21,11 @@ type jobFile struct {
 	To         []string      `yaml:"to"`
 	CPU        string        `yaml:"cpu"`
 	Redundancy uint32        `yaml:"redundancy"`
+	Steering   string        `yaml:"steering"`
 	Window     time.Duration `yaml:"window"`
 	Encrypt    string        `yaml:"encrypt"`
 	Keys       string        `yaml:"keys"`
+	Loss       lossFlags     `yaml:",inline"`
 }
 
 // readJobFile reads strictly: a key it does not know is a mistake.
@@ -35,7 +37,7 @@ func readJobFile(path string) (*galav1.JobSpec, error) {
 	f := jobFile{Ladder: "hd", CPU: "allowed"}
 	if err := yaml.UnmarshalWithOptions(text, &f, yaml.Strict()); err != nil {
 		return nil, &failure{code: exitUsage, message: fmt.Sprintf("job file %s: %v", path, err),
-			advice: "its keys are id, input, backup, ladder, to, cpu, redundancy, window, encrypt and keys"}
+			advice: "its keys are id, input, backup, ladder, to, cpu, redundancy, steering, window, encrypt, keys, loss-after, slate-after, slate-text, slate-color, slate-image, return, black, freeze and silence"}
 	}
 	return f.spec(path)
 }
@@ -54,7 +56,7 @@ func (f *jobFile) spec(path string) (*galav1.JobSpec, error) {
 	dir := filepath.Dir(path)
 	s := &galav1.JobSpec{
 		Id: f.ID, Input: besideFile(dir, f.Input), Backups: allBeside(dir, f.Backup), Destinations: allBeside(dir, f.To),
-		Cpu: cpuPolicy(f.CPU), Redundancy: f.Redundancy, WindowSeconds: window,
+		Cpu: cpuPolicy(f.CPU), Redundancy: f.Redundancy, Steering: f.Steering, WindowSeconds: window,
 	}
 	if s.Id == "" {
 		s.Id = idFor(f.Input)
@@ -64,6 +66,12 @@ func (f *jobFile) spec(path string) (*galav1.JobSpec, error) {
 		from = besideFile(dir, from)
 	}
 	if err := setProtection(s, f.Encrypt, from); err != nil {
+		return nil, err
+	}
+	if f.Loss.SlateImage != "" {
+		f.Loss.SlateImage = besideFile(dir, f.Loss.SlateImage)
+	}
+	if err := f.Loss.add(s); err != nil {
 		return nil, err
 	}
 	if isLadderFile(f.Ladder) {

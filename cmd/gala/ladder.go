@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"runtime"
 
@@ -12,7 +13,7 @@ import (
 type ladderCmd struct {
 	Ls    ladderLsCmd    `cmd:"" aliases:"list" help:"List the built-in ladders."`
 	Show  ladderShowCmd  `cmd:"" help:"Show a ladder; -o yaml prints it as a file to start from."`
-	Check ladderCheckCmd `cmd:"" help:"Check a ladder file: every mistake at once, each with its place."`
+	Check ladderCheckCmd `cmd:"" help:"Check ladder files: every mistake at once, each with its place."`
 }
 
 type ladderLsCmd struct{}
@@ -37,7 +38,7 @@ type ladderShowCmd struct {
 }
 
 func (c *ladderShowCmd) Run(sh *shell) error {
-	l, err := ladders.Load(c.Ladder)
+	l, err := loadLadder(c.Ladder)
 	if err != nil {
 		return badLadder(err)
 	}
@@ -65,16 +66,26 @@ func (c *ladderShowCmd) Run(sh *shell) error {
 }
 
 type ladderCheckCmd struct {
-	Ladder string `arg:"" help:"A YAML file, or the name of a preset."`
+	Ladders []string `arg:"" name:"ladder" help:"YAML files, or names of presets."`
 }
 
+// Run checks all of them, whatever is wrong with one.
 func (c *ladderCheckCmd) Run(sh *shell) error {
-	text, err := ladders.Check(c.Ladder)
-	if err != nil {
-		return badLadder(err)
+	var wrong []error
+	for _, name := range c.Ladders {
+		l, err := loadLadder(name)
+		if err != nil {
+			wrong = append(wrong, err)
+			continue
+		}
+		if _, err := fmt.Fprint(sh.out, ladders.Checked(l)); err != nil {
+			return err
+		}
 	}
-	_, err = fmt.Fprint(sh.out, text)
-	return err
+	if len(wrong) > 0 {
+		return badLadder(errors.Join(wrong...))
+	}
+	return nil
 }
 
 func badLadder(err error) error {

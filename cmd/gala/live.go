@@ -14,7 +14,9 @@ type liveCmd struct {
 	Show    showCmd       `cmd:"" help:"Everything about one job."`
 	Watch   watchCmd      `cmd:"" help:"Follow a job: its changes as they happen."`
 	Stop    stopCmd       `cmd:"" help:"Take a job off air after its open segment."`
+	Switch  switchCmd     `cmd:"" help:"Put another of a job's inputs on air."`
 	Explain explainCmd    `cmd:"" help:"Why a job is where it is, and what happened to it."`
+	Record  recordCmd     `cmd:"" help:"Everything that happened to a job, as lines of JSON."`
 }
 
 type liveSubmitCmd struct {
@@ -25,7 +27,9 @@ type liveSubmitCmd struct {
 
 	Backup     []string      `help:"Input to fall back to; may be repeated, the first comes first." sep:"none" placeholder:"URL"`
 	Redundancy uint32        `help:"Independent runs of the same renditions." default:"1" placeholder:"N"`
+	Steering   string        `help:"Which of several runs players take: by a steering manifest beside the playlists (the default), off, or by another steering server." placeholder:"off|URL"`
 	Window     time.Duration `help:"How much stays listed and readable." default:"15m"`
+	lossFlags
 	jobFlags
 }
 
@@ -68,9 +72,11 @@ func (c *liveSubmitCmd) job() (*galav1.JobSpec, error) {
 	if err != nil {
 		return nil, err
 	}
-	spec.Backups, spec.Redundancy = c.Backup, c.Redundancy
-	spec.WindowSeconds, err = windowSeconds(c.Window)
-	return spec, err
+	spec.Backups, spec.Redundancy, spec.Steering = c.Backup, c.Redundancy, c.Steering
+	if spec.WindowSeconds, err = windowSeconds(c.Window); err != nil {
+		return nil, err
+	}
+	return spec, c.add(spec)
 }
 
 type stopCmd struct {

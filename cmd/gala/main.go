@@ -29,6 +29,7 @@ type cli struct {
 	Up        upCmd        `cmd:"" help:"A farm on this machine: scheduler, origin, page and one agent." group:"The farm"`
 	Scheduler schedulerCmd `cmd:"" help:"The scheduler of a farm of many hosts." group:"The farm"`
 	Origin    originCmd    `cmd:"" help:"A small HTTP origin that workers write to." group:"The farm"`
+	Rehearse  rehearseCmd  `cmd:"" help:"Break this machine's farm on purpose while a live job is on air, and say what viewers would notice." group:"The farm"`
 	Doctor    doctorCmd    `cmd:"" help:"What this machine has, and what to do about what it lacks." group:"The farm"`
 
 	Version versionCmd `cmd:"" help:"Print the version." group:"Help"`

@@ -12,6 +12,7 @@ import (
 	"github.com/galafarm/gala/internal/fakefarm"
 	galav1 "github.com/galafarm/gala/proto/gala/v1"
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
@@ -79,7 +80,12 @@ func derby() *galav1.Job {
 			{Rendition: audio, Assignment: "derby-1", Speed: 1.0, Bitrate: 128_000, LastSegment: 891234, Segments: 2700, LastSegmentAt: ago(time.Second), LateSegments: 1},
 		},
 		Placements: []*galav1.PlacementView{{Assignment: "derby-1", Agent: "gpu-7", Device: "cpu", Epoch: 3, Reason: "the only host with 2.1 Gpx/s free"}},
-		Outputs:    []string{"http://127.0.0.1:8080/origin/derby/master.m3u8"},
+		Outputs:    []string{"http://127.0.0.1:8080/origin/derby/master.m3u8", "https://cdn.example/in/derby/master.m3u8"},
+		OutputStates: []*galav1.OutputStatus{
+			{Url: "http://127.0.0.1:8080/origin/derby", State: galav1.OutputState_OUTPUT_STATE_WELL, LastSegment: 891234, LastSegmentAt: ago(time.Second), Bytes: 2_078_500_000},
+			{Url: "https://cdn.example/in/derby", State: galav1.OutputState_OUTPUT_STATE_TROUBLE, LastSegment: 891222, LastSegmentAt: ago(25 * time.Second), Behind: 12, Lost: 7,
+				TroubleSince: ago(22 * time.Second), Cause: "PUT https://cdn.example/in/derby/720p/891223.m4s: 503 Service Unavailable"},
+		},
 		Events: []*galav1.JobEvent{
 			{Time: ago(90 * time.Minute), Kind: "accepted", Cause: "live job submitted", Effect: "waiting to be probed"},
 			{Time: ago(time.Minute), Kind: "worker_crashed", Cause: "signal 11", Effect: "placed again with epoch 3"},
@@ -98,6 +104,30 @@ func replay() *galav1.Job {
 	}
 }
 
+// twins is a host with GPUs whose drivers tell figures: one well, one lost.
+func twins() *galav1.AgentView {
+	return &galav1.AgentView{
+		Name: "gpu-9", Connected: true, LastBeat: ago(300 * time.Millisecond), Version: "v0.1.0 (abc)", TelemetryAt: ago(600 * time.Millisecond),
+		Devices: []*galav1.DeviceView{
+			{Id: "GPU-5c1b7a3e-0d2f", Model: "NVIDIA L4 (driver twin)", Role: "encode", LoadPermille: 480, Figures: &galav1.DeviceFigures{
+				Id: "GPU-5c1b7a3e-0d2f", Model: "NVIDIA L4 (driver twin)", State: galav1.DeviceState_DEVICE_STATE_WELL, AgeMs: 700,
+				SmPercent: proto.Uint32(13), EncoderPercent: proto.Uint32(44), DecoderPercent: proto.Uint32(0), TemperatureCelsius: proto.Uint32(49),
+				MemoryTotalBytes: proto.Uint64(24 << 30), MemoryUsedBytes: proto.Uint64(3 << 29), PowerMw: proto.Uint32(30600), PowerLimitMw: proto.Uint32(72000),
+				SmClockMhz: proto.Uint32(2040), EncodeSessions: proto.Uint32(2), Throttled: []string{"power cap"},
+				Sessions: []*galav1.EncodeSession{
+					{Pid: 4711, Codec: "h264", Width: 1920, Height: 1080, Fps: 50, LatencyUs: 8300, Job: "derby", Assignment: "derby-1", Rendition: "1080p"},
+					{Pid: 99, Codec: "hevc", Width: 1280, Height: 720, Fps: 25, LatencyUs: 12000},
+				},
+			}},
+			{Id: "GPU-8e20c4d9-77aa", Model: "NVIDIA L4 (driver twin)", Role: "encode", Figures: &galav1.DeviceFigures{
+				Id: "GPU-8e20c4d9-77aa", Index: 1, Model: "NVIDIA L4 (driver twin)", State: galav1.DeviceState_DEVICE_STATE_LOST, AgeMs: 95_000,
+				Trouble: "the GPU cannot be used: the driver says GPU is lost (NVML 15); reset it or reboot this host", SmPercent: proto.Uint32(13),
+				Xids: []*galav1.Xid{{Code: 79, At: ago(95 * time.Second), Meaning: "the GPU fell off the bus; check power and seat, then reboot"}},
+			}},
+		},
+	}
+}
+
 func stadium(t *testing.T) string {
 	t.Helper()
 	farm := &fakefarm.Farm{Agents: []*galav1.AgentView{
@@ -109,6 +139,7 @@ func stadium(t *testing.T) string {
 			},
 			Assignments: []string{"derby-1"},
 		},
+		twins(),
 		{Name: "gpu-8", LastBeat: ago(3 * time.Minute), Version: "v0.1.0 (abc)"},
 	}}
 	farm.Put(replay())

@@ -25,9 +25,17 @@ func sourceLine(s *galav1.SourceInfo) string {
 		parts = append(parts, strings.TrimSpace(fmt.Sprintf("%s %d ch %s", a.GetCodec(), a.GetChannels(), a.GetLanguage())))
 	}
 	for _, t := range s.GetText() {
-		parts = append(parts, fmt.Sprintf("%s %s", t.GetCodec(), t.GetLanguage()))
+		parts = append(parts, textLine(t))
 	}
 	return strings.Join(parts, ", ")
+}
+
+func textLine(t *galav1.TextTrack) string {
+	line := t.GetCodec()
+	if t.GetPage() != "" {
+		line += " " + t.GetPage()
+	}
+	return line + " " + t.GetLanguage()
 }
 
 func videoLine(v *galav1.VideoTrack) string {

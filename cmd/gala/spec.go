@@ -10,8 +10,10 @@ import (
 	"time"
 
 	"github.com/galafarm/gala/client"
+	"github.com/galafarm/gala/internal/wire"
 	"github.com/galafarm/gala/ladders"
 	"github.com/galafarm/gala/media/keys"
+	"github.com/galafarm/gala/media/overlay"
 	galav1 "github.com/galafarm/gala/proto/gala/v1"
 )
 
@@ -19,7 +21,7 @@ import (
 type jobFlags struct {
 	ID      string   `name:"id" help:"Id of the job, and the name of its folder. Default: after the input." placeholder:"ID"`
 	Ladder  string   `help:"Ladder: the name of a preset (see gala ladder ls) or a YAML file." default:"hd" placeholder:"NAME|FILE"`
-	To      []string `help:"Where the output goes: a directory or an http(s) URL; may be repeated. Default: the farm's own origin." sep:"none" placeholder:"DEST"`
+	To      []string `help:"Where the output goes: a directory, an http(s) URL, s3://bucket/folder; may be repeated. Default: the farm's own origin." sep:"none" placeholder:"DEST"`
 	Encrypt string   `help:"Encrypt what comes out: cbcs for players of today, cenc for older ones. Needs --keys." placeholder:"cbcs|cenc"`
 	Keys    string   `help:"Where the keys come from: a key file, or the http(s) address of a key server that speaks CPIX (SPEKE 2). Needs --encrypt." placeholder:"FILE|URL"`
 	CPU     string   `name:"cpu" help:"May the CPU encode: never, allowed or only." enum:"never,allowed,only" default:"allowed" placeholder:"POLICY"`
@@ -94,10 +96,15 @@ func setLadder(s *galav1.JobSpec, nameOrFile string) error {
 	if err != nil {
 		return &failure{code: exitUsage, message: fmt.Sprintf("ladder: %v", err), advice: "`gala ladder ls` lists the ladders that are known by name"}
 	}
-	if _, err := ladders.Parse(nameOrFile, text); err != nil {
+	files := logoFiles{}
+	l, err := ladders.ParseWith(nameOrFile, text, func(name string) error { return files.read(name, ladders.Beside(nameOrFile, name)) })
+	if err == nil {
+		err = overlay.CheckLogos(l, files)
+	}
+	if err != nil {
 		return &failure{code: exitUsage, message: err.Error(), advice: "`gala ladder check FILE` checks a ladder, `gala ladder show hd -o yaml` prints one to start from"}
 	}
-	s.Ladder, s.LadderYaml = filepath.Base(nameOrFile), string(text)
+	s.Ladder, s.LadderYaml, s.Logos = filepath.Base(nameOrFile), string(text), wire.LogoProtos(files)
 	return nil
 }
 

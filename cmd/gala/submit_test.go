@@ -1,6 +1,9 @@
 package main
 
 import (
+	"bytes"
+	"image"
+	"image/png"
 	"os"
 	"path/filepath"
 	"strings"
@@ -181,5 +184,57 @@ func TestHalfAnEncryption(t *testing.T) {
 		if got := gala(t, address, args...); got.code != exitUsage || !strings.Contains(got.err, want) {
 			t.Errorf("%v: %+v, want %q", args, got, want)
 		}
+	}
+}
+
+// A ladder's logos go with the job, read beside the ladder; `ladder check` and
+// submits tell what is wrong with one, and where it is named.
+func TestLogosAreSent(t *testing.T) {
+	inDir(t)
+	var logo bytes.Buffer
+	if err := png.Encode(&logo, image.NewGray(image.Rect(0, 0, 8, 4))); err != nil {
+		t.Fatal(err)
+	}
+	write := func(name string, b []byte) {
+		if err := os.WriteFile(name, b, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.MkdirAll("brand/art", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	write("brand/art/channel.png", logo.Bytes())
+	branded := sampleLadder + "overlays:\n  - {logo: art/channel.png}\n  - {text: \"{timecode}\"}\n"
+	write("brand/mine.yaml", []byte(branded))
+	write("brand/missing.yaml", []byte(sampleLadder+"overlays: [{logo: none.png}]\n"))
+	write("brand/damaged.yaml", []byte(sampleLadder+"overlays: [{logo: damaged.png}]\n"))
+	write("brand/damaged.png", []byte("GIF89a"))
+	address := (&fakefarm.Farm{}).Serve(t)
+	for _, args := range [][]string{{"vod", "queue", "clip.mp4"}, {"live", "submit", "--input", "testcard:"}} {
+		if got := gala(t, address, append(args, "--ladder", "brand/mine.yaml")...); got.code != 0 {
+			t.Fatalf("%+v", got)
+		}
+	}
+	want := []*galav1.Logo{{Name: "art/channel.png", Png: logo.Bytes()}}
+	for _, s := range sent(t, address) {
+		if diff := cmp.Diff(want, s.GetLogos(), protocmp.Transform()); diff != "" || s.GetLadderYaml() != branded {
+			t.Errorf("sent (-want +got):\n%s", diff)
+		}
+	}
+	for file, says := range map[string]string{
+		"brand/missing.yaml": "brand/missing.yaml:4:19: overlays[0].logo: logo: open brand/none.png: no such file",
+		"brand/damaged.yaml": "brand/damaged.yaml:4:19: overlays[0].logo: logo brand/damaged.png: not usable as a logo: want a PNG file",
+	} {
+		for _, args := range [][]string{{"ladder", "check", file}, {"ladder", "show", file}, {"vod", "queue", "clip.mp4", "--ladder", file}} {
+			if got := gala(t, address, args...); got.code == 0 || !strings.Contains(got.err, says) {
+				t.Errorf("%v: %+v, want %q", args, got, says)
+			}
+		}
+	}
+	if got := gala(t, address, "ladder", "check", "brand/mine.yaml"); got.code != 0 {
+		t.Errorf("%+v", got)
+	}
+	if got := gala(t, address, "ladder", "show", "brand/mine.yaml"); !strings.Contains(got.out, "overlay {logo: \"art/channel.png\", at: top-right, width: 12%") {
+		t.Errorf("shown as %+v", got)
 	}
 }

@@ -22,6 +22,7 @@ type upCmd struct {
 	Redis       string   `help:"Use this Redis instead of one of our own." env:"GALA_REDIS" placeholder:"URL"`
 	AllowSource []string `help:"Sources that may be read beside local files and loopback URLs; may be repeated." sep:"none" placeholder:"PATTERN"`
 	Agent       string   `help:"Agent program, where it is not beside this one." type:"path" placeholder:"FILE"`
+	Public      string   `help:"Address by which viewers reach /origin/, where that is not the one that they write: https://cdn.example/live/." placeholder:"URL"`
 	logFlags
 }
 
@@ -43,7 +44,7 @@ func (c *upCmd) Run(sh *shell) error {
 		return err
 	}
 	defer ports.close()
-	objects, err := origin.New(origin.Config{Root: filepath.Join(c.Data, "origin"), Log: c.logger(sh)})
+	objects, err := origin.New(origin.Config{Root: filepath.Join(c.Data, "origin"), Public: c.Public, Log: c.logger(sh)})
 	if err != nil {
 		return err
 	}

@@ -179,6 +179,11 @@ func TestUpSaysWhatIsInItsWay(t *testing.T) {
 		"stop what listens there":      {"origin", "--root", t.TempDir(), "--listen", l.Addr().String()},
 		"no such ladder; built in are": {"ladder", "check", "nobody"},
 	}
+	// All that are named are checked, whatever is wrong with one.
+	if got := gala(t, f.GRPC, "ladder", "check", "nobody", "hd", "nothing", "mini"); got.code == 0 || strings.Count(got.out, "is valid") != 2 ||
+		!strings.Contains(got.err, "nobody") || !strings.Contains(got.err, "nothing") {
+		t.Errorf("four ladders, two of them wrong: %+v", got)
+	}
 	for want, args := range tests {
 		if got := gala(t, f.GRPC, args...); got.code == 0 || !strings.Contains(got.err, want) {
 			t.Errorf("gala %s: %+v, want %q", strings.Join(args, " "), got, want)

@@ -17,6 +17,7 @@ type vodCmd struct {
 	Retry  retryCmd    `cmd:"" help:"Queue a failed or cancelled job again; what it published stays."`
 
 	Explain explainCmd `cmd:"" help:"Why a job is where it is, and what happened to it."`
+	Record  recordCmd  `cmd:"" help:"Everything that happened to a job, as lines of JSON."`
 }
 
 type vodQueueCmd struct {

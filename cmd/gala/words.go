@@ -68,6 +68,24 @@ func clock(now time.Time, t *timestamppb.Timestamp) string {
 }
 
 // bits is a bit rate as ladders have it.
+// size in bytes, to two figures or a whole number; "-" for nothing.
+func size(n int64) string {
+	if n <= 0 {
+		return "-"
+	}
+	value, unit := float64(n)/1e3, "kB"
+	for _, next := range []string{"MB", "GB", "TB"} {
+		if value < 999.5 {
+			break
+		}
+		value, unit = value/1e3, next
+	}
+	if value < 9.95 {
+		return fmt.Sprintf("%.1f %s", value, unit)
+	}
+	return fmt.Sprintf("%.0f %s", value, unit)
+}
+
 func bits(n int64) string {
 	switch {
 	case n <= 0:

@@ -92,6 +92,45 @@ func TestJobPageTellsWhyAndWhere(t *testing.T) {
 	wantFit(t, p)
 }
 
+// The page of a redundant job shows every replica, where it runs or why it does
+// not, and the fleet what is closed.
+func TestReplicasAndCordonsAreShown(t *testing.T) {
+	j := degraded()
+	j.Placements = []*galav1.PlacementView{{Assignment: "court-7-1", Agent: "studio-2", Device: "GPU-5e1f", Epoch: 4, Reason: "least loaded"}}
+	j.Replicas = []*galav1.ReplicaView{
+		{Number: 1, State: galav1.JobState_JOB_STATE_RUNNING, Reason: "runs on studio-2/GPU-5e1f", Placement: j.Placements[0]},
+		{Number: 2, State: galav1.JobState_JOB_STATE_DEGRADED, Reason: "no device has room: studio-1/GPU-11 is in zone a"},
+	}
+	j.Warm = "studio-3"
+	fleet := agents()
+	fleet[0].Cordon = &galav1.CordonView{Drain: true}
+	fleet[1].Devices[0].Cordon = &galav1.CordonView{}
+	f := newFarm(t, dashboard.View{Jobs: []*galav1.Job{j}, Agents: fleet})
+	p := open(t, startBrowser(t), f.URL+"/?job=court-7", desktop)
+	ctx := within(t, 20*time.Second)
+	for what, expression := range map[string]string{
+		"both replicas":            `document.querySelectorAll(".replicas li").length === 2`,
+		"where the first runs":     `document.querySelector(".replicas li")?.textContent.includes("studio-2 / GPU-5e1f")`,
+		"why the second does not":  `document.querySelectorAll(".replicas li")[1]?.textContent.includes("is in zone a")`,
+		"who holds the source too": `document.body.textContent.includes("studio-3 holds the source too")`,
+	} {
+		if err := p.WaitEval(ctx, what, expression); err != nil {
+			t.Error(err)
+		}
+	}
+	wantFit(t, p)
+	p = open(t, startBrowser(t), f.URL, desktop)
+	for what, expression := range map[string]string{
+		"a host that is drained":    `document.querySelector(".agent header")?.textContent.includes("draining")`,
+		"a device that is cordoned": `[...document.querySelectorAll(".device")].some((d) => d.textContent.includes("cordoned"))`,
+	} {
+		if err := p.WaitEval(ctx, what, expression); err != nil {
+			t.Error(err)
+		}
+	}
+	wantFit(t, p)
+}
+
 func TestEmptyFarmSaysWhatToDo(t *testing.T) {
 	p := open(t, startBrowser(t), newFarm(t, dashboard.View{}).URL, desktop)
 	ctx := within(t, 20*time.Second)

@@ -35,6 +35,13 @@ type Players struct {
 // come from npm (tools/setup/players.sh); a test without them fails.
 func ServePlayers(t testing.TB, farm string) *Players {
 	t.Helper()
+	return ServePlayersTo(t, farm, "")
+}
+
+// ServePlayersTo serves them to a viewer, whose address the farm is told; "" for the
+// one that the browser has.
+func ServePlayersTo(t testing.TB, farm, viewer string) *Players {
+	t.Helper()
 	_, file, _, _ := runtime.Caller(0)
 	modules := filepath.Join(filepath.Dir(file), "players", "node_modules")
 	if _, err := os.Stat(modules); err != nil {
@@ -45,8 +52,14 @@ func ServePlayers(t testing.TB, farm string) *Players {
 		t.Fatal(err)
 	}
 	p := &Players{}
-	proxy := httputil.NewSingleHostReverseProxy(behind)
-	proxy.ModifyResponse = p.note
+	proxy := &httputil.ReverseProxy{ModifyResponse: p.note, Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(behind)
+		r.Out.Host = r.In.Host // addresses in manifests are this server's
+		r.SetXForwarded()
+		if viewer != "" {
+			r.Out.Header.Set("X-Forwarded-For", viewer)
+		}
+	}}
 	mux := http.NewServeMux()
 	mux.Handle("/origin/", proxy)
 	mux.Handle("/ui/", proxy) // the farm's own hls.js

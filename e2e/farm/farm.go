@@ -30,6 +30,7 @@ type Farm struct {
 	Data string
 
 	t     testing.TB
+	dir   string // of the programs
 	cmd   *exec.Cmd
 	ended chan struct{}
 	log   string
@@ -87,10 +88,34 @@ func Start(t testing.TB, flags ...string) *Farm {
 	return StartIn(t, t.TempDir(), flags...)
 }
 
+// Install puts the built programs into a directory, in the place of those that
+// are there, as a package does: what runs goes on in the file that it was started from.
+func Install(t testing.TB, dir string) {
+	t.Helper()
+	for _, name := range []string{"gala", "gala-agent", "gala-worker"} {
+		text, err := os.ReadFile(Binary(t, name))
+		if err == nil {
+			err = os.WriteFile(filepath.Join(dir, name+".new"), text, 0o755)
+		}
+		if err == nil {
+			err = os.Rename(filepath.Join(dir, name+".new"), filepath.Join(dir, name))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // StartIn is Start on a data directory that may have been used before.
 func StartIn(t testing.TB, data string, flags ...string) *Farm {
 	t.Helper()
-	f := &Farm{t: t, Data: data, ended: make(chan struct{}), log: filepath.Join(data, "up.log")}
+	return StartFrom(t, filepath.Dir(Binary(t, "gala")), data, flags...)
+}
+
+// StartFrom is StartIn with the programs of a directory.
+func StartFrom(t testing.TB, dir, data string, flags ...string) *Farm {
+	t.Helper()
+	f := &Farm{t: t, dir: dir, Data: data, ended: make(chan struct{}), log: filepath.Join(data, "up.log")}
 	ready := filepath.Join(data, "ready.json")
 	_ = os.Remove(ready)
 	out, err := os.OpenFile(f.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
@@ -98,7 +123,7 @@ func StartIn(t testing.TB, data string, flags ...string) *Farm {
 		t.Fatal(err)
 	}
 	args := append([]string{"up", "--data", data, "--listen", "127.0.0.1:0", "--grpc", "127.0.0.1:0", "--ready-file", ready}, flags...)
-	f.cmd = exec.Command(Binary(t, "gala"), args...)
+	f.cmd = exec.Command(filepath.Join(dir, "gala"), args...)
 	f.cmd.Stdout, f.cmd.Stderr = out, out
 	if err := f.start(); err != nil {
 		t.Fatal(err)
@@ -255,12 +280,13 @@ func Until(t testing.TB, patience time.Duration, what string, condition func() b
 }
 
 // Workers are the media processes of the farm by assignment: name and pid.
-func (f *Farm) Workers() map[string]int { return f.processes("run") }
+func (f *Farm) Workers() map[string]int { return processes("run", f.Data) }
 
 // Ingests are those that hold its live sources.
-func (f *Farm) Ingests() map[string]int { return f.processes("ingest") }
+func (f *Farm) Ingests() map[string]int { return processes("ingest", f.Data) }
 
-func (f *Farm) processes(verb string) map[string]int {
+// processes of a verb below a data directory.
+func processes(verb, data string) map[string]int {
 	out := map[string]int{}
 	procs, _ := filepath.Glob("/proc/[0-9]*/cmdline")
 	for _, p := range procs {
@@ -269,7 +295,7 @@ func (f *Farm) processes(verb string) map[string]int {
 			continue
 		}
 		args := strings.Split(strings.TrimRight(string(text), "\x00"), "\x00")
-		if len(args) < 4 || !strings.HasSuffix(args[0], "gala-worker") || args[1] != verb || !strings.HasPrefix(args[3], f.Data) {
+		if len(args) < 4 || !strings.HasSuffix(args[0], "gala-worker") || args[1] != verb || !strings.HasPrefix(args[3], data+"/") {
 			continue
 		}
 		var pid int

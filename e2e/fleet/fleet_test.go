@@ -86,6 +86,12 @@ func (f *farm) schedule() (end func()) {
 // workers go on.
 func (f *farm) host(name, data string) (end func()) {
 	f.t.Helper()
+	return f.hostAt(name, data, f.address)
+}
+
+// hostAt is host with the scheduler at another address.
+func (f *farm) hostAt(name, data, scheduler string) (end func()) {
+	f.t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		f.t.Fatal(err)
@@ -94,7 +100,7 @@ func (f *farm) host(name, data string) (end func()) {
 	var running sync.WaitGroup
 	running.Go(func() {
 		err := agent.Run(ctx, agent.Config{
-			Name: name, Schedulers: []string{f.address}, Data: data, Worker: self, Log: f.log(name),
+			Name: name, Schedulers: []string{scheduler}, Data: data, Worker: self, Log: f.log(name),
 			Connect: []grpc.DialOption{grpc.WithTransportCredentials(insecure.NewCredentials())},
 		})
 		if err != nil && !errors.Is(err, context.Canceled) {

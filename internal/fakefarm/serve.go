@@ -63,8 +63,58 @@ func (f *Farm) move(id string, to galav1.JobState, reason string) (*galav1.Job, 
 	return f.find(id)
 }
 
+// ListJobEvents answers with the events of the job, numbered as they stand.
+func (f *Farm) ListJobEvents(_ context.Context, r *galav1.ListJobEventsRequest) (*galav1.ListJobEventsResponse, error) {
+	job, err := f.find(r.GetId())
+	if err != nil {
+		return nil, err
+	}
+	all := &galav1.ListJobEventsResponse{}
+	for i, e := range job.GetEvents() {
+		if e.Seq = uint64(i + 1); e.Seq > r.GetAfter() && len(all.Events) < 2 { // small pages: clients page
+			all.Events = append(all.Events, e)
+		}
+	}
+	return all, nil
+}
+
 func (f *Farm) ListAgents(context.Context, *galav1.ListAgentsRequest) (*galav1.ListAgentsResponse, error) {
-	return &galav1.ListAgentsResponse{Agents: f.Agents}, nil
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return &galav1.ListAgentsResponse{Agents: slices.Clone(f.Agents)}, nil
+}
+
+func (f *Farm) Cordon(_ context.Context, r *galav1.CordonRequest) (*galav1.CordonResponse, error) {
+	a, err := f.closed(r.GetAgent(), r.GetDevice(), &galav1.CordonView{Drain: r.GetDrain(), Reason: r.GetReason()})
+	return &galav1.CordonResponse{Agent: a}, err
+}
+
+func (f *Farm) Uncordon(_ context.Context, r *galav1.UncordonRequest) (*galav1.UncordonResponse, error) {
+	a, err := f.closed(r.GetAgent(), r.GetDevice(), nil)
+	return &galav1.UncordonResponse{Agent: a}, err
+}
+
+// closed changes the cordon of an agent or a device.
+func (f *Farm) closed(agent, device string, c *galav1.CordonView) (*galav1.AgentView, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for i, a := range f.Agents {
+		if a.GetName() != agent {
+			continue
+		}
+		a = proto.CloneOf(a)
+		if device == "" {
+			a.Cordon = c
+		}
+		for _, d := range a.GetDevices() {
+			if d.GetId() == device {
+				d.Cordon = c
+			}
+		}
+		f.Agents[i] = a
+		return a, nil
+	}
+	return nil, status.Errorf(codes.NotFound, "no agent %q", agent)
 }
 
 func (f *Farm) WatchJobs(r *galav1.WatchJobsRequest, stream grpc.ServerStreamingServer[galav1.WatchJobsResponse]) error {

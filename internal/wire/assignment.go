@@ -33,6 +33,12 @@ func readSpec(p *galav1.Assignment) (media.Spec, error) {
 		Window:         time.Duration(p.GetWindowSeconds()) * time.Second,
 		Thumbnails:     Thumbnails(p.GetThumbnails()),
 		MP4:            p.GetMp4(),
+		Logos:          Logos(p.GetLogos()),
+		Replica:        int(p.GetReplica()),
+		Replicas:       int(p.GetReplicas()),
+		Steering:       p.GetSteering(),
+		Loss:           Loss(p.GetFailover()),
+		Slate:          Slate(p.GetSlate()),
 	}
 	if p := p.GetProtection(); p != nil {
 		spec.Protection = &media.Protection{Scheme: p.GetScheme(), Keys: p.GetKeys()}
@@ -82,6 +88,13 @@ func checkTracks(s media.Spec, texts int) error {
 		return fmt.Errorf("no rendition: %w", ErrInvalid)
 	}
 	for _, r := range s.Renditions {
+		if r.Video != nil && r.Video.Picture != nil {
+			for _, o := range r.Video.Picture.Overlays {
+				if o.Logo != "" && s.Logos[o.Logo] == nil {
+					return fmt.Errorf("rendition %q shows the logo %q, which is not there: %w", r.Name, o.Logo, ErrInvalid)
+				}
+			}
+		}
 		if r.Video != nil && s.VideoTrack < 0 {
 			return fmt.Errorf("rendition %q wants a picture, the source has none: %w", r.Name, ErrInvalid)
 		}

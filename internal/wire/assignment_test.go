@@ -36,7 +36,7 @@ func assignment() *galav1.Assignment {
 		Outputs: []*galav1.Output{{Url: "file:///srv/derby"}, {Url: "http://127.0.0.1:8080/origin/derby"}},
 		Resume:  true, ResumeSegment: 7, WritesManifest: true, WindowSeconds: 900,
 		Protection: &galav1.Protection{Scheme: "cbcs", Keys: "/keys.yaml"},
-		Thumbnails: ThumbnailsProto(&tiles), Mp4: []string{"720p"},
+		Thumbnails: ThumbnailsProto(&tiles), Mp4: []string{"720p"}, Logos: []*galav1.Logo{{Name: "a.png", Png: []byte{1, 2}}},
 	}
 }
 
@@ -59,7 +59,7 @@ func TestSpecSaysWhatTheAssignmentSays(t *testing.T) {
 		Outputs:        []string{"file:///srv/derby", "http://127.0.0.1:8080/origin/derby"},
 		WritesManifest: true, Window: 15 * time.Minute,
 		Protection: &media.Protection{Scheme: "cbcs", Keys: "/keys.yaml"},
-		Thumbnails: &tiles, MP4: []string{"720p"},
+		Thumbnails: &tiles, MP4: []string{"720p"}, Logos: map[string][]byte{"a.png": {1, 2}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("spec (-want +got):\n%s", diff)
@@ -88,6 +88,9 @@ func TestSpecRefusesWhatCannotRun(t *testing.T) {
 		"sound from no track":  func(p *galav1.Assignment) { p.Renditions[1].GetAudio().Track = 2 },
 		"thumbnails of no size": func(p *galav1.Assignment) {
 			p.Thumbnails = &galav1.Thumbnails{Width: 160, Height: 90, Columns: 5, Rows: 5}
+		},
+		"logo that is not there": func(p *galav1.Assignment) {
+			p.Renditions[0].GetVideo().Picture = &galav1.PictureTreatment{Overlays: []*galav1.Overlay{{Logo: "b.png"}}}
 		},
 		"grid of no frames":     func(p *galav1.Assignment) { p.Grid.FramesPerGop = 0 },
 		"frame of half a tick":  func(p *galav1.Assignment) { p.Grid.Timescale = 90 },

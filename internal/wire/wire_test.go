@@ -106,6 +106,7 @@ func anyVideo(t *rapid.T) *ladders.Video {
 		Depth: rapid.IntRange(0, 12).Draw(t, "depth"), Range: rapid.SampledFrom([]ladders.Range{"", ladders.SDR, ladders.PQ, ladders.HLG}).Draw(t, "range"),
 		Scaler: rapid.SampledFrom([]ladders.Scaler{"", ladders.Bicubic, ladders.Lanczos}).Draw(t, "scaler"),
 		Picture: rapid.SampledFrom([]*ladders.Picture{nil, {}, {Fields: true, Pad: ladders.Aspect{W: 16, H: 9}, Denoise: ladders.DenoiseStrong},
+			{Overlays: []ladders.Overlay{{Logo: "a.png", At: "top-right", Width: 1200, Margin: 500, Opacity: 8000}, {Text: "{timecode}", At: "bottom", Height: 525, Opacity: 10000}}},
 			{Crop: &ladders.Rect{W: 640, H: 360, X: 2, Y: 4}}}).Draw(t, "picture"),
 	}
 }

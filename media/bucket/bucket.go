@@ -1,9 +1,10 @@
-// Package bucket signs requests for objects in S3 buckets with the credentials
-// that the environment has: AWS_ACCESS_KEY_ID and its kin, the shared files, a
-// web identity, or the machine's own role.
+// Package bucket signs requests that read and write objects in S3 buckets, with
+// the credentials that the environment has: AWS_ACCESS_KEY_ID and its kin, the
+// shared files, a web identity, or the machine's own role.
 //
 // It must not open anything but what credentials are read from; what may be
-// read, and by which address, is for package input to know.
+// read, and by which address, is for package input to know, and for package
+// publish what is written.
 package bucket
 
 import (
@@ -30,8 +31,14 @@ type Signer struct {
 // empty is the SHA-256 of the body that a read has.
 const empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
-// Sign signs a request for a region. It implements input.Signer.
+// Sign signs a request without a body for a region. It implements input.Signer.
 func (s *Signer) Sign(req *http.Request, region string) error {
+	return s.SignBody(req, region, empty)
+}
+
+// SignBody signs a request with a body that has this SHA-256, in hexadecimal, or
+// that is named otherwise as S3 has it. It implements publish.Signer.
+func (s *Signer) SignBody(req *http.Request, region, hash string) error {
 	cfg, err := s.config(req.Context())
 	if err != nil {
 		return fmt.Errorf("read the settings for buckets: %w", err)
@@ -47,10 +54,10 @@ func (s *Signer) Sign(req *http.Request, region string) error {
 	if s.now != nil {
 		now = s.now
 	}
-	req.Header.Set("X-Amz-Content-Sha256", empty)
+	req.Header.Set("X-Amz-Content-Sha256", hash)
 	// S3 escapes a path once, other services twice.
 	once := func(o *v4.SignerOptions) { o.DisableURIPathEscaping = true }
-	return v4.NewSigner().SignHTTP(req.Context(), creds, req, empty, "s3", region, now(), once)
+	return v4.NewSigner().SignHTTP(req.Context(), creds, req, hash, "s3", region, now(), once)
 }
 
 // Region is the environment's, "" where it has none.

@@ -52,6 +52,21 @@ func TestDealerDoublesAndDrops(t *testing.T) {
 	}
 }
 
+// What waits when the clock changes - another input takes over, whose pictures are
+// counted by fields - is due at the same moment.
+func TestDealerMovesToAnotherClock(t *testing.T) {
+	d := NewDealer(rate(25, 1))
+	d.Put(2000, []Triplet{{0xfc, 'a', 'b'}})
+	d.Put(6000, []Triplet{{0xfc, 'c', 'd'}})
+	d.Retime(func(at int64) int64 { return at / 2 })
+	if got := d.Take(1500); len(got) != 1 || got[0][1] != 'a' {
+		t.Errorf("due at first: %v", got)
+	}
+	if got := d.Take(3000); len(got) != 1 || got[0][1] != 'c' {
+		t.Errorf("due then: %v", got)
+	}
+}
+
 // Whatever a source brings and whichever pictures are shown, what is not
 // padding comes out once and in order, and cc_count holds it.
 func TestDealerLosesNothing(t *testing.T) {

@@ -42,6 +42,15 @@ func (d *Dealer) Put(at int64, ts []Triplet) {
 	}
 }
 
+// Retime puts what waits on another clock: to gives its times.
+func (d *Dealer) Retime(to func(at int64) int64) {
+	for _, q := range []queue{d.lines, d.packets} {
+		for i := range q {
+			q[i].at = to(q[i].at)
+		}
+	}
+}
+
 // Drop forgets what pictures up to at carry: they lie before the first frame.
 func (d *Dealer) Drop(at int64) {
 	d.lines, d.packets = d.lines[d.lines.ready(at):], d.packets[d.packets.ready(at):]

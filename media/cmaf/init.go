@@ -19,7 +19,7 @@ type Init struct {
 	Bytes  []byte
 	Name   string // init-<hash>.mp4
 	Codecs string // RFC 6381, from the real configuration
-	Format string // sample entry: avc1, hvc1, av01, mp4a, Opus, ac-3, ec-3; of an encrypted track, what is inside
+	Format string // sample entry: avc1, hvc1, av01, mp4a, Opus, ac-3, ec-3, wvtt; of an encrypted track, what is inside
 	// Cipher encrypts its segments; nil: they stay in the clear.
 	Cipher *Cipher
 }

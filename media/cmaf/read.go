@@ -12,8 +12,8 @@ import (
 type Track struct {
 	ID            uint32
 	Timescale     int64
-	Format        string // sample entry: avc1, hvc1, av01, mp4a, …
-	Video         bool
+	Format        string // sample entry: avc1, hvc1, av01, mp4a, wvtt, …
+	Video, Text   bool
 	Width, Height int // coded size, from the sample entry
 	Channels      int
 	SampleRate    int
@@ -99,6 +99,8 @@ func (t *Track) entry(box mp4.Box) error {
 		}
 	case *mp4.AudioSampleEntryBox:
 		t.Channels, t.SampleRate = int(e.ChannelCount), int(e.SampleRate)
+	case *mp4.WvttBox:
+		t.Text = true
 	default:
 		return fmt.Errorf("init segment: sample entry %s: %w", t.Format, ErrMedia)
 	}

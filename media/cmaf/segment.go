@@ -2,7 +2,9 @@ package cmaf
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/Eyevinn/mp4ff/mp4"
@@ -14,14 +16,16 @@ type Sample struct {
 	// Offset is presentation − decode time in ticks; negative is fine.
 	Offset int32
 	Sync   bool
+	// Duration in ticks, of a sample that has its own; 0: the fragment's.
+	Duration uint32
 }
 
-// Fragment is one moof and its mdat: a GOP of video, or the frames of an audio
-// segment. A low-latency part is a Fragment too, only shorter.
+// Fragment is one moof and its mdat: a GOP of video, the frames of an audio
+// segment, or the texts of one. A low-latency part is a Fragment too, only shorter.
 type Fragment struct {
 	Sequence uint32 // mfhd, growing along the track
 	Decode   int64  // tfdt: decode time of the first sample, in ticks
-	Duration uint32 // of every sample, in ticks
+	Duration uint32 // of every sample without its own, in ticks
 	Samples  []Sample
 	// Reference tells when the first sample was on air; zero writes no prft.
 	Reference time.Time
@@ -95,7 +99,8 @@ func size(fragments []Fragment) int {
 
 // encode appends the fragment and tells where its moof and first sample lie.
 func (f Fragment) encode(b *bytes.Buffer, protect func(*mp4.Fragment) error) (Range, error) {
-	if len(f.Samples) == 0 || f.Duration == 0 || f.Decode < 0 {
+	endless := slices.ContainsFunc(f.Samples, func(s Sample) bool { return f.lasts(s) == 0 })
+	if len(f.Samples) == 0 || endless || f.Decode < 0 {
 		return Range{}, fmt.Errorf("%d samples of %d ticks at %d: %w", len(f.Samples), f.Duration, f.Decode, ErrMedia)
 	}
 	if err := f.encodeFront(b); err != nil {
@@ -155,8 +160,12 @@ func (f Fragment) moof() *mp4.MoofBox {
 	_ = moof.AddChild(mp4.CreateMfhd(f.Sequence))
 	traf := &mp4.TrafBox{}
 	_ = moof.AddChild(traf) // errs on a second track only
+	flags := uint32(mp4.TfhdDefaultBaseIsMoofFlag | mp4.TfhdDefaultSampleFlagsPresentFlag)
+	if f.Duration > 0 {
+		flags |= mp4.TfhdDefaultSampleDurationPresentFlag
+	}
 	_ = traf.AddChild(&mp4.TfhdBox{
-		Flags:                 mp4.TfhdDefaultBaseIsMoofFlag | mp4.TfhdDefaultSampleDurationPresentFlag | mp4.TfhdDefaultSampleFlagsPresentFlag,
+		Flags:                 flags,
 		TrackID:               1,
 		DefaultSampleDuration: f.Duration,
 		DefaultSampleFlags:    f.defaultFlags(),
@@ -177,6 +186,9 @@ func (f Fragment) defaultFlags() uint32 {
 	}
 	return nonSyncFlags
 }
+
+// lasts is how long a sample is shown.
+func (f Fragment) lasts(s Sample) uint32 { return cmp.Or(s.Duration, f.Duration) }
 
 func (f Fragment) allSync() bool {
 	for _, s := range f.Samples {
@@ -202,7 +214,10 @@ func (f Fragment) trun() *mp4.TrunBox {
 		if s.Sync {
 			flags = syncFlags
 		}
-		trun.AddSample(mp4.NewSample(flags, f.Duration, uint32(len(s.Data)), s.Offset))
+		if s.Duration > 0 {
+			trun.Flags |= mp4.TrunSampleDurationPresentFlag
+		}
+		trun.AddSample(mp4.NewSample(flags, f.lasts(s), uint32(len(s.Data)), s.Offset))
 	}
 	return trun
 }

@@ -3,6 +3,7 @@ package dash_test
 import (
 	"errors"
 	"fmt"
+	"math"
 	"regexp"
 	"strings"
 	"testing"
@@ -99,6 +100,37 @@ func TestIOP_EarlyTerminatedPeriod(t *testing.T) {
 			t.Errorf("%s: the first Period lasts %v", name, got)
 		}
 	}
+}
+
+// Text that is missing ends no pictures, and none of them waits for it.
+func TestIOP_PeriodsWithoutText(t *testing.T) {
+	for name, c := range map[string]struct {
+		runs []dash.Run
+		want []string
+	}{
+		"a hole": {[]dash.Run{run("init-sv.mp4", "wvtt", first, first+5), run("init-sv.mp4", "wvtt", first+7, first+20)},
+			[]string{"p890000001: a b c sv fi en", "p890000005: a b c fi en", "p890000007: a b c sv fi en"}},
+		"later":    {[]dash.Run{run("init-sv.mp4", "wvtt", first+3, first+20)}, []string{"p890000001: a b c fi en", "p890000003: a b c sv fi en"}},
+		"not once": {nil, []string{"p890000001: a b c fi en"}},
+	} {
+		m := withText(t)
+		m.Representations[3].Runs = c.runs
+		if diff := cmp.Diff(c.want, shown(encode(t, m))); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+}
+
+// What comes a second later is promised a second later, and viewers stay where they
+// are without text.
+func TestISO23009_5_3_1_2_DelayOfText(t *testing.T) {
+	text := encode(t, withText(t))
+	wantAll(t, text, `availabilityStartTime="([^"]*)"`, "1970-01-01T00:00:03.138Z")
+	wantAll(t, text, `suggestedPresentationDelay="([^"]*)"`, "PT5.006S")
+	m := withText(t)
+	m.Representations = m.Representations[:3]
+	m.TextDelay = 10 * time.Second
+	wantAll(t, encode(t, m), `suggestedPresentationDelay="([^"]*)"`, "PT2.002S")
 }
 
 func TestISO23009_5_3_3_SetsHoldWhatSwitchesSeamlessly(t *testing.T) {
@@ -210,6 +242,9 @@ func TestHistory(t *testing.T) {
 		t.Error(diff)
 	}
 	(*dash.History)(nil).Extend("720p", runs) // a tree without a manifest
+	if h.Lacks("720p") || !h.Lacks("text-sv") || (*dash.History)(nil).Lacks("text-sv") {
+		t.Error("what it lists is not known")
+	}
 	for _, bad := range []string{"", "<html>", `<MPD availabilityStartTime="now"/>`, `<MPD><Period><AdaptationSet><Representation id="x"/></AdaptationSet></Period></MPD>`} {
 		if _, err := dash.Parse([]byte(bad)); !errors.Is(err, dash.ErrManifest) {
 			t.Errorf("%q: %v", bad, err)
@@ -226,4 +261,34 @@ func TestNothingToPromise(t *testing.T) {
 	if _, err := m.Encode(); !errors.Is(err, dash.ErrRange) {
 		t.Errorf("%v", err)
 	}
+}
+
+// Events count from the Period's beginning, less an offset: the time on the grid, as
+// the segments have it. What goes on in another Period is told in both; one that
+// lasts has no duration.
+func TestISO23009_5_10_2_LapsesAreEventsOfTheirPeriods(t *testing.T) {
+	m := onAir(t)
+	first, per := m.Representations[0].Runs[0].From, m.Grid.FramesPerSegment()
+	for i := range m.Representations { // another init segment from the third segment on
+		r := &m.Representations[i]
+		if r.Video != nil {
+			r.Runs = []dash.Run{{Init: "init-aa.mp4", Codecs: r.Runs[0].Codecs, From: first, To: first + 2}, {Init: "init-bb.mp4", Codecs: r.Runs[0].Codecs, From: first + 2, To: first + 9}}
+		} else {
+			r.Runs = []dash.Run{{Init: "init-cc.mp4", Codecs: r.Runs[0].Codecs, From: first, To: first + 9}}
+		}
+	}
+	if strings.Contains(encode(t, m), "EventStream") {
+		t.Error("events without a lapse")
+	}
+	at := m.Grid.FirstFrame(first)
+	m.Lapses = []dash.Lapse{{From: at + per, To: at + 2*per + 7}, {From: at + 3*per, To: math.MaxInt64}}
+	text := encode(t, m)
+	tick := m.Grid.FrameTicks()
+	wantAll(t, text, `<Event (presentationTime.*?)>`,
+		fmt.Sprintf(`presentationTime="%d" duration="%d" id="%d"`, (at+per)*tick, per*tick, at+per),
+		fmt.Sprintf(`presentationTime="%d" duration="%d" id="%d"`, (at+2*per)*tick, 7*tick, at+per),
+		fmt.Sprintf(`presentationTime="%d" id="%d"`, (at+3*per)*tick, at+3*per))
+	wantAll(t, text, `<EventStream (.*?)>`,
+		fmt.Sprintf(`schemeIdUri="urn:com.gala:slate:2026" timescale="%d" presentationTimeOffset="%d"`, m.Grid.Timescale, at*tick),
+		fmt.Sprintf(`schemeIdUri="urn:com.gala:slate:2026" timescale="%d" presentationTimeOffset="%d"`, m.Grid.Timescale, (at+2*per)*tick))
 }

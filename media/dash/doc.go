@@ -9,11 +9,11 @@
 //
 // How segments are addressed, and why:
 //
-//   - live by @duration in the grid's timescale, sound too. A template that
-//     counts says all that will ever come, so the manifest is rewritten only
-//     when renditions, init segments or Periods change. Video segments are equal
-//     on the grid; an audio segment begins less than a frame after its video
-//     one, and §5.3.9.5.3 allows half a segment;
+//   - live by @duration in the grid's timescale, sound and text too. A template
+//     that counts says all that will ever come, so the manifest is rewritten only
+//     when renditions, init segments or Periods change. Segments of video and text
+//     are equal on the grid; an audio segment begins less than a frame after its
+//     video one, and §5.3.9.5.3 allows half a segment;
 //   - a clip by SegmentTimeline in the track's timescale. Its manifest is written
 //     once, when all is there, and its tracks may end at different segments: the
 //     timeline says to the sample what each has.

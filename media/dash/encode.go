@@ -84,7 +84,9 @@ func (m Manifest) onAir(doc *mpd.MPD) {
 	// A change is known for as long as a segment lasts, before a player that
 	// heard of it late has to act on it.
 	doc.MinimumUpdatePeriod = duration(m.segment())
-	doc.SuggestedPresentationDelay = duration(Delay * m.segment())
+	// Where viewers are does not depend on whether there are subtitles: they are
+	// behind a start that is as much later.
+	doc.SuggestedPresentationDelay = duration(max(m.segment(), Delay*m.segment()-m.TextDelay))
 	doc.TimeShiftBufferDepth = duration(time.Duration(m.Window) * m.segment())
 	// The clock is the one of whoever serves the manifest: players' own may be
 	// off by minutes (§5.8.5.7; DASH-IF IOP part 5, clock synchronisation).
@@ -100,6 +102,9 @@ func (m Manifest) encodePeriod(p period, last bool) *mpd.Period {
 	out.Start = duration(m.at(p.from))
 	if !last || !m.dynamic() {
 		out.Duration = duration(m.length(p))
+	}
+	if x := m.encodeLapses(p); x != nil {
+		out.EventStreams = append(out.EventStreams, x)
 	}
 	for _, s := range m.sets() {
 		if set := m.encodeSet(s, p); set != nil {

@@ -99,10 +99,22 @@ func subtitled(t *testing.T) dash.Manifest {
 	m.Representations = m.Representations[1:3]
 	m.Representations[0].Video.Captions = []string{"CC1", "CC3", "SERVICE1", "SERVICE12"}
 	m.Texts = []dash.Text{
-		{Name: "text-en", File: "whole.vtt", Bandwidth: 120, Language: "en", Label: "English", Impaired: true},
-		{Name: "text-de", File: "whole.vtt", Language: "de"}, {Name: "text-de-forced", File: "whole.vtt", Bandwidth: 1, Language: "de", Forced: true},
+		{Name: "text-en", File: "whole.vtt", Bandwidth: 120, Subtitles: dash.Subtitles{Language: "en", Label: "English", Impaired: true}},
+		{Name: "text-de", File: "whole.vtt", Subtitles: dash.Subtitles{Language: "de"}},
+		{Name: "text-de-forced", File: "whole.vtt", Bandwidth: 1, Subtitles: dash.Subtitles{Language: "de", Forced: true}},
 	}
 	m.Tiles = &dash.Tiles{Name: "thumbnails", Width: 800, Height: 450, Columns: 5, Rows: 5, Ticks: m.Grid.Ticks(150 * 25), Bandwidth: 4321}
+	return m
+}
+
+// withText is a live job with subtitles, which come a second later.
+func withText(t *testing.T) dash.Manifest {
+	m := onAir(t)
+	m.TextDelay, m.Start = time.Second, m.Start.Add(time.Second)
+	for _, s := range []dash.Subtitles{{Language: "sv", Label: "svenska"}, {Language: "fi", Impaired: true}, {Language: "en", Forced: true}} {
+		m.Representations = append(m.Representations, dash.Representation{Name: "text-" + s.Language, Bandwidth: 32000, Text: &s,
+			Runs: []dash.Run{run("init-"+s.Language+".mp4", "wvtt", first, first+20)}})
+	}
 	return m
 }
 
@@ -111,6 +123,7 @@ func TestGolden(t *testing.T) {
 	ended.Ended, ended.LastTicks = true, ended.Grid.SegmentTicks()/2
 	golden(t, "live.mpd", []byte(encode(t, live)))
 	golden(t, "ended.mpd", []byte(encode(t, ended)))
+	golden(t, "live-text.mpd", []byte(encode(t, withText(t))))
 	golden(t, "vod.mpd", []byte(encode(t, clip(t))))
 	golden(t, "text.mpd", []byte(encode(t, subtitled(t))))
 }

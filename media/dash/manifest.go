@@ -17,6 +17,9 @@ type Manifest struct {
 	// Start is when a live segment that ended at time 0 would have been
 	// available: the epoch, later by what the farm and its source take.
 	Start time.Time
+	// TextDelay is how much later than the others segments of subtitles come, live
+	// only. Start has it in it.
+	TextDelay time.Duration
 	// Window is how many segments a player may go back, live only.
 	Window int
 	// Published is when this version was made, live only.
@@ -25,11 +28,17 @@ type Manifest struct {
 	// grid's timescale; 0: a whole one.
 	LastTicks       int64
 	Representations []Representation
+	// Lapses of a live job, in order.
+	Lapses []Lapse
 	// Texts of a clip; listed where it is one Period, whose time is theirs.
 	Texts []Text
 	// Tiles likewise, nil for none.
 	Tiles *Tiles
 }
+
+// Lapse is frames [From, To) of the grid in which a live job has no programme: its
+// last picture stands, or its slate. To is math.MaxInt64 while it lasts.
+type Lapse struct{ From, To int64 }
 
 // Representation is a rendition.
 type Representation struct {
@@ -37,7 +46,9 @@ type Representation struct {
 	Bandwidth int64  // bits per second that never stall a player which holds one segment (§5.3.5.4)
 	Video     *Video
 	Audio     *Audio
-	Runs      []Run // in order; gaps between them are segments that are missing
+	Text      *Subtitles // of a live job, in boxes
+	Runs      []Run      // in order; gaps between them are segments that are missing
+	Resting   bool       // on air, no segment follows the last run for the present
 	// Protection is nil in the clear.
 	Protection *Protection
 }
@@ -91,7 +102,7 @@ type Audio struct {
 	Default                bool
 }
 
-// timescale of the track's own decode times.
+// timescale of the track's own decode times, of pictures and sound.
 func (r Representation) timescale(g timeline.Grid) int64 {
 	if r.Audio != nil {
 		return int64(r.Audio.SampleRate)

@@ -18,7 +18,8 @@ type period struct {
 // configuration is a Representation's and that is a Period's (§5.3.9.2.2), and
 // where segments are missing: a Representation with a hole is left out of a
 // Period of its own, and where no picture or no sound is left there is none,
-// which players step over (DASH-IF IOP part 5, early terminated Periods).
+// which players step over (DASH-IF IOP part 5, early terminated Periods). Nothing
+// waits for subtitles.
 func (m Manifest) periods() []period {
 	var out []period
 	cuts := m.cuts()
@@ -43,10 +44,10 @@ func (m Manifest) cuts() []int64 {
 }
 
 // end is where run i of r ends as far as Periods go. The last run of a job on
-// air goes on; that of a clip says its own end in its timeline, so that a track
+// air goes on, unless its rendition rests; that of a clip says its own end in its timeline, so that a track
 // which is a segment shorter makes no Period.
 func (m Manifest) end(r Representation, i int) int64 {
-	if i == len(r.Runs)-1 && !(m.Live && m.Ended) {
+	if i == len(r.Runs)-1 && !(m.Live && m.Ended) && !r.Resting {
 		return open
 	}
 	return r.Runs[i].To
@@ -77,11 +78,14 @@ func (m Manifest) plays(p period, first bool) bool {
 	if !m.Live {
 		return slices.ContainsFunc(p.runs, func(r *Run) bool { return r != nil })
 	}
-	if first && slices.Contains(p.runs, nil) && m.completeLater() {
+	if first && !m.whole(p) && m.completeLater() {
 		return false
 	}
 	var have, want [2]bool
 	for i, r := range m.Representations {
+		if r.Text != nil {
+			continue
+		}
 		kind := 0
 		if r.Audio != nil {
 			kind = 1
@@ -95,6 +99,16 @@ func (m Manifest) plays(p period, first bool) bool {
 // completeLater tells whether some segment is there in every rendition.
 func (m Manifest) completeLater() bool {
 	return slices.ContainsFunc(m.cuts(), func(number int64) bool {
-		return number < open && !slices.Contains(m.period(number, number).runs, nil)
+		return number < open && m.whole(m.period(number, number))
 	})
+}
+
+// whole: all pictures and sound are in it.
+func (m Manifest) whole(p period) bool {
+	for i, r := range m.Representations {
+		if r.Text == nil && p.runs[i] == nil {
+			return false
+		}
+	}
+	return true
 }

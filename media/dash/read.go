@@ -45,6 +45,11 @@ func Parse(b []byte) (*History, error) {
 	return h, nil
 }
 
+// Lacks tells whether there was a manifest, and it did not list a rendition.
+func (h *History) Lacks(representation string) bool {
+	return h != nil && len(h.runs[representation]) == 0
+}
+
 // Extend gives runs that were read back from a playlist what only the manifest
 // knows: their codecs, and where the first one began before the window did. A
 // Period with another beginning would be another one to players (§5.4.1).

@@ -14,7 +14,7 @@ import (
 
 // set is what may be switched without a seam: pictures of one codec family and
 // colour, or sound of one language, codec, layout and rate, under one key (ISO/IEC 23000-19
-// §7.3.4; DASH-IF IOP part 5, Adaptation Sets).
+// §7.3.4; DASH-IF IOP part 5, Adaptation Sets). Subtitles are never switched.
 type set struct {
 	id      uint32 // the same in every Period
 	members []int  // of Manifest.Representations
@@ -43,7 +43,10 @@ func (r Representation) key() any {
 		codec, language, key string
 		channels, rate       int
 	}
-	if r.Video != nil {
+	switch {
+	case r.Text != nil:
+		return r.Name
+	case r.Video != nil:
 		return picture{r.Video.Codec, r.Protection.keyID(), r.Video.Colour}
 	}
 	return sound{r.Audio.Codec, r.Audio.Language, r.Protection.keyID(), r.Audio.Channels, r.Audio.SampleRate}
@@ -62,23 +65,35 @@ func (m Manifest) encodeSet(s set, p period) *mpd.AdaptationSetType {
 	if len(reps) == 0 {
 		return nil
 	}
-	kind := "video"
-	if present[0].Audio != nil {
-		kind = "audio"
-	}
+	kind, mime, profile := present[0].kind()
 	// Every segment begins with an IDR that opens a closed GOP: SAP type 1
-	// (§5.3.3.2, ISO/IEC 14496-12 Annex I).
-	out := mpd.NewAdaptationSetWithParams(kind, kind+"/mp4", true, 1)
+	// (§5.3.3.2, ISO/IEC 14496-12 Annex I). Sound and text begin anywhere.
+	out := mpd.NewAdaptationSetWithParams(kind, mime, true, 1)
 	out.Id = mpd.Ptr(s.id)
-	out.ContainerProfiles = mpd.Ptr(mpd.ListOf4CCType("cmf2"))
+	out.ContainerProfiles = mpd.Ptr(mpd.ListOf4CCType(profile))
 	out.Representations = reps
 	present[0].Protection.describe(out)
-	if kind == "audio" {
+	switch {
+	case present[0].Text != nil:
+		present[0].Text.describe(out)
+	case present[0].Audio != nil:
 		describeSound(out, present)
-	} else {
+	default:
 		describePictures(out, present)
 	}
 	return out
+}
+
+// kind is the content type, the MIME type (ISO/IEC 14496-30 §7.1 for text) and the
+// brand of CMAF.
+func (r Representation) kind() (kind, mime, profile string) {
+	switch {
+	case r.Text != nil:
+		return "text", "application/mp4", "cwvt"
+	case r.Audio != nil:
+		return "audio", "audio/mp4", "cmf2"
+	}
+	return "video", "video/mp4", "cmf2"
 }
 
 func describePictures(out *mpd.AdaptationSetType, present []Representation) {
@@ -114,6 +129,9 @@ func (m Manifest) representation(r Representation, run *Run, p period) *mpd.Repr
 	out.Id, out.Codecs = r.Name, run.Codecs
 	out.Bandwidth = uint32(min(r.Bandwidth, math.MaxUint32))
 	out.SegmentTemplate = m.template(r, run, p)
+	if r.Text != nil {
+		return out
+	}
 	if r.Audio != nil {
 		out.AudioSamplingRate = mpd.Ptr(mpd.UIntVectorType(strconv.Itoa(r.Audio.SampleRate)))
 		out.AudioChannelConfigurations = []*mpd.DescriptorType{

@@ -8,23 +8,33 @@ import (
 	"github.com/Eyevinn/dash-mpd/mpd"
 )
 
-// Text is the subtitles of a clip as one WebVTT file: players of other people
-// take it at any time, and need no box around it.
-type Text struct {
-	Name, File       string // its id and folder; the file in it
-	Bandwidth        int64  // bits per second, as that of a Representation
+// Subtitles is what viewers choose by.
+type Subtitles struct {
 	Language, Label  string
 	Forced, Impaired bool
 }
 
-// encode is a set of its own: whoever reads one language reads no other.
+// describe writes it into a set of its own: whoever reads one language reads no other.
+func (s Subtitles) describe(out *mpd.AdaptationSetType) {
+	out.Lang = s.Language
+	out.Roles = []*mpd.DescriptorType{mpd.NewRole(s.role())}
+	if s.Label != "" {
+		out.Labels = []*mpd.LabelType{{Value: s.Label}}
+	}
+}
+
+// Text is the subtitles of a clip as one WebVTT file: players of other people
+// take it at any time, and need no box around it.
+type Text struct {
+	Name, File string // its id and folder; the file in it
+	Bandwidth  int64  // bits per second, as that of a Representation
+	Subtitles
+}
+
 func (t Text) encode(id uint32) *mpd.AdaptationSetType {
 	out := mpd.NewAdaptationSetWithParams("text", "text/vtt", false, 0)
-	out.Id, out.Lang = mpd.Ptr(id), t.Language
-	out.Roles = []*mpd.DescriptorType{mpd.NewRole(t.role())}
-	if t.Label != "" {
-		out.Labels = []*mpd.LabelType{{Value: t.Label}}
-	}
+	out.Id = mpd.Ptr(id)
+	t.describe(out)
 	rep := mpd.NewRepresentation()
 	rep.Id, rep.Bandwidth = t.Name, uint32(max(1, min(t.Bandwidth, math.MaxUint32)))
 	rep.BaseURLs = []*mpd.BaseURLType{mpd.NewBaseURL(t.Name + "/" + t.File)}
@@ -33,11 +43,11 @@ func (t Text) encode(id uint32) *mpd.AdaptationSetType {
 }
 
 // role of subtitles (§5.8.5.5). Those for people who do not hear are captions.
-func (t Text) role() string {
+func (s Subtitles) role() string {
 	switch {
-	case t.Forced:
+	case s.Forced:
 		return "forced-subtitle"
-	case t.Impaired:
+	case s.Impaired:
 		return "caption"
 	}
 	return "subtitle"

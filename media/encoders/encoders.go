@@ -27,6 +27,7 @@ type Encoder struct {
 	Eight, Ten string
 
 	options func(Rung) []Option
+	ease    func(Rung) []Option // nil: it cannot work less without another configuration
 }
 
 // Option is one setting of an encoder, with the reason for it.
@@ -48,6 +49,7 @@ type Rung struct {
 	GOP  int64         // frames of this rendition in one GOP
 	Live bool
 	CPUs int // of the machine
+	Ease Ease
 }
 
 // NewRung is a rendition on its grid.
@@ -58,12 +60,12 @@ func NewRung(v ladders.Video, g timeline.Grid, live bool, cpus int) Rung {
 // Table is every encoder, those of the CPU first.
 func Table() []Encoder {
 	return []Encoder{
-		{Name: "libx264", Codec: "h264", Eight: "yuv420p", options: x264},
-		{Name: "libx265", Codec: "hevc", Eight: "yuv420p", Ten: "yuv420p10le", options: x265},
+		{Name: "libx264", Codec: "h264", Eight: "yuv420p", options: x264, ease: x264Ease},
+		{Name: "libx265", Codec: "hevc", Eight: "yuv420p", Ten: "yuv420p10le", options: x265, ease: x265Ease},
 		{Name: "libsvtav1", Codec: "av1", Eight: "yuv420p", Ten: "yuv420p10le", options: svtav1},
-		{Name: "h264_nvenc", Codec: "h264", GPU: true, Eight: "yuv420p", options: nvenc},
-		{Name: "hevc_nvenc", Codec: "hevc", GPU: true, Eight: "yuv420p", Ten: "p010le", options: nvenc},
-		{Name: "av1_nvenc", Codec: "av1", GPU: true, Eight: "yuv420p", Ten: "p010le", options: nvenc},
+		{Name: "h264_nvenc", Codec: "h264", GPU: true, Eight: "yuv420p", options: nvenc, ease: nvencEase},
+		{Name: "hevc_nvenc", Codec: "hevc", GPU: true, Eight: "yuv420p", Ten: "p010le", options: nvenc, ease: nvencEase},
+		{Name: "av1_nvenc", Codec: "av1", GPU: true, Eight: "yuv420p", Ten: "p010le", options: nvenc, ease: nvencEase},
 	}
 }
 
@@ -90,7 +92,7 @@ func (e Encoder) PixelFormat(v ladders.Video) string {
 
 // Options are what a rendition becomes, one by one.
 func (e Encoder) Options(r Rung) []Option {
-	all := append(common(r), e.options(r)...)
+	all := e.eased(append(common(r), e.options(r)...), r)
 	return slices.DeleteFunc(all, func(o Option) bool { return o.Value == "" })
 }
 

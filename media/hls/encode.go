@@ -13,6 +13,7 @@ func (m *Media) Encode() []byte {
 		entries = append(entries, s.entry())
 	}
 	p := m.playlist(entries)
+	p.DateRanges = m.dateRanges()
 	if len(m.Segments) > 0 {
 		p.SeqNo = uint64(m.Segments[0].Number)
 	}
@@ -53,8 +54,15 @@ func (m *Media) playlist(entries []*m3u8.MediaSegment) *m3u8.MediaPlaylist {
 	for _, k := range m.Keys {
 		p.Keys = append(p.Keys, k.tag())
 	}
+	var own headTag
 	if m.Epoch > 0 {
-		p.SetCustomTag(numberTag{name: epochTag, value: m.Epoch})
+		own = append(own, numberTag{name: epochTag, value: m.Epoch})
+	}
+	if m.KeyPrint > 0 {
+		own = append(own, numberTag{name: keyTag, value: m.KeyPrint})
+	}
+	if len(own) > 0 {
+		p.SetCustomTag(own)
 	}
 	return p
 }

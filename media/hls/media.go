@@ -67,8 +67,15 @@ type Media struct {
 	// DiscontinuitySequence counts discontinuities that slid out.
 	DiscontinuitySequence int64
 	// Keys are those of every segment: the keys of a job do not change.
-	Keys     []Key
-	Segments []Segment
+	Keys []Key
+	// KeyPrint is the fingerprint of the key that the segments are encrypted
+	// with, 0 when there is none or a writer did not tell: the tags above name a
+	// key, and a key of that name may have become another.
+	KeyPrint uint64
+	// DateRanges, of a live playlist, the oldest first. What has left the window is
+	// not written.
+	DateRanges []DateRange
+	Segments   []Segment
 }
 
 // Key is an EXT-X-KEY or EXT-X-SESSION-KEY tag: what players of one DRM system

@@ -19,7 +19,8 @@ func ParseMedia(b []byte) (*Media, error) {
 		return nil, err
 	}
 	m := &Media{Target: int(p.TargetDuration), Ended: p.Closed, Live: p.MediaType == 0,
-		DiscontinuitySequence: int64(p.DiscontinuitySeq), Epoch: header(p, epochTag)}
+		DiscontinuitySequence: int64(p.DiscontinuitySeq), Epoch: header(p, epochTag), KeyPrint: header(p, keyTag)}
+	m.DateRanges = readDateRanges(p.DateRanges)
 	for _, k := range p.Keys {
 		m.Keys = append(m.Keys, Key{k.Method, k.URI, k.Keyformat, k.Keyformatversions})
 	}
@@ -56,6 +57,18 @@ func parse(b []byte) (p *m3u8.MediaPlaylist, err error) {
 		return nil, fmt.Errorf("playlist: not a media playlist: %w", ErrPlaylist)
 	}
 	return p, nil
+}
+
+// EpochOf is the epoch of the writer of a playlist of which this is the
+// beginning, or all; ok is false where that does not tell.
+func EpochOf(head []byte) (epoch uint64, ok bool) {
+	for line := range bytes.Lines(head) {
+		if text, found := bytes.CutPrefix(bytes.TrimRight(line, "\r\n"), []byte(epochTag)); found && bytes.HasSuffix(line, []byte("\n")) {
+			epoch, err := strconv.ParseUint(string(text), 10, 64)
+			return epoch, err == nil
+		}
+	}
+	return 0, false
 }
 
 func header(p *m3u8.MediaPlaylist, name string) uint64 {

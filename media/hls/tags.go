@@ -10,10 +10,12 @@ import (
 )
 
 // The tags that the playlist library does not know: the segment bit rate of
-// RFC 8216bis §4.4.4.8, and a comment that carries the writer's epoch.
+// RFC 8216bis §4.4.4.8, and comments that carry the
+// writer's epoch and the fingerprint of its key.
 const (
 	bitrateTag = "#EXT-X-BITRATE:"
 	epochTag   = "#GALA-EPOCH:"
+	keyTag     = "#GALA-KEY:"
 )
 
 // numberTag is a tag with one decimal integer; it is its own decoder.
@@ -38,8 +40,24 @@ func (t numberTag) Decode(line string) (m3u8.CustomTag, error) {
 	return t, nil
 }
 
+// headTag is several tags as one: the library writes those of a playlist in
+// random order, and two workers must write the same bytes.
+type headTag []numberTag
+
+func (t headTag) TagName() string { return t[0].name }
+
+func (t headTag) Encode() *bytes.Buffer { return bytes.NewBufferString(t.String()) }
+
+func (t headTag) String() string {
+	lines := make([]string, len(t))
+	for i, tag := range t {
+		lines[i] = tag.String()
+	}
+	return strings.Join(lines, "\n")
+}
+
 func decoders() []m3u8.CustomDecoder {
-	return []m3u8.CustomDecoder{numberTag{name: bitrateTag, segment: true}, numberTag{name: epochTag}}
+	return []m3u8.CustomDecoder{numberTag{name: bitrateTag, segment: true}, numberTag{name: epochTag}, numberTag{name: keyTag}}
 }
 
 // bitrate is the size of a segment as EXT-X-BITRATE has it: kbit/s, rounded.

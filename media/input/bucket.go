@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strings"
 
 	"github.com/galafarm/gala/media"
+	"github.com/galafarm/gala/media/s3"
 )
 
 // Signer signs requests for objects in buckets; it knows the credentials.
@@ -40,7 +40,7 @@ func parseBucket(u *url.URL) (*url.URL, error) {
 		}
 	}
 	// It becomes a part of the host's name that requests are signed for.
-	if region := u.Query().Get("region"); region != "" && !regions.MatchString(region) {
+	if region := u.Query().Get("region"); region != "" && !s3.IsRegion(region) {
 		return nil, refused(fmt.Sprintf("source %s: %q is no region", display(u), region), "write it as region=eu-central-1")
 	}
 	if e := u.Query().Get("endpoint"); e != "" {
@@ -51,14 +51,11 @@ func parseBucket(u *url.URL) (*url.URL, error) {
 	return u, checkFragment(u)
 }
 
-var regions = regexp.MustCompile(`^[a-z0-9-]+$`)
-
 func parseEndpoint(s string) (*url.URL, error) {
-	u, err := url.Parse(s)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
-		return nil, refused(fmt.Sprintf("endpoint %q is not the address of a server", s), "write it as endpoint=https://host or endpoint=http://host:port")
+	u, err := s3.Endpoint(s)
+	if err != nil {
+		return nil, refused(fmt.Sprintf("endpoint %q is not the address of a server", s), s3.ErrEndpoint.Error())
 	}
-	u.Path = "/"
 	return u, nil
 }
 
@@ -83,7 +80,7 @@ func openBucket(ctx context.Context, u *url.URL, rules Rules) (*web, error) {
 	if region == "" && rules.Signer != nil {
 		region = rules.Signer.Region(ctx)
 	}
-	region = cmp.Or(region, "us-east-1")
+	region = cmp.Or(region, s3.DefaultRegion)
 	target, err := objectURL(u, region)
 	if err != nil {
 		return nil, err
@@ -112,24 +109,14 @@ func signed(req *http.Request, s Signer, region, name string) error {
 	return nil
 }
 
-// objectURL is where an object is asked for. A bucket with dots in its name has
-// no certificate as a host.
+// objectURL is where an object is asked for.
 func objectURL(u *url.URL, region string) (*url.URL, error) {
-	host := "s3." + region + ".amazonaws.com"
-	target := &url.URL{Scheme: "https", Host: u.Host + "." + host, Path: u.Path}
+	var server *url.URL
 	if e := u.Query().Get("endpoint"); e != "" {
-		server, err := parseEndpoint(e)
-		if err != nil {
+		var err error
+		if server, err = parseEndpoint(e); err != nil {
 			return nil, err
 		}
-		target.Scheme, target.Host, target.Path = server.Scheme, server.Host, "/"+u.Host+u.Path
-	} else if strings.Contains(u.Host, ".") {
-		target.Host, target.Path = host, "/"+u.Host+u.Path
 	}
-	// S3 signs the path with everything escaped but what RFC 3986 leaves alone.
-	target.RawPath = strings.ReplaceAll(url.PathEscape(target.Path), "%2F", "/")
-	for plain, escaped := range map[string]string{"$": "%24", "&": "%26", "+": "%2B", ":": "%3A", "=": "%3D", "@": "%40"} {
-		target.RawPath = strings.ReplaceAll(target.RawPath, plain, escaped)
-	}
-	return target, nil
+	return s3.URL(u.Host, u.Path, region, server), nil
 }

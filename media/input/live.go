@@ -37,6 +37,33 @@ func Pushed(input string) bool {
 	return err == nil && live(u.Scheme) && (listens(u) || datagrams(u.Scheme) && !multicast(u))
 }
 
+// Collide tells two pushed sources that would listen at one address: each is held
+// by a process of its own, so one of them would hear nothing.
+func Collide(a, b string) bool {
+	if !Pushed(a) || !Pushed(b) {
+		return false
+	}
+	u, errA := Parse(a)
+	v, errB := Parse(b)
+	if errA != nil || errB != nil {
+		return false
+	}
+	everywhere := func(host string) bool {
+		addr, err := netip.ParseAddr(host)
+		return host == "" || err == nil && addr.IsUnspecified()
+	}
+	overTCP := func(u *url.URL) bool { return u.Scheme == "rtmp" }
+	return overTCP(u) == overTCP(v) && portOf(u) == portOf(v) && (u.Hostname() == v.Hostname() || everywhere(u.Hostname()) || everywhere(v.Hostname()))
+}
+
+// portOf is where a source is connected to, or listened for.
+func portOf(u *url.URL) string {
+	if port := u.Port(); port != "" || u.Scheme != "rtmp" {
+		return port
+	}
+	return "1935"
+}
+
 func datagrams(scheme string) bool { return scheme == "udp" || scheme == "rtp" }
 
 func listens(u *url.URL) bool {
@@ -127,11 +154,7 @@ func OpenNative(ctx context.Context, input string, rules Rules) (Native, error) 
 		n.srt(u)
 		return n, nil
 	}
-	port := u.Port()
-	if port == "" {
-		port = "1935"
-	}
-	n.URL, n.Protocols = "rtmp://"+net.JoinHostPort(host, port)+u.EscapedPath(), "rtmp,tcp"
+	n.URL, n.Protocols = "rtmp://"+net.JoinHostPort(host, portOf(u))+u.EscapedPath(), "rtmp,tcp"
 	if listens(u) {
 		n.Options["listen"] = "1"
 		n.Options["timeout"] = "-1"

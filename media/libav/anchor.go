@@ -13,10 +13,7 @@ import (
 func (p *Pipeline) Lag() time.Duration { return p.lag }
 
 func (p *Pipeline) openSource(ctx context.Context) error {
-	if p.o.Ring != nil {
-		return p.openRing(ctx)
-	}
-	pace := pacer{now: p.o.Now, live: p.o.Spec.Live}
+	pace := pacer{now: p.o.Now, live: p.o.Spec.Live, gauge: &p.gauge}
 	if strings.HasPrefix(p.o.Spec.Input, input.TestCard) {
 		spec, err := parseCard(p.o.Spec.Input)
 		if err != nil {
@@ -42,19 +39,29 @@ func (p *Pipeline) openSource(ctx context.Context) error {
 		c.spec.frames, c.first = 0, max(p.wanted()-early, p.anchor.Source)
 		return nil
 	}
-	s, err := openFileSource(ctx, p.o.Spec.Input, p.o.Rules, p.facts, pace)
+	if p.o.Spec.Live {
+		return p.openLoop(ctx, pace)
+	}
+	p.anchor = vodAnchor(p.facts, p.o.Spec.Grid)
+	if len(p.measured()) > 0 {
+		return nil // servers drop a connection that waits for as long as measuring takes
+	}
+	return p.openClip(ctx)
+}
+
+// openClip opens a clip to be encoded.
+func (p *Pipeline) openClip(ctx context.Context) error {
+	s, err := openFileSource(ctx, p.o.Spec.Input, p.o.Rules, p.facts, pacer{})
 	if err != nil {
 		return err
 	}
-	p.src = s
-	if !p.o.Spec.Live {
-		p.anchor = vodAnchor(p.facts, p.o.Spec.Grid)
-		if p.o.Spec.Resume {
-			s.skipTo(p.needed())
-		}
-		return nil
+	if p.o.Spec.Resume {
+		s.skipTo(p.needed())
 	}
-	return p.openLoop(ctx, s)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.src = s
+	return nil
 }
 
 // wallLag is the lag of a source whose own clock is the wall clock.
@@ -64,7 +71,12 @@ func (p *Pipeline) wallLag() time.Duration {
 }
 
 // openLoop puts a file on the wall clock.
-func (p *Pipeline) openLoop(ctx context.Context, s *fileSource) error {
+func (p *Pipeline) openLoop(ctx context.Context, pace pacer) error {
+	s, err := openFileSource(ctx, p.o.Spec.Input, p.o.Rules, p.facts, pace)
+	if err != nil {
+		return err
+	}
+	p.src = s
 	once, err := openFileSource(ctx, p.o.Spec.Input, p.o.Rules, p.facts, pacer{})
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/galafarm/gala/media"
@@ -28,14 +29,46 @@ func (p *Pipeline) openRing(ctx context.Context) error {
 	p.lag = edge.arrived - grid.TimeOf(p.anchor.Nearest(edge.at, grid.Rate))
 	from := timeline.Rescale(p.wanted(), p.anchor.Base, microseconds)
 	if p.o.Spec.Resume {
-		from -= runUp // so that the audio encoder has its run-up
+		// Early enough for the audio encoder's run-up, and for the placer to agree
+		// with the predecessor's about a source that strays from its anchor.
+		from = min(from-runUp, p.needed())
 	}
-	d, err := openRing(ctx, p.o.Spec.Input, p.o.Ring, from)
+	dm, err := openRing(ctx, p.opening().Name, p.opening().Ring, from)
 	if err != nil {
 		return err
 	}
-	p.src = newFileSource(p.o.Spec.Input, d, p.facts, pacer{now: p.o.Now})
+	dm.ring.gauge, dm.ring.now = &p.gauge, p.o.Now
+	d := newDesk(p)
+	in := d.inputs[p.first]
+	d.active = in
+	d.first = &feed{in: in, facts: p.facts, anchor: p.anchor, want: p.firstFrame(), latest: -1, judge: judge{loss: d.loss},
+		src: newFileSource(p.opening().Name, dm, p.facts, pacer{now: p.o.Now})}
+	in.anchor, in.facts, in.described = &p.anchor, &p.facts, dm.ring.session.Streams
+	p.src = d
 	return nil
+}
+
+// openAway begins without the source: it is not there, and the job was on air. The
+// worker goes on where the one before it ended, on its clock.
+func (p *Pipeline) openAway() {
+	p.anchor, p.lag = *p.clock(), p.o.Known.Lag
+	p.facts = p.o.Known.Facts.timed(p.anchor.Base)
+	p.src = newDesk(p)
+}
+
+// timed gives tracks whose packets were not seen a time base.
+func (i Info) timed(base timeline.Timebase) Info {
+	i.Video, i.Audio, i.Text = slices.Clone(i.Video), slices.Clone(i.Audio), slices.Clone(i.Text)
+	for n := range i.Video {
+		i.Video[n].Base = base
+	}
+	for n := range i.Audio {
+		i.Audio[n].Base = timeline.Timebase{Num: 1, Den: 90000}
+	}
+	for n := range i.Text {
+		i.Text[n].Base = microseconds
+	}
+	return i
 }
 
 // liveEdge is the newest key frame of a ring.
@@ -45,13 +78,14 @@ type liveEdge struct {
 	arrived  time.Duration // since the Unix epoch, by our clock
 	captured time.Duration // likewise, by the source's clock or else ours
 	clocked  bool          // by the source's
+	session  *ring.Session
 }
 
 // edgeOf waits for a key frame.
 func (p *Pipeline) edgeOf(ctx context.Context) (liveEdge, error) {
-	packets, err := p.o.Ring(ctx, math.MaxInt64)
+	packets, err := p.opening().Ring(ctx, math.MaxInt64)
 	if err != nil {
-		return liveEdge{}, ringError(p.o.Spec.Input, err)
+		return liveEdge{}, ringError(p.opening().Name, err)
 	}
 	defer packets.Close()
 	var session *ring.Session
@@ -59,12 +93,12 @@ func (p *Pipeline) edgeOf(ctx context.Context) (liveEdge, error) {
 		it, err := packets.Next(ctx)
 		switch {
 		case err != nil:
-			return liveEdge{}, ringError(p.o.Spec.Input, err)
+			return liveEdge{}, ringError(p.opening().Name, err)
 		case it.Session != nil:
 			session = it.Session
 			continue
 		case session == nil:
-			return liveEdge{}, ringError(p.o.Spec.Input, errors.New("packets came before their description"))
+			return liveEdge{}, ringError(p.opening().Name, errors.New("packets came before their description"))
 		}
 		us := session.At(it.Packet)
 		if !it.Packet.Key || us == ring.NoTime {
@@ -100,7 +134,7 @@ const otherClock = 30 * time.Second
 // before the end of what was published.
 func (p *Pipeline) fixRing(ctx context.Context, edge liveEdge) error {
 	grid, generation := p.o.Spec.Grid, uint32(1)
-	if old := p.o.Spec.Anchor; old != nil {
+	if old := p.recorded(); old != nil {
 		off := edge.captured - grid.TimeOf(old.Nearest(timeline.Rescale(edge.at, edge.base, old.Base), grid.Rate))
 		if max(off, -off) < otherClock {
 			p.anchor = *old
@@ -113,10 +147,18 @@ func (p *Pipeline) fixRing(ctx context.Context, edge liveEdge) error {
 		start.Bound = grid.FirstFrame(p.o.Spec.FirstSegment)
 	}
 	p.anchor = grid.Snap(start, generation)
-	if p.o.Propose == nil {
+	if p.opening().Propose == nil {
 		return nil
 	}
 	var err error
-	p.anchor, err = p.o.Propose(ctx, p.anchor)
+	p.anchor, err = p.opening().Propose(ctx, p.anchor)
 	return err
+}
+
+// recorded is the newest anchor of the input that the pipeline begins with.
+func (p *Pipeline) recorded() *timeline.Anchor {
+	if p.first == 0 {
+		return p.o.Spec.Anchor
+	}
+	return p.opening().Anchor
 }

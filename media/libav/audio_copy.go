@@ -43,6 +43,9 @@ type passedPacket struct {
 	at   int64 // noPTS: it follows the one before
 }
 
+// pause tells that nothing of the track comes before its time.
+func (q passedPacket) pause() bool { return q.data == nil && q.at != noPTS }
+
 func newAudioCopy(p *Pipeline, r ladders.Rendition) (*audioCopy, error) {
 	rate := int64(r.Audio.SampleRate)
 	c := &audioCopy{p: p, name: r.Name, a: *r.Audio, in: make(chan passedPacket, audioFrames), done: make(chan struct{}),
@@ -92,6 +95,9 @@ func (c *audioCopy) quietEnd(ctx context.Context) error {
 }
 
 func (c *audioCopy) take(ctx context.Context, q passedPacket) error {
+	if q.pause() {
+		return c.quietUntil(ctx, c.p.samples(q.at, c.base, c.grid)/c.grid.FrameSize)
+	}
 	u, err := ac3.Parse(q.data)
 	if err != nil || u.SampleRate != c.a.SampleRate || u.Enhanced != (c.a.Codec == "ec-3") {
 		if err != nil && !errors.Is(err, ac3.ErrDamaged) && !c.opened {
@@ -161,7 +167,7 @@ func (c *audioCopy) emit(ctx context.Context, data []byte) error {
 	return c.p.o.Output.Write(ctx, c.name, media.Packet{Data: data, Index: k, Key: true})
 }
 
-// send queues a packet's bytes; nil is one that was damaged.
+// send queues a packet's bytes; nil is one that was damaged, or a pause.
 func (c *audioCopy) send(ctx context.Context, pkt *astiav.Packet, at int64) error {
 	q := passedPacket{at: at}
 	if pkt != nil {

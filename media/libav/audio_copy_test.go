@@ -3,9 +3,12 @@ package libav
 import (
 	"bytes"
 	"math"
+	"net/http"
+	"net/http/httptest"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -155,5 +158,59 @@ func TestPassedSoundOfAnotherCodec(t *testing.T) {
 	}
 	if !strings.Contains(strings.Join(status.Notes, "; "), "damaged frames") {
 		t.Errorf("the notes say nothing: %q", status.Notes)
+	}
+}
+
+// Live sound that pauses while the picture goes on is filled when the pause has
+// lasted, not when it is over: its segments do not wait.
+func TestAPauseOfPassedSoundIsFilledAtOnce(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "clip.ts")
+	if out, err := exec.Command(ffmpegTool(t), "-v", "error", "-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25:duration=16",
+		"-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000:duration=16", "-af", "aselect='lt(t,2)+gt(t,14)'",
+		"-c:v", "libx264", "-preset", "ultrafast", "-c:a", "ac3", "-pes_payload_size", "0", file).CombinedOutput(); err != nil {
+		t.Fatalf("make %s: %v: %s", file, err, out)
+	}
+	facts, err := Probe(t.Context(), file, anything)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The server sends what comes after the pause when the pause has been filled.
+	filled, requests := make(chan struct{}), 0
+	server := &slow{body: read(t, file), goOn: func(r *http.Request) bool {
+		if requests++; requests > 1 {
+			select {
+			case <-filled:
+			case <-time.After(20 * time.Second):
+				t.Error("nothing filled the pause while it lasted")
+			}
+		}
+		return true
+	}}
+	s := httptest.NewServer(server)
+	defer s.Close()
+	spec := clipSpec(t, s.URL+"/clip.ts", facts)
+	a := passing("ac-3", 1)
+	spec.Renditions = append(spec.Renditions[:1], a)
+	out := newCollector()
+	tell := sync.OnceFunc(func() { close(filled) })
+	out.on = func(name string, p media.Packet) error {
+		if name == "a" && p.Index*ac3.Samples > 3*48000 {
+			tell()
+		}
+		return nil
+	}
+	p := open(t, Options{Spec: spec, Output: out})
+	p.src.(*fileSource).hush = true // as for a live source
+	if err := p.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := len(out.packets["a"]); got != 500 {
+		t.Errorf("%d frames, want 500 of 16 s", got)
+	}
+	for i, q := range out.packets["a"] {
+		second := float64(i) * ac3.Samples / 48000
+		if silent := bytes.Equal(q.Data, out.packets["a"][200].Data); q.Index != int64(i) || silent != (second > 2.1 && second < 13.9) && (second < 1.9 || second > 2.1 && second < 13.9 || second > 14.1) {
+			t.Errorf("frame %d at %.2f s has number %d, silent: %t", i, second, q.Index, silent)
+		}
 	}
 }

@@ -23,7 +23,7 @@ type audioStage struct {
 	name  string
 	a     ladders.Audio
 	track int
-	in    chan *astiav.Frame
+	in    chan heard
 	done  chan struct{}
 	base  timeline.Timebase
 	grid  timeline.AudioGrid
@@ -55,7 +55,7 @@ const preRoll = 3
 const audioFrames = 64
 
 func newAudioStage(p *Pipeline, r ladders.Rendition) (*audioStage, error) {
-	s := &audioStage{p: p, name: r.Name, a: *r.Audio, track: r.Audio.Track, in: make(chan *astiav.Frame, audioFrames), done: make(chan struct{}), base: p.facts.Audio[r.Audio.Track].Base, pkt: astiav.AllocPacket()}
+	s := &audioStage{p: p, name: r.Name, a: *r.Audio, track: r.Audio.Track, in: make(chan heard, audioFrames), done: make(chan struct{}), base: p.facts.Audio[r.Audio.Track].Base, pkt: astiav.AllocPacket()}
 	s.level = levelled(s.a.Gain, false, 0, s.a.SampleRate)
 	if s.a.Loudness != nil {
 		s.level = p.lifts[r.Name].filters(s.a)
@@ -73,10 +73,8 @@ func (s *audioStage) run(ctx context.Context) error {
 	if err := s.p.o.Output.Init(s.name, s.config()); err != nil {
 		return s.drainInput(err)
 	}
-	for f := range s.in {
-		err := s.take(ctx, f)
-		f.Free()
-		if err != nil {
+	for h := range s.in {
+		if err := s.hear(ctx, h); err != nil {
 			return s.drainInput(err)
 		}
 	}
@@ -98,6 +96,14 @@ func (s *audioStage) run(ctx context.Context) error {
 		}
 	}
 	return s.flush(ctx)
+}
+
+func (s *audioStage) hear(ctx context.Context, h heard) error {
+	if h.f == nil {
+		return s.without(ctx, h.until)
+	}
+	defer h.f.Free()
+	return s.take(ctx, h.f)
 }
 
 // silence follows the last sample until the longest track ends, where more
@@ -130,8 +136,8 @@ func (s *audioStage) drainInput(err error) error {
 	if err = ignoreFinished(err); err != nil {
 		_ = s.p.failed(err)
 	}
-	for f := range s.in {
-		f.Free()
+	for h := range s.in {
+		h.free()
 	}
 	return err
 }

@@ -3,6 +3,8 @@ package libav
 import (
 	"context"
 	"fmt"
+	"slices"
+	"sync"
 	"sync/atomic"
 
 	"github.com/asticode/go-astiav"
@@ -11,6 +13,7 @@ import (
 	"github.com/galafarm/gala/ladders"
 	"github.com/galafarm/gala/media"
 	"github.com/galafarm/gala/media/captions"
+	"github.com/galafarm/gala/media/encoders"
 	"github.com/galafarm/gala/timeline"
 )
 
@@ -41,6 +44,10 @@ type encoderFeed struct {
 	enc    *videoEncoder
 	in     chan *astiav.Frame
 	frames atomic.Int64
+	ease   atomic.Int32 // an encoders.Ease, from the next segment on
+
+	mu   sync.Mutex
+	naps []nap
 }
 
 // Pictures waiting before a scaler and before an encoder: as few as keep both
@@ -81,7 +88,12 @@ func (b *branch) scaleLoop(ctx context.Context) (err error) {
 		}
 	}()
 	for f := range b.in {
-		err = b.scaled(f, func(out *astiav.Frame) error { return b.fan(ctx, out, f.Pts()) })
+		give := func(out *astiav.Frame) error { return b.fan(ctx, out, f.Pts()) }
+		if b.asleep(f.Pts()) {
+			err = give(f) // for the encoders to count
+		} else {
+			err = b.scaled(f, give)
+		}
 		f.Free()
 		if err != nil {
 			return b.stage.p.failed(err)
@@ -98,6 +110,11 @@ func (b *branch) fan(ctx context.Context, f *astiav.Frame, n int64) error {
 		}
 	}
 	return nil
+}
+
+// asleep tells whether no encoder wants frame n.
+func (b *branch) asleep(n int64) bool {
+	return !slices.ContainsFunc(b.encoders, func(e *encoderFeed) bool { return !e.asleep(n) })
 }
 
 // scaled brings a picture to the branch's size and format, in limited range.
@@ -186,13 +203,10 @@ func (b *branch) encodeLoop(ctx context.Context, e *encoderFeed) (err error) {
 		return out.Write(ctx, e.enc.name, p)
 	}
 	for f := range e.in {
-		if e.enc.cc == nil {
-			if err = e.enc.open(f, f.Pts()); err == nil {
-				err = out.Init(e.enc.name, e.enc.config)
-			}
-		}
-		if err == nil {
-			err = e.enc.encode(f, f.Pts(), write)
+		if e.asleep(f.Pts()) {
+			err = b.pass(ctx, e, f.Pts(), write)
+		} else {
+			err = b.encode(e, f, write)
 		}
 		f.Free()
 		if err != nil {
@@ -204,4 +218,47 @@ func (b *branch) encodeLoop(ctx context.Context, e *encoderFeed) (err error) {
 	}
 	e.enc.captionLast(b.rest)
 	return e.enc.encode(nil, 0, write)
+}
+
+// encode takes one picture; an encoder that is not open is opened by it.
+func (b *branch) encode(e *encoderFeed, f *astiav.Frame, write func(media.Packet) error) error {
+	n := f.Pts()
+	if e.enc.cc != nil && b.first(n) {
+		if err := e.enc.change(encoders.Ease(e.ease.Load()), f, n, write); err != nil {
+			return err
+		}
+	}
+	if e.enc.cc == nil {
+		if to := encoders.Ease(e.ease.Load()); to == encoders.Full || to != e.enc.refused {
+			e.enc.ease = to
+		}
+		if err := e.enc.open(f, n); err != nil {
+			return err
+		}
+		if err := b.stage.p.o.Output.Init(e.enc.name, e.enc.config); err != nil {
+			return err
+		}
+	}
+	return e.enc.encode(f, n, write)
+}
+
+// first tells the first frame of a segment.
+func (b *branch) first(n int64) bool {
+	return n == b.stage.grid.FirstFrame(b.stage.grid.Segment(n))
+}
+
+// pass leaves frame n out. What the encoder holds comes first; each segment that
+// is over is told.
+func (b *branch) pass(ctx context.Context, e *encoderFeed, n int64, write func(media.Packet) error) error {
+	if e.enc.cc != nil {
+		if err := e.enc.finish(write); err != nil {
+			return err
+		}
+	}
+	if grid := b.stage.grid; grid.Segment(n+b.divisor) > grid.Segment(n) {
+		if out, ok := b.stage.p.o.Output.(Sheds); ok {
+			return out.Skip(ctx, e.enc.name, grid.Segment(n))
+		}
+	}
+	return nil
 }

@@ -52,6 +52,7 @@ func (c *cardSource) video(ctx context.Context, emit func(*astiav.Frame) error) 
 		return err
 	}
 	for s := c.first; s < c.end(); s++ {
+		c.pace.aged(s, c.spec.base())
 		if err := c.pace.wait(ctx, s, c.spec.base()); err != nil {
 			return err
 		}

@@ -185,10 +185,16 @@ func (c *clockAt) now() time.Time {
 // frames without one) left it.
 func onAir(t *testing.T, spec media.Spec, at time.Time, stopAfter int64) (*collector, *Pipeline) {
 	t.Helper()
-	clock := &clockAt{at: at}
 	out := newCollector()
+	return out, onAirTo(t, spec, at, stopAfter, out, out)
+}
+
+// onAirTo is onAir for an output around the collector.
+func onAirTo(t *testing.T, spec media.Spec, at time.Time, stopAfter int64, out *collector, to Output) *Pipeline {
+	t.Helper()
+	clock := &clockAt{at: at}
 	spec.Live = true
-	p := open(t, Options{Spec: spec, Output: out, Now: clock.now})
+	p := open(t, Options{Spec: spec, Output: to, Now: clock.now})
 	clock.free.Store(true)
 	first := spec.Renditions[0].Name
 	out.on = func(r string, _ media.Packet) error {
@@ -200,7 +206,7 @@ func onAir(t *testing.T, spec media.Spec, at time.Time, stopAfter int64) (*colle
 	if err := p.Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	return out, p
+	return p
 }
 
 // wantWhole checks that all renditions cover the same segments, whole.

@@ -26,6 +26,9 @@ type fileTrack struct {
 	last  int64 // seq of its last packet, -1 when its stream is gone
 	// measured, where set, takes the time of each packet instead of the queue.
 	measured func(pts int64)
+	// heard is the time of its last packet, hushed until when it was told that
+	// there was none since, both in µs; noPTS before the first.
+	heard, hushed int64
 	// skip, where set, takes packets instead of the queue, as long as none is wanted.
 	skip *skip
 
@@ -38,10 +41,11 @@ type fileTrack struct {
 	shown      bool
 }
 
-// queued is a packet, a decoder to go on with, or else a splice: drain, and
-// shift by this much.
+// queued is a packet, a pause, a decoder to go on with, or else a splice: drain,
+// and shift by this much.
 type queued struct {
 	pkt   *astiav.Packet
+	pause *int64 // µs: no packet came up to here
 	next  *decoder
 	shift int64 // in the track's base
 }
@@ -102,6 +106,9 @@ func (s *fileSource) decodeLoop(ctx context.Context, t *fileTrack) error {
 
 // decode does what is queued; all but a packet drains the decoder first.
 func (s *fileSource) decode(t *fileTrack, q queued, emit func(*astiav.Frame) error) error {
+	if q.pause != nil {
+		return t.packet(nil, timeline.Rescale(*q.pause, microseconds, t.base)+t.shift)
+	}
 	before := t.dec.errors
 	err := t.dec.decode(q.pkt, emit)
 	s.errs.Add(t.dec.errors - before)
@@ -144,10 +151,11 @@ func (s *fileSource) show(ctx context.Context, t *fileTrack, f *astiav.Frame) er
 		t.first, t.end, t.shown = at, end, true
 	}
 	t.end = max(t.end, end)
+	f.SetPts(at + t.shift)
 	if t.video {
 		s.frames.Add(1)
+		s.pace.aged(f.Pts(), t.base)
 	}
-	f.SetPts(at + t.shift)
 	if err := s.pace.wait(ctx, f.Pts(), t.base); err != nil {
 		return err
 	}

@@ -27,15 +27,18 @@ type fileSource struct {
 	loop  *loop
 	// skipUS, where set, is the time before which pictures need not be decoded.
 	skipUS *int64
+	// hush: tracks that are passed on are told of their pauses.
+	hush bool
 
 	// Of the demuxer alone.
 	seq       int64 // packets read
+	told      int   // notes of the clock that were passed on
 	all       []*fileTrack
 	tracks    map[int]*fileTrack // by stream index
 	streams   []*astiav.Stream
 	known     map[int]astiav.CodecID // what was there from the start
 	newcomers map[int]*newcomer
-	texts     map[int]*textTrack
+	texts     map[int][]*textTrack // by stream index: pages of teletext share one
 
 	mu     sync.Mutex
 	extra  notes
@@ -58,7 +61,7 @@ func openFileSource(ctx context.Context, name string, rules input.Rules, facts I
 }
 
 func newFileSource(name string, d *demuxer, facts Info, pace pacer) *fileSource {
-	s := &fileSource{name: name, facts: facts, d: d, pace: pace, tracks: map[int]*fileTrack{}, known: map[int]astiav.CodecID{}, newcomers: map[int]*newcomer{}, texts: map[int]*textTrack{}, streams: d.fc.Streams()}
+	s := &fileSource{name: name, facts: facts, d: d, pace: pace, tracks: map[int]*fileTrack{}, known: map[int]astiav.CodecID{}, newcomers: map[int]*newcomer{}, texts: map[int][]*textTrack{}, streams: d.fc.Streams(), hush: d.ring != nil}
 	for i, st := range s.streams {
 		s.known[i] = st.CodecParameters().CodecID()
 	}
@@ -132,11 +135,11 @@ func (s *fileSource) openTracks(out sinks) error {
 	}
 	for i, info := range s.facts.Text {
 		if i < len(out.text) && out.text[i] != nil && s.stream(info.Index) != nil {
-			t, err := openText(s.stream(info.Index), out.text[i])
+			t, err := openText(s.stream(info.Index), info, out.text[i])
 			if err != nil {
 				return err
 			}
-			s.texts[info.Index] = t
+			s.texts[info.Index] = append(s.texts[info.Index], t)
 		}
 	}
 	return nil
@@ -169,6 +172,7 @@ func (s *fileSource) open(t *fileTrack, index int) error {
 	if t.dec, err = openDecoder(stream, t.threads); err != nil {
 		return err
 	}
+	t.heard = noPTS
 	t.codec, t.clock = stream.CodecParameters().CodecID(), s.d.clock.stream(stream)
 	s.tracks[index], s.all = t, append(s.all, t)
 	return nil
@@ -186,8 +190,10 @@ func (s *fileSource) closeTracks() {
 			t.skip.drop()
 		}
 	}
-	for _, t := range s.texts {
-		t.cc.Free()
+	for _, all := range s.texts {
+		for _, t := range all {
+			t.close()
+		}
 	}
 }
 
@@ -203,7 +209,7 @@ func (s *fileSource) demuxLoop(ctx context.Context) error {
 			return err
 		}
 		if s.loop == nil {
-			return nil
+			return s.finish()
 		}
 		s.loop.count++
 		if err := s.d.rewind(); err != nil {
@@ -217,6 +223,9 @@ func (s *fileSource) demuxLoop(ctx context.Context) error {
 
 // splice tells every track how far its timestamps are shifted from here on.
 func (s *fileSource) splice(ctx context.Context) error {
+	if err := s.seam(); err != nil {
+		return err
+	}
 	for _, t := range s.all {
 		if err := t.put(ctx, queued{shift: s.loop.shift(t.base)}); err != nil {
 			return err
@@ -244,6 +253,7 @@ func (s *fileSource) demuxOnce(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		s.tell()
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -254,8 +264,13 @@ func (s *fileSource) demuxOnce(ctx context.Context) error {
 			err = t.skip.end(ctx, t, "")
 		}
 	}
-	for _, n := range s.d.clock.notes.list {
-		s.note(n)
-	}
+	s.tell()
 	return err
+}
+
+// tell passes on what the clock found: a live source has no end to wait for.
+func (s *fileSource) tell() {
+	for ; s.told < len(s.d.clock.notes.list); s.told++ {
+		s.note(s.d.clock.notes.list[s.told])
+	}
 }

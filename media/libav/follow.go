@@ -35,11 +35,8 @@ const (
 func (s *fileSource) take(ctx context.Context, p *astiav.Packet) error {
 	s.seq++
 	i := p.StreamIndex()
-	if t := s.texts[i]; t != nil {
-		if p.Pts() == noPTS {
-			return nil
-		}
-		return t.take(p, s.d.clock.follows(p, t.base))
+	if texts := s.texts[i]; texts != nil {
+		return s.takeText(texts, p)
 	}
 	stream := s.stream(i)
 	if stream == nil {
@@ -49,6 +46,14 @@ func (s *fileSource) take(ctx context.Context, p *astiav.Packet) error {
 	if t := s.tracks[i]; t != nil && t.codec == codec {
 		t.last = s.seq
 		s.d.clock.fix(p)
+		if err := s.pauses(ctx, t, p); err != nil {
+			return err
+		}
+		if t.video {
+			if err := s.idlePages(decodesAt(p), t.clock.base); err != nil {
+				return err
+			}
+		}
 		return t.put(ctx, queued{pkt: p.Clone()})
 	} else if t != nil { // the stream has become something else
 		delete(s.tracks, i)
@@ -59,6 +64,19 @@ func (s *fileSource) take(ctx context.Context, p *astiav.Packet) error {
 		return nil
 	}
 	return s.meet(ctx, stream, codec, p)
+}
+
+// takeText decodes a packet of subtitles; one without a time says nothing.
+func (s *fileSource) takeText(texts []*textTrack, p *astiav.Packet) error {
+	if p.Pts() == noPTS {
+		return nil
+	}
+	for _, t := range texts {
+		if err := t.take(p, s.d.clock.follows(p, t.base)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s *fileSource) stream(i int) *astiav.Stream {

@@ -103,7 +103,7 @@ func sound(name string) ladders.Rendition {
 	return ladders.Rendition{Name: name, Audio: &ladders.Audio{Codec: "aac", Channels: 1, SampleRate: 48000, Bitrate: 96_000}}
 }
 
-func newGrid(t *testing.T, r timeline.Rate, gop time.Duration, gops int64, divisors ...int64) timeline.Grid {
+func newGrid(t testing.TB, r timeline.Rate, gop time.Duration, gops int64, divisors ...int64) timeline.Grid {
 	t.Helper()
 	g, err := timeline.NewGrid(r, gop, gops, divisors...)
 	if err != nil {

@@ -53,7 +53,9 @@ type TextInfo struct {
 	Codec            string
 	Language, Title  string
 	Forced, Impaired bool
-	Base             timeline.Timebase
+	// Page is that of teletext, as teletext.Page has it; 0 where it is not known.
+	Page int
+	Base timeline.Timebase
 }
 
 // HDR tells PQ and HLG pictures from SDR ones.

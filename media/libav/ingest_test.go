@@ -3,11 +3,14 @@ package libav
 import (
 	"context"
 	"log/slog"
+	"math"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -77,8 +80,14 @@ func liveFrom(t *testing.T, name string, r *ring.Ring) media.Spec {
 		t.Fatal(err)
 	}
 	spec := clipSpec(t, name, facts)
-	spec.Renditions[0].Video.Width, spec.Renditions[0].Video.Height = 640, 360 // codes can be read
+	spec.Renditions[0] = readable("v")
 	spec.Live, spec.Grid = true, newGrid(t, spec.Grid.Rate, time.Second, 1)
+	return spec
+}
+
+// patient is a spec for which a machine that is late is no source that is lost.
+func patient(spec media.Spec) media.Spec {
+	spec.Loss.After = 5 * time.Second
 	return spec
 }
 
@@ -137,7 +146,7 @@ func TestLiveSourcesLoseNothing(t *testing.T) {
 			from := tt.from(port)
 			r := hold(t, from)
 			sender(t, tt.send(port)...)
-			spec := liveFrom(t, from, r)
+			spec := patient(liveFrom(t, from, r))
 			out, p := watchLive(t, spec, r, 100)
 			wantOnce(t, spec, out)
 			if st := p.Status(); st.Doubled != 0 || st.Dropped != 0 || st.Damaged != 0 {
@@ -154,10 +163,10 @@ func TestLiveSourcesLoseNothing(t *testing.T) {
 // same frames at the same places.
 func TestRingCatchesUp(t *testing.T) {
 	port := freePort(t)
-	from := "udp://127.0.0.1:" + port
+	from := "rtmp://127.0.0.1:" + port + "/live/gala?mode=listener" // nothing is lost on its way
 	r := hold(t, from)
-	sender(t, append(waveLoop(t), "-f", "mpegts", "udp://127.0.0.1:"+port+"?pkt_size=1316")...)
-	spec := liveFrom(t, from, r)
+	sender(t, append(waveLoop(t), "-f", "flv", "rtmp://127.0.0.1:"+port+"/live/gala")...)
+	spec := patient(liveFrom(t, from, r))
 	first, p := watchLive(t, spec, r, 150)
 	wantWhole(t, spec, first)
 	anchor := p.anchor
@@ -242,4 +251,53 @@ func TestLiveSourceRefused(t *testing.T) {
 	}
 	_, err := Open(t.Context(), Options{Spec: media.Spec{Input: "udp://127.0.0.1:9", Grid: newGrid(t, timeline.Rate{Num: 25, Den: 1}, time.Second, 1)}, Rules: anything, Output: newCollector()})
 	wantError(t, err, media.SourceError, "live job")
+}
+
+// losing is a place in a ring that is too slow once, when it is told.
+type losing struct {
+	Packets
+	now *atomic.Bool
+}
+
+func (l losing) Next(ctx context.Context) (ring.Item, error) {
+	it, err := l.Packets.Next(ctx)
+	if it.Session == nil && l.now.CompareAndSwap(true, false) {
+		it.Lost = 7
+	}
+	return it, err
+}
+
+// What is found on the way is said while the job runs: a live source has no end.
+func TestLiveNotesAreSaidAtOnce(t *testing.T) {
+	port := freePort(t)
+	from := "rtmp://127.0.0.1:" + port + "/live/gala?mode=listener"
+	r := hold(t, from)
+	sender(t, append(waveLoop(t), "-f", "flv", "rtmp://127.0.0.1:"+port+"/live/gala")...)
+	out, lose := newCollector(), &atomic.Bool{}
+	p := open(t, Options{Spec: liveFrom(t, from, r), Output: out, Ring: func(ctx context.Context, from int64) (Packets, error) {
+		packets, err := LocalRing(r)(ctx, from)
+		if from == math.MaxInt64 { // who only listens does not tell
+			return packets, err
+		}
+		return losing{packets, lose}, err
+	}})
+	said, first := false, true
+	out.on = func(string, media.Packet) error {
+		if first { // opened and probed: what is lost now is lost on air
+			first = false
+			lose.Store(true)
+		}
+		if said = said || strings.Contains(strings.Join(p.Status().Notes, "\n"), "too slow for the source: 7 packets"); said {
+			p.Stop()
+		}
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if err := p.Run(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if !said {
+		t.Error("nothing was said")
+	}
 }

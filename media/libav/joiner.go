@@ -20,7 +20,8 @@ type joiner struct {
 	base  timeline.Timebase // of what comes out
 	rate  int64
 	lanes map[int]*lane // by index of the track
-	skew  int64         // samples that lanes may run apart
+	skew  int64         // samples that a lane may be behind before it counts as silent
+	held  *backlog      // of all lanes
 	emit  func(*astiav.Frame) error
 
 	mu    sync.Mutex // tracks are decoded side by side
@@ -28,37 +29,27 @@ type joiner struct {
 	begun bool
 }
 
-// lane is one track as samples of the joiner's rate.
-type lane struct {
-	base  timeline.Timebase
-	g     *graph
-	built string
-	at    int64       // the sample at which data begins
-	data  [][]float32 // a line of samples for each channel
-	begun bool
-}
-
-// How far lanes may run apart, in seconds: a file's tracks are decoded side by
-// side, each at its own pace; of a live source one waits until another counts
-// as silent. How far timestamps may stray before samples are added or cut, and
-// how much silence one gap may be.
+// How long a live source's lane is waited for before it counts as silent, in
+// seconds; a file's lanes are waited for to its end, wherever they lie in it. How
+// far timestamps may stray before samples are added or cut, and how much silence
+// one gap may be.
 const (
-	fileSkew, liveSkew = 60, 3
-	laneStray          = 20   // ms
-	laneGap            = 3600 // seconds
-	joinAt             = 1024 // samples
+	liveSkew  = 3
+	laneStray = 20   // ms
+	laneGap   = 3600 // seconds
+	joinAt    = 1024 // samples
 )
 
 // joins tells a rendition that is made of channels of several tracks.
 func joins(a ladders.Audio) bool { return len(a.Map) > 0 && a.Map[0].Track > 0 }
 
 func newJoiner(a ladders.Audio, tracks []AudioInfo, live bool, emit func(*astiav.Frame) error) *joiner {
-	j := &joiner{a: a, skew: fileSkew * int64(a.SampleRate), base: tracks[a.Track].Base, rate: int64(a.SampleRate), lanes: map[int]*lane{}, emit: emit}
+	j := &joiner{a: a, skew: math.MaxInt64, base: tracks[a.Track].Base, rate: int64(a.SampleRate), lanes: map[int]*lane{}, held: newBacklog(int64(a.SampleRate)), emit: emit}
 	if live {
 		j.skew = liveSkew * j.rate
 	}
 	for _, c := range a.Map {
-		j.lanes[c.Track-1] = &lane{base: tracks[c.Track-1].Base}
+		j.lanes[c.Track-1] = &lane{base: tracks[c.Track-1].Base, held: j.held}
 	}
 	return j
 }
@@ -72,13 +63,13 @@ func (j *joiner) put(track int, f *astiav.Frame) error {
 	defer j.mu.Unlock()
 	l := j.lanes[track]
 	at := timeline.Rescale(f.Pts(), l.base, timeline.Timebase{Num: 1, Den: j.rate})
-	if err := l.rebuild(f, int(j.rate)); err != nil {
+	if err := l.rebuild(f, j.rate); err != nil {
 		return err
 	}
 	if err := l.g.push(f, func(out *astiav.Frame) error {
 		samples, err := planar(out)
 		if err == nil {
-			l.add(at, samples, j.rate)
+			err = l.add(at, samples, j.rate)
 			at += int64(out.NbSamples())
 		}
 		return err
@@ -86,63 +77,6 @@ func (j *joiner) put(track int, f *astiav.Frame) error {
 		return err
 	}
 	return j.give(joinAt, false)
-}
-
-func (l *lane) rebuild(f *astiav.Frame, rate int) (err error) {
-	key := audioKey(f)
-	if l.built == key {
-		return nil
-	}
-	if l.g != nil {
-		l.g.Close()
-	}
-	if l.g, err = newAudioGraph(f, l.base, fmt.Sprintf("aresample=%d,aformat=sample_fmts=fltp", rate)); err != nil {
-		return fmt.Errorf("join tracks: %w", err)
-	}
-	l.built = key
-	return nil
-}
-
-// add puts samples of time at behind what is there: counted on, unless their
-// time says that some are missing or come twice.
-func (l *lane) add(at int64, samples [][]float32, rate int64) {
-	if !l.begun {
-		l.begun, l.at, l.data = true, at, make([][]float32, len(samples))
-	}
-	switch off := at - l.end(); {
-	case off > rate*laneStray/1000 && off < rate*laneGap:
-		l.extend(off)
-	case off < -rate*laneStray/1000:
-		for i := range samples {
-			samples[i] = samples[i][min(-off, int64(len(samples[i]))):]
-		}
-	}
-	for i := range min(len(l.data), len(samples)) {
-		l.data[i] = append(l.data[i], samples[i]...)
-	}
-	l.square()
-}
-
-// square makes all channels as long as the first: a splice may bring fewer.
-func (l *lane) square() {
-	for i := range l.data {
-		if n := len(l.data[0]) - len(l.data[i]); n > 0 {
-			l.data[i] = append(l.data[i], make([]float32, n)...)
-		}
-	}
-}
-
-func (l *lane) end() int64 {
-	if len(l.data) == 0 {
-		return l.at
-	}
-	return l.at + int64(len(l.data[0]))
-}
-
-func (l *lane) extend(n int64) {
-	for i := range l.data {
-		l.data[i] = append(l.data[i], make([]float32, n)...)
-	}
 }
 
 // give hands out what every lane has, at least so many samples. At the end, or
@@ -154,7 +88,7 @@ func (j *joiner) give(least int64, all bool) error {
 			from = false
 			continue
 		}
-		first, to, furthest = min(first, l.at), min(to, l.end()), max(furthest, l.end())
+		first, to, furthest = min(first, l.at), min(to, l.end), max(furthest, l.end)
 	}
 	if first == math.MaxInt64 {
 		return nil
@@ -162,7 +96,7 @@ func (j *joiner) give(least int64, all bool) error {
 	if !j.begun {
 		j.next = first
 	}
-	late := furthest-j.next > j.skew
+	late := j.skew < furthest-j.next
 	switch {
 	case all:
 		to = furthest
@@ -187,7 +121,11 @@ func (j *joiner) give(least int64, all bool) error {
 func (j *joiner) one(n int64) error {
 	var samples []float32
 	for _, c := range j.a.Map {
-		samples = append(samples, j.lanes[c.Track-1].part(c.Channel-1, j.next, n)...)
+		line, err := j.lanes[c.Track-1].part(c.Channel-1, j.next, n)
+		if err != nil {
+			return err
+		}
+		samples = append(samples, line...)
 	}
 	f := astiav.AllocFrame()
 	defer f.Free()
@@ -206,36 +144,15 @@ func (j *joiner) one(n int64) error {
 	return j.emit(f)
 }
 
-// part is n samples of a channel from sample at on, silent where it has none.
-func (l *lane) part(channel int, at, n int64) []float32 {
-	out := make([]float32, n)
-	if channel >= len(l.data) {
-		return out
-	}
-	have := l.data[channel]
-	to, from := max(0, l.at-at), max(0, at-l.at)
-	if to < n && from < int64(len(have)) {
-		copy(out[to:], have[from:])
-	}
-	return out
-}
-
-// forget lets go of what was handed out.
-func (l *lane) forget(before int64) {
-	n := before - l.at
-	if n <= 0 || !l.begun {
-		return
-	}
-	for i := range l.data {
-		l.data[i] = l.data[i][min(n, int64(len(l.data[i]))):]
-	}
-	l.at = before
-}
-
 // flush hands out the rest.
 func (j *joiner) flush() error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	for _, l := range j.lanes {
+		if err := l.drain(j.rate); err != nil {
+			return err
+		}
+	}
 	return j.give(1, true)
 }
 
@@ -245,6 +162,7 @@ func (j *joiner) close() {
 			l.g.Close()
 		}
 	}
+	j.held.close()
 }
 
 // planar are a frame's samples, a line for each channel.

@@ -52,11 +52,11 @@ func (l *loop) seek(t int64) int64 {
 // start seeks to where the first wanted frame lies.
 func (s *fileSource) start(ctx context.Context) error {
 	if s.loop.wanted <= s.loop.start {
-		return ctx.Err()
+		return s.seam()
 	}
 	us := s.loop.seek(s.loop.wanted)
-	if s.loop.broken {
-		return ctx.Err()
+	if err := s.seam(); err != nil || s.loop.broken {
+		return err
 	}
 	// A little earlier, so that the audio encoder has its run-up.
 	if err := s.d.seekTo(max(us-runUp, s.d.fc.StartTime())); err != nil {

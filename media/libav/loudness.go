@@ -62,15 +62,34 @@ func soundOf(a ladders.Audio, level string) string {
 // is given back before it, at most so often.
 const near, corrections = ladders.Decibel(15), 3
 
-// measureLoudness reads the whole source, its sound alone, for the renditions
-// that ask for it. Every worker of a job finds the same.
-func (p *Pipeline) measureLoudness(ctx context.Context) error {
-	var asked []ladders.Rendition
+// measured are the renditions that ask for a loudness.
+func (p *Pipeline) measured() (asked []ladders.Rendition) {
 	for _, r := range p.o.Spec.Renditions {
 		if r.Audio != nil && r.Audio.Loudness != nil && lastTrack(*r.Audio) < len(p.facts.Audio) {
 			asked = append(asked, r)
 		}
 	}
+	return asked
+}
+
+// measureLoudness reads the whole source, its sound alone, for the renditions
+// that ask for it. Every worker of a job finds the same. A stop ends it with
+// errFinished: nothing has begun that would have to be finished.
+func (p *Pipeline) measureLoudness(ctx context.Context) error {
+	asked := p.measured()
+	if len(asked) == 0 {
+		return nil
+	}
+	ctx, done := p.untilStop(ctx)
+	defer done()
+	err := p.measure(ctx, asked)
+	if cause := context.Cause(ctx); cause == errFinished { //nolint:errorlint // a sentinel of this package, never wrapped
+		return cause
+	}
+	return err
+}
+
+func (p *Pipeline) measure(ctx context.Context, asked []ladders.Rendition) error {
 	found, err := p.listen(ctx, asked)
 	if err != nil {
 		return err

@@ -14,11 +14,11 @@ func clips() []clip {
 		{file: "flower_540p2997_h264_aac.mp4", probe: "h264 960x540@30000/1001", audio: 1, frames: 150, aac: 237},
 		// Baseline: 61 decode. The file is cut in mid-GOP: two pictures before the last one are missing, and the one before is held for them.
 		{file: "lecture_720p5994.mts", probe: "h264 1280x720@60000/1001", frames: 63, doubled: 2, notes: []string{"no audio decodes: the ladder is video only"}},
-		{file: "avchd_1080i50_sony_a7m3.mts", probe: "h264 1920x1080@25 interlaced", audio: 1, frames: 13, aac: 26, notes: []string{"(hdmv_pgs_subtitle) is not text: left out", "interlaced pictures are deinterlaced"}},
+		{file: "avchd_1080i50_sony_a7m3.mts", probe: "h264 1920x1080@25 interlaced", audio: 1, frames: 13, aac: 26, notes: []string{"(hdmv_pgs_subtitle) is made of pictures: left out", "interlaced pictures are deinterlaced"}},
 		// Baseline: 71 decode, to 3.92 s. The cut begins in mid-GOP: sound leads the first whole picture by 0.99 s, and 2 pictures are missing later.
-		{file: "dvb_576i25_mpeg2_news_cut.ts", probe: "mpeg2video 704x576@25 interlaced sar16:11", audio: 1, frames: 98, doubled: 27, aac: 184, notes: []string{"(dvb_subtitle) is not text: left out", "interlaced pictures are deinterlaced", "in the video: 1; what decodes is shown"}},
+		{file: "dvb_576i25_mpeg2_news_cut.ts", probe: "mpeg2video 704x576@25 interlaced sar16:11", audio: 1, frames: 98, doubled: 27, aac: 184, notes: []string{"is made of pictures: left out", "interlaced pictures are deinterlaced", "in the video: 1; what decodes is shown"}},
 		// Baseline: 107 decode (111 with its own filling), to 5.44 s. Sound leads the first picture by 1.11 s (28 frames), a lost picture is one more.
-		{file: "dvb_576i25_h264_eac3_losses_cut.ts", probe: "h264 720x576@25 interlaced sar16:11", audio: 1, frames: 136, doubled: 29, aac: 255, notes: []string{"(dvb_subtitle) is not text: left out", "interlaced pictures are deinterlaced", "in the video: 10; what decodes is shown", "in the audio: 12; what decodes is shown"}},
+		{file: "dvb_576i25_h264_eac3_losses_cut.ts", probe: "h264 720x576@25 interlaced sar16:11", audio: 1, frames: 136, doubled: 29, aac: 255, notes: []string{"is made of pictures: left out", "interlaced pictures are deinterlaced", "in the video: 10; what decodes is shown", "in the audio: 12; what decodes is shown"}},
 		// Baseline: 125. See TestFieldsBecomePictures for the grid of 50.
 		{file: "svt_576i25_tff_mpeg2_mp2.ts", probe: "mpeg2video 720x576@25 interlaced sar64:45", audio: 1, frames: 125, aac: 235, notes: []string{"interlaced pictures are deinterlaced"}},
 		{file: "tos_360p24_pts_rollover.ts", probe: "h264 640x360@24", audio: 1, frames: 288, aac: 563},

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -33,6 +32,12 @@ type Captioned interface {
 	Captions(channels []string)
 }
 
+// Sheds is an Output that is told of segments which a rendition leaves out, because
+// the machine cannot keep up.
+type Sheds interface {
+	Skip(ctx context.Context, rendition string, segment int64) error
+}
+
 // Options of a pipeline. Now and Propose may be nil for VOD.
 type Options struct {
 	Spec   media.Spec
@@ -45,11 +50,46 @@ type Options struct {
 	Propose func(context.Context, timeline.Anchor) (timeline.Anchor, error)
 	// Ring reads a live source from its ingest; the input then only has a name.
 	Ring OpenRing
+	// Inputs, where there are any, are what Ring is for one: a live source that runs
+	// by itself, and its backups in order of preference.
+	Inputs []LiveInput
+	// OnAir is the input to begin with. Order is the operator's newest, Obeyed the
+	// newest one that was carried out before.
+	OnAir  int
+	Order  Order
+	Obeyed int64
+	// Known is what a live job that goes on knows from before.
+	Known Known
+}
+
+// LiveInput is one of the inputs of a live job.
+type LiveInput struct {
+	Name string
+	Ring OpenRing
+	// Anchor is the newest that is recorded, nil before the first.
+	Anchor *timeline.Anchor
+	// Propose fixes it as Options.Propose does; may be nil.
+	Propose func(context.Context, timeline.Anchor) (timeline.Anchor, error)
+}
+
+// Order is a wish of the operator: which input shall be on air. Numbers count up
+// from 1; 0 is none.
+type Order struct {
+	Input  int
+	Number int64
+}
+
+// Known is what can be known of a source that is away: what a probe found, and how
+// far the grid was ahead of it. Facts is nil where nothing is.
+type Known struct {
+	Facts *Info
+	Lag   time.Duration
 }
 
 // Pipeline is one decode to N renditions.
 type Pipeline struct {
 	o      Options
+	first  int // of the inputs, which it begins with
 	facts  Info
 	src    source
 	anchor timeline.Anchor
@@ -65,48 +105,19 @@ type Pipeline struct {
 	lifts   map[string]lift // of the renditions that ask for a loudness
 	metered atomic.Int64    // frames heard to measure
 
+	gauge gauge // of a live source
+
 	cancel context.CancelCauseFunc // of a run
 
-	mu   sync.Mutex
-	stop int64 // the first segment not to make
-	edge int64 // the highest segment that any stage has begun
-	said notes // by the pipeline itself
+	mu      sync.Mutex
+	stop    int64  // the first segment not to make
+	stopped func() // where set, called by the first Stop
+	edge    int64  // the highest segment that any stage has begun
+	said    notes  // by the pipeline itself
+	story   story  // likewise: what it did about its load
 }
-
-// Status is how far a pipeline has come.
-type Status struct {
-	SourceUS                           int64
-	Decoded, Doubled, Dropped, Damaged int64
-	Renditions                         map[string]RenditionStatus
-	Notes                              []string
-}
-
-// RenditionStatus counts one rendition's encoded frames.
-type RenditionStatus struct{ Frames int64 }
 
 var errFinished = errors.New("finished at a segment boundary")
-
-// Open probes and opens the source and fixes its anchor. Every error is a
-// *media.Error.
-func Open(ctx context.Context, o Options) (*Pipeline, error) {
-	if o.Now == nil {
-		o.Now = time.Now
-	}
-	p := &Pipeline{o: o, stop: math.MaxInt64, edge: math.MinInt64}
-	var err error
-	if o.Ring != nil {
-		p.facts, err = ProbeRing(ctx, o.Spec.Input, o.Ring)
-	} else {
-		p.facts, err = Probe(ctx, o.Spec.Input, o.Rules)
-	}
-	if err == nil {
-		err = p.openSource(ctx)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return p, nil
-}
 
 // Facts are what the probe found.
 func (p *Pipeline) Facts() Info { return p.facts }
@@ -118,7 +129,30 @@ func (p *Pipeline) Stop() {
 	defer p.mu.Unlock()
 	if p.stop == math.MaxInt64 {
 		p.stop = max(p.edge, p.o.Spec.Grid.Segment(p.firstFrame())) + 1
+		if p.stopped != nil {
+			p.stopped()
+		}
 	}
+}
+
+// LastSegment is the one that a stop lets the pipeline finish; ok is false
+// before one.
+func (p *Pipeline) LastSegment() (number int64, ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.stop - 1, p.stop != math.MaxInt64
+}
+
+// untilStop is ctx until Stop is called: errFinished then.
+func (p *Pipeline) untilStop(ctx context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.stopped = func() { cancel(errFinished) }
+	if p.stop != math.MaxInt64 {
+		p.stopped()
+	}
+	return ctx, func() { cancel(nil) }
 }
 
 // at notes that a stage begins segment n, and tells whether it may.
@@ -142,9 +176,18 @@ func (p *Pipeline) failed(err error) error {
 // Run decodes, encodes and hands over everything until the source ends, Stop
 // takes effect, or something fails. On a clean end all encoders are drained.
 func (p *Pipeline) Run(ctx context.Context) error {
-	defer p.src.close()
+	defer func() {
+		if p.src != nil {
+			p.src.close()
+		}
+	}()
 	if err := p.measureLoudness(ctx); err != nil {
-		return err
+		return ignoreFinished(err)
+	}
+	if p.src == nil {
+		if err := p.openClip(ctx); err != nil {
+			return err
+		}
 	}
 	if err := p.build(); err != nil {
 		return err
@@ -160,7 +203,9 @@ func (p *Pipeline) Run(ctx context.Context) error {
 	p.ends = newEnds(p)
 	for _, a := range p.audio {
 		g.Go(func() error { return a.run(ctx) })
-		out.hear(a.a, p.facts.Audio, func(f *astiav.Frame) error { return send(ctx, a.in, f) })
+		out.hear(a.a, p.facts.Audio, func(f *astiav.Frame) error {
+			return sendTo(ctx, a.in, f, func(f *astiav.Frame) heard { return heard{f: f} })
+		})
 	}
 	for _, c := range p.copies {
 		g.Go(func() error { return c.run(ctx) })
@@ -176,7 +221,9 @@ func (p *Pipeline) Run(ctx context.Context) error {
 	}
 	if p.video != nil {
 		g.Go(func() error { return p.video.run(ctx) })
-		out.video = func(f *astiav.Frame) error { return send(ctx, p.video.in, f) }
+		out.video = func(f *astiav.Frame) error {
+			return sendTo(ctx, p.video.in, f, func(f *astiav.Frame) shot { return shot{f: f} })
+		}
 		for _, b := range p.video.branches {
 			g.Go(func() error { return b.run(ctx) })
 		}
@@ -201,6 +248,9 @@ func (p *Pipeline) Run(ctx context.Context) error {
 		return err
 	})
 	g.Go(func() error { p.watchStages(srcCtx); stopSource(); return nil })
+	if p.video != nil && p.o.Spec.Live {
+		g.Go(func() error { p.govern(srcCtx); return nil })
+	}
 	err := g.Wait()
 	switch cause := context.Cause(ctx); {
 	case err == nil:
@@ -248,17 +298,7 @@ func tee(a, b func(*astiav.Frame) error) func(*astiav.Frame) error {
 
 // send gives a stage its own reference of f.
 func send(ctx context.Context, to chan<- *astiav.Frame, f *astiav.Frame) error {
-	c := f.Clone()
-	if c == nil {
-		return errors.New("allocate frame")
-	}
-	select {
-	case to <- c:
-		return nil
-	case <-ctx.Done():
-		c.Free()
-		return ctx.Err()
-	}
+	return sendTo(ctx, to, f, func(f *astiav.Frame) *astiav.Frame { return f })
 }
 
 func (p *Pipeline) build() error {
@@ -297,42 +337,4 @@ func (p *Pipeline) addAudio(r ladders.Rendition) error {
 		p.audio = append(p.audio, a)
 	}
 	return err
-}
-
-// say adds a sentence to the job's notes.
-func (p *Pipeline) say(sentence string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.said.add(sentence)
-}
-
-// Status so far; safe to call at any time after Open.
-func (p *Pipeline) Status() Status {
-	st := p.src.stats()
-	s := Status{Decoded: st.decoded + p.metered.Load(), Damaged: st.errors, Renditions: map[string]RenditionStatus{}}
-	said := notes{}
-	p.mu.Lock()
-	own := slices.Clone(p.said.list)
-	p.mu.Unlock()
-	for _, n := range slices.Concat(p.facts.Notes, own, st.notes) {
-		said.add(n)
-	}
-	if p.built.Load() {
-		p.stages(&s, &said)
-	}
-	s.Notes = said.list
-	return s
-}
-
-func (p *Pipeline) stages(s *Status, said *notes) {
-	if p.video != nil {
-		p.video.status(s)
-	}
-	for _, a := range p.audio {
-		s.Renditions[a.name] = RenditionStatus{Frames: a.frames.Load()}
-	}
-	for _, c := range p.copies {
-		c.notes(said)
-		s.Renditions[c.name] = RenditionStatus{Frames: c.frames.Load()}
-	}
 }

@@ -88,7 +88,7 @@ func (p *preFilter) base(base timeline.Timebase) timeline.Timebase {
 
 // idle: there is nothing to do.
 func (p *preFilter) idle() bool {
-	return !p.facts.Interlaced && p.facts.Rotation == 0 && p.asked == (ladders.Picture{})
+	return !p.facts.Interlaced && p.facts.Rotation == 0 && !p.asked.Filters()
 }
 
 // threads: all renditions wait for this chain, which is worth more than one

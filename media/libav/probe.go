@@ -35,7 +35,12 @@ func Probe(ctx context.Context, name string, rules input.Rules) (Info, error) {
 
 // ProbeRing is Probe for a live source that an ingest holds.
 func ProbeRing(ctx context.Context, name string, open OpenRing) (Info, error) {
-	d, err := openRing(ctx, name, open, ring.Oldest)
+	return probeRingFrom(ctx, name, open, ring.Oldest)
+}
+
+// probeRingFrom begins at a source time.
+func probeRingFrom(ctx context.Context, name string, open OpenRing, from int64) (Info, error) {
+	d, err := openRing(ctx, name, open, from)
 	if err != nil {
 		return Info{}, err
 	}

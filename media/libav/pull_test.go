@@ -77,7 +77,7 @@ func (s *shelf) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func wantPulled(t *testing.T, name string) {
 	t.Helper()
 	r := hold(t, name)
-	spec := liveFrom(t, name, r)
+	spec := patient(liveFrom(t, name, r))
 	out, p := watchLive(t, spec, r, 100)
 	wantOnce(t, spec, out)
 	if st := p.Status(); st.Doubled != 0 || st.Dropped != 0 || st.Damaged != 0 || r.Stats().Sessions != 1 {
@@ -134,24 +134,26 @@ func mpdSets(attributes, timeline string) string {
 	return fmt.Sprintf(mpdSet, "audio", 1, attributes, timeline) + fmt.Sprintf(mpdSet, "video", 0, attributes, timeline)
 }
 
-// Every kind of address, and Periods, over the very segments of FFmpeg's muxer.
+// Every kind of address, and Periods, over the very segments of FFmpeg's muxer. Each
+// has a shelf of its own, whose time begins when it is its turn.
 func TestPullsManifests(t *testing.T) {
-	t.Parallel()
-	s := newShelf(t, "-f", "dash", "-seg_duration", "2", "-use_template", "1", "-use_timeline", "0", "all.mpd")
-	s.show["number.mpd"] = func(int) string {
-		return s.mpdHead() + `<Period id="1" start="PT0S">` + mpdSets(`timescale="1000" duration="2000"`, "") + `</Period></MPD>`
-	}
-	s.show["timeline.mpd"] = func(there int) string {
-		return s.mpdHead() + `<Period id="1" start="PT0S">` + mpdSets(`timescale="10"`, fmt.Sprintf(`<SegmentTimeline><S t="0" d="20" r="%d"/></SegmentTimeline>`, there-1)) + `</Period></MPD>`
-	}
-	s.show["periods.mpd"] = func(int) string {
-		return s.mpdHead() + `<Period id="1" start="PT0S" duration="PT8S">` + mpdSets(`timescale="1000" duration="2000"`, "") +
-			`</Period><Period id="2" start="PT8S">` + mpdSets(`timescale="1000" duration="2000" presentationTimeOffset="8000" startNumber="5"`, "") + `</Period></MPD>`
-	}
-	for _, name := range []string{"number", "timeline", "periods"} {
+	for name, show := range map[string]func(s *shelf, there int) string{
+		"number": func(s *shelf, _ int) string {
+			return s.mpdHead() + `<Period id="1" start="PT0S">` + mpdSets(`timescale="1000" duration="2000"`, "") + `</Period></MPD>`
+		},
+		"timeline": func(s *shelf, there int) string {
+			return s.mpdHead() + `<Period id="1" start="PT0S">` + mpdSets(`timescale="10"`, fmt.Sprintf(`<SegmentTimeline><S t="0" d="20" r="%d"/></SegmentTimeline>`, there-1)) + `</Period></MPD>`
+		},
+		"periods": func(s *shelf, _ int) string {
+			return s.mpdHead() + `<Period id="1" start="PT0S" duration="PT8S">` + mpdSets(`timescale="1000" duration="2000"`, "") +
+				`</Period><Period id="2" start="PT8S">` + mpdSets(`timescale="1000" duration="2000" presentationTimeOffset="8000" startNumber="5"`, "") + `</Period></MPD>`
+		},
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			wantPulled(t, s.URL+"/"+name+".mpd")
+			s := newShelf(t, "-f", "dash", "-seg_duration", "2", "-use_template", "1", "-use_timeline", "0", "all.mpd")
+			s.show["live.mpd"] = func(there int) string { return show(s, there) }
+			wantPulled(t, s.URL+"/live.mpd")
 		})
 	}
 }

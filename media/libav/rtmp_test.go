@@ -132,7 +132,7 @@ func TestRTMPPull(t *testing.T) {
 	s := newRelay(t)
 	sender(t, append(waveLoop(t), "-f", "flv", s.url())...)
 	r := hold(t, s.url())
-	spec := liveFrom(t, s.url(), r)
+	spec := patient(liveFrom(t, s.url(), r))
 	out, p := watchLive(t, spec, r, 100)
 	wantOnce(t, spec, out)
 	if st := p.Status(); st.Doubled != 0 || st.Dropped != 0 || st.Damaged != 0 {
@@ -141,7 +141,7 @@ func TestRTMPPull(t *testing.T) {
 	sessions := r.Stats().Sessions
 	s.drop()
 	connectsAgain(t, r, sessions)
-	again, _ := watchLive(t, liveFrom(t, s.url(), r), r, 50)
+	again, _ := watchLive(t, patient(liveFrom(t, s.url(), r)), r, 50)
 	wantOnce(t, spec, again)
 }
 

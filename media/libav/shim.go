@@ -42,12 +42,13 @@ static int gala_set_a53(AVFrame *f, const void *b, size_t n) {
 	return d != NULL;
 }
 // gala_text decodes one packet of subtitles: its events, one a line, as text that
-// the caller frees. *ms is how long the decoder wants them shown, 0 unknown.
-static char *gala_text(AVCodecContext *c, const AVPacket *p, uint32_t *ms) {
+// the caller frees. *ms is how long the decoder wants them shown, 0 unknown; *got
+// that there is something, if only an empty screen.
+static char *gala_text(AVCodecContext *c, const AVPacket *p, uint32_t *ms, int *got) {
 	AVSubtitle s;
-	int got = 0;
 	char *out = NULL;
-	if (avcodec_decode_subtitle2(c, &s, &got, p) < 0 || !got) return NULL;
+	if (avcodec_decode_subtitle2(c, &s, got, p) < 0) *got = 0;
+	if (!*got) return NULL;
 	*ms = s.end_display_time == UINT32_MAX ? 0 : s.end_display_time;
 	for (unsigned i = 0; i < s.num_rects; i++) {
 		if (s.rects[i]->ass) {
@@ -163,14 +164,17 @@ func setA53(f *astiav.Frame, b []byte) bool {
 
 // decodeText decodes a packet of subtitles: its events in the form that ASS has
 // them, and how long the decoder wants them shown, in ms, 0 where it does not say.
-func decodeText(c *astiav.CodecContext, p *astiav.Packet) (events []string, ms int64) {
+// An empty packet asks for what a decoder has kept back; got tells whether there
+// was something, which may be no events at all.
+func decodeText(c *astiav.CodecContext, p *astiav.Packet) (events []string, ms int64, got bool) {
 	var length C.uint32_t
-	text := C.gala_text(cCodec(c), *(**C.AVPacket)(unsafe.Pointer(p)), &length)
+	var have C.int
+	text := C.gala_text(cCodec(c), cPacket(p), &length, &have)
 	if text == nil {
-		return nil, 0
+		return nil, 0, have != 0
 	}
 	defer C.gala_free(text)
-	return strings.Split(C.GoString(text), "\n"), int64(length)
+	return strings.Split(C.GoString(text), "\n"), int64(length), true
 }
 
 // Build describes the FFmpeg that is linked in.

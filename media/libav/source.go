@@ -7,7 +7,6 @@ import (
 	"github.com/asticode/go-astiav"
 
 	"github.com/galafarm/gala/ladders"
-	"github.com/galafarm/gala/media/webvtt"
 	"github.com/galafarm/gala/timeline"
 )
 
@@ -29,10 +28,10 @@ type source interface {
 type sinks struct {
 	video func(*astiav.Frame) error
 	audio []func(*astiav.Frame) error // by index into Info.Audio
-	text  []func(webvtt.Cue) error    // by index into Info.Text
+	text  []textSink                  // by index into Info.Text
 	// packets take a track's packets as they are, each after its frames, at a time
-	// in the track's base or at noPTS, and nil for one that did not decode; by index
-	// into Info.Audio. They copy what they keep.
+	// in the track's base or at noPTS; nil at noPTS is one that did not decode, nil at
+	// a time a pause up to there. By index into Info.Audio. They copy what they keep.
 	packets []func(p *astiav.Packet, at int64) error
 	// joiners hold back what the end of the source has to push out.
 	joiners []*joiner
@@ -76,8 +75,19 @@ type sourceStats struct {
 
 // pacer holds frames back until their time has come.
 type pacer struct {
-	now  func() time.Time
-	live bool
+	now   func() time.Time
+	live  bool
+	gauge *gauge // of pictures, where they are live
+}
+
+// aged tells the gauge how long after t ticks of base since the epoch a picture is
+// handed on.
+func (p pacer) aged(t int64, base timeline.Timebase) {
+	if !p.live || p.gauge == nil {
+		return
+	}
+	at := time.Duration(timeline.Rescale(t, base, microseconds)) * time.Microsecond
+	p.gauge.note(time.Duration(p.now().UnixNano())-at, at)
 }
 
 // wait returns when the wall clock reaches t ticks of base since the epoch.

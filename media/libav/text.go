@@ -14,8 +14,15 @@ import (
 
 // Texter is an Output that takes subtitles too.
 type Texter interface {
+	// Cue is a text whose end is known.
 	Cue(rendition string, c webvtt.Cue) error
+	// Page takes the place of the page before it; one without text clears the
+	// screen. It stays until the next one comes, and no longer than to its end.
+	Page(rendition string, c webvtt.Cue) error
 }
+
+// textSink takes cues, or pages.
+type textSink func(c webvtt.Cue, page bool) error
 
 // textCodecs are the subtitles that are text; all others are pictures, or text
 // that this build does not read.
@@ -24,8 +31,12 @@ var textCodecs = []astiav.CodecID{astiav.CodecIDMovText, astiav.CodecIDSubrip, a
 // subtitles notes a track of subtitles, or why it is left out.
 func (p *prober) subtitles(s *astiav.Stream) {
 	id := s.CodecParameters().CodecID()
+	if id == astiav.CodecIDDvbTeletext && astiav.FindDecoder(id) != nil {
+		p.teletext(s)
+		return
+	}
 	if !slices.Contains(textCodecs, id) || astiav.FindDecoder(id) == nil {
-		p.notes.add(fmt.Sprintf("subtitle stream %d (%s) is not text: left out", s.Index(), id))
+		p.notes.add(fmt.Sprintf("subtitle stream %d (%s) is %s: left out", s.Index(), strings.TrimSuffix(id.Name()+", "+tag(s, "language"), ", "), whyNot(id)))
 		return
 	}
 	d := s.DispositionFlags()
@@ -35,15 +46,30 @@ func (p *prober) subtitles(s *astiav.Stream) {
 	})
 }
 
-// textTrack decodes one stream of subtitles as its packets are read: that costs
-// nothing, and what is on screen with a picture is known before the picture.
-type textTrack struct {
-	cc   *astiav.CodecContext
-	base timeline.Timebase
-	emit func(webvtt.Cue) error // with times of the source, in µs
+// whyNot: subtitles of discs and of DVB are pictures.
+func whyNot(id astiav.CodecID) string {
+	switch id {
+	case astiav.CodecIDDvbSubtitle, astiav.CodecIDDvdSubtitle, astiav.CodecIDHdmvPgsSubtitle, astiav.CodecIDXsub:
+		return "made of pictures"
+	}
+	return "not text"
 }
 
-func openText(s *astiav.Stream, emit func(webvtt.Cue) error) (*textTrack, error) {
+// textTrack decodes one stream of subtitles, or a page in it, as its packets are
+// read: that costs nothing, and what is on screen with a picture is known about
+// when the picture is.
+type textTrack struct {
+	cc    *astiav.CodecContext
+	base  timeline.Timebase
+	shift int64    // of a loop, in base
+	emit  textSink // with times of the source, in µs
+	pages *pages   // nil: not teletext
+}
+
+func openText(s *astiav.Stream, info TextInfo, emit textSink) (*textTrack, error) {
+	if info.teletext() {
+		return openPages(s, info, emit)
+	}
 	d, err := openDecoder(s, 1)
 	if err != nil {
 		return nil, err
@@ -52,10 +78,20 @@ func openText(s *astiav.Stream, emit func(webvtt.Cue) error) (*textTrack, error)
 	return &textTrack{cc: d.cc, base: d.base, emit: emit}, nil
 }
 
+func (t *textTrack) close() {
+	t.cc.Free()
+	if t.pages != nil {
+		t.pages.packet.Free()
+	}
+}
+
 // take decodes a packet, whose time the clock has made continuous.
 func (t *textTrack) take(p *astiav.Packet, pts int64) error {
-	events, ms := decodeText(t.cc, p)
-	start := timeline.Rescale(pts, t.base, microseconds)
+	start := timeline.Rescale(pts+t.shift, t.base, microseconds)
+	if t.pages != nil {
+		return t.sent(t.pages.Put(p.Data(), start))
+	}
+	events, ms, _ := decodeText(t.cc, p)
 	end := start + timeline.Rescale(p.Duration(), t.base, microseconds)
 	if p.Duration() <= 0 {
 		end = start + cmp.Or(ms, unknownLength)*1000
@@ -65,7 +101,7 @@ func (t *textTrack) take(p *astiav.Packet, pts int64) error {
 		if text == "" || end <= start {
 			continue
 		}
-		if err := t.emit(webvtt.Cue{Start: start, End: end, Text: text, Settings: settings}); err != nil {
+		if err := t.emit(webvtt.Cue{Start: start, End: end, Text: text, Settings: settings}, false); err != nil {
 			return err
 		}
 	}
@@ -75,20 +111,28 @@ func (t *textTrack) take(p *astiav.Packet, pts int64) error {
 // unknownLength is how long a cue is shown whose source does not say, in ms.
 const unknownLength = 4000
 
+// Paged tells a track of subtitles whose texts stay on screen until the next come.
+func (p *Pipeline) Paged(track int) bool {
+	return track < len(p.facts.Text) && p.facts.Text[track].teletext()
+}
+
 // cueSinks are the sinks of the text tracks that renditions are made from.
-func (p *Pipeline) cueSinks() []func(webvtt.Cue) error {
-	out := make([]func(webvtt.Cue) error, len(p.facts.Text))
+func (p *Pipeline) cueSinks() []textSink {
+	out := make([]textSink, len(p.facts.Text))
 	to, ok := p.o.Output.(Texter)
 	for _, r := range p.o.Spec.Renditions {
 		if r.Text == nil || !ok || r.Text.Track >= len(out) {
 			continue
 		}
 		before := out[r.Text.Track]
-		out[r.Text.Track] = func(c webvtt.Cue) error {
+		out[r.Text.Track] = func(c webvtt.Cue, page bool) error {
 			if before != nil {
-				if err := before(c); err != nil {
+				if err := before(c, page); err != nil {
 					return err
 				}
+			}
+			if page {
+				return to.Page(r.Name, p.onGrid(c))
 			}
 			return to.Cue(r.Name, p.onGrid(c))
 		}

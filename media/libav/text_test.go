@@ -18,14 +18,25 @@ import (
 // scribe is a collector that takes cues too.
 type scribe struct {
 	*collector
-	mu   sync.Mutex
-	cues map[string][]webvtt.Cue
+	mu          sync.Mutex
+	cues, pages map[string][]webvtt.Cue
+}
+
+func newScribe() *scribe {
+	return &scribe{collector: newCollector(), cues: map[string][]webvtt.Cue{}, pages: map[string][]webvtt.Cue{}}
 }
 
 func (s *scribe) Cue(r string, c webvtt.Cue) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.cues[r] = append(s.cues[r], c)
+	return nil
+}
+
+func (s *scribe) Page(r string, c webvtt.Cue) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.pages[r] = append(s.pages[r], c)
 	return nil
 }
 
@@ -42,7 +53,7 @@ func subtitles(t *testing.T, file string, tracks int) (Info, [][]webvtt.Cue) {
 	for i, n := range names {
 		spec.Renditions = append(spec.Renditions, ladders.Rendition{Name: n, Text: &ladders.Text{Track: i}})
 	}
-	out := &scribe{collector: newCollector(), cues: map[string][]webvtt.Cue{}}
+	out := newScribe()
 	if err := open(t, Options{Spec: spec, Output: out}).Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +125,9 @@ func TestSubtitlesThatAreNoText(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(facts.Text) != 0 || !slices.ContainsFunc(facts.Notes, func(n string) bool { return strings.Contains(n, "dvb_subtitle") && strings.Contains(n, "left out") }) {
+	if len(facts.Text) != 0 || !slices.ContainsFunc(facts.Notes, func(n string) bool {
+		return strings.Contains(n, "dvb_subtitle") && strings.Contains(n, "made of pictures: left out")
+	}) {
 		t.Errorf("%+v, notes %q", facts.Text, facts.Notes)
 	}
 }

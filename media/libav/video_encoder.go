@@ -1,6 +1,7 @@
 package libav
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"runtime"
@@ -22,6 +23,7 @@ type videoEncoder struct {
 	v      ladders.Video
 	grid   timeline.Grid
 	live   bool
+	ease   encoders.Ease
 	row    encoders.Encoder
 	format string // pixel format
 	cc     *astiav.CodecContext
@@ -34,6 +36,8 @@ type videoEncoder struct {
 	captions map[int64][]captions.Triplet
 	nal      *nalConverter
 	config   media.CodecConfig
+	// refused is an ease that would have changed the parameter sets; Full is none.
+	refused encoders.Ease
 	// fed: it has had a picture. drained: it was told that none follows.
 	fed, drained bool
 }
@@ -60,6 +64,7 @@ func (e *videoEncoder) open(f *astiav.Frame, n int64) error {
 	}
 	e.base = n
 	all := encoders.NewRung(e.v, e.grid, e.live, runtime.NumCPU())
+	all.Ease = e.ease
 	err := e.attempt(codec, f, e.row.Options(all))
 	if err != nil && e.row.GPU { // a card that lacks what is only better
 		plain := slices.DeleteFunc(e.row.Options(all), func(o encoders.Option) bool { return o.Spare })
@@ -167,6 +172,44 @@ func (e *videoEncoder) encode(f *astiav.Frame, n int64, emit func(media.Packet) 
 			return err
 		}
 	}
+}
+
+// change goes on with another ease from frame n on, the first of a segment. Where
+// the parameter sets would not stay the same nothing changes.
+func (e *videoEncoder) change(to encoders.Ease, f *astiav.Frame, n int64, emit func(media.Packet) error) error {
+	if to == e.ease || to == e.refused || !e.row.Eases() {
+		return nil
+	}
+	next, err := newVideoEncoder(e.name, e.v, e.grid, e.live)
+	if err != nil {
+		return err
+	}
+	next.ease = to
+	if err := next.open(f, n); err != nil || !bytes.Equal(next.nal.config, e.nal.config) {
+		next.Close()
+		e.refused = to
+		return nil //nolint:nilerr // it goes on as it was
+	}
+	if err := e.encode(nil, 0, emit); err != nil {
+		next.Close()
+		return err
+	}
+	e.cc, next.cc = next.cc, e.cc
+	e.nal, e.ease, e.base, e.refused, e.fed, e.drained = next.nal, to, n, encoders.Full, false, false
+	next.fed, next.drained = true, true
+	next.Close()
+	return nil
+}
+
+// finish ends the stream: the next picture opens the encoder again.
+func (e *videoEncoder) finish(emit func(media.Packet) error) error {
+	if err := e.encode(nil, 0, emit); err != nil {
+		return err
+	}
+	e.cc.Free()
+	e.cc, e.nal, e.fed, e.drained = nil, nil, false, false
+	clear(e.captions)
+	return nil
 }
 
 // giveUp ends a stream that breaks off, and tells whether the encoder may be

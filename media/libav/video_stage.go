@@ -20,13 +20,14 @@ import (
 // index is dropped.
 type videoStage struct {
 	p        *Pipeline
-	in       chan *astiav.Frame
+	in       chan shot
 	done     chan struct{}
 	base     timeline.Timebase // of what comes in
 	anchor   timeline.Anchor   // in the base of what is placed
 	grid     timeline.Grid
 	placer   timeline.Placer
 	pre      *preFilter
+	burn     *burner
 	branches []*branch
 	views    map[ladders.Range]*view
 	last     *astiav.Frame // the picture shown at next-1, or before first
@@ -45,7 +46,7 @@ const videoFrames = 1
 func newVideoStage(p *Pipeline) (*videoStage, error) {
 	v := p.facts.BestVideo()
 	spec := p.o.Spec
-	s := &videoStage{p: p, in: make(chan *astiav.Frame, videoFrames), done: make(chan struct{}), grid: spec.Grid, next: p.firstFrame()}
+	s := &videoStage{p: p, in: make(chan shot, videoFrames), done: make(chan struct{}), grid: spec.Grid, next: p.firstFrame()}
 	s.views = map[ladders.Range]*view{}
 	branches := map[branchKey]*branch{}
 	for _, r := range spec.Renditions {
@@ -69,6 +70,10 @@ func newVideoStage(p *Pipeline) (*videoStage, error) {
 	}
 	if len(s.branches) == 0 {
 		return nil, nil
+	}
+	var err error
+	if s.burn, err = newBurner(spec, s.asked()); err != nil {
+		return nil, err
 	}
 	s.base = v.Base
 	s.pre = newPreFilter(*v, s.asked(), spec.Grid.Rate)
@@ -103,7 +108,14 @@ func (s *videoStage) run(ctx context.Context) error {
 	defer s.close()
 	tell := sync.OnceFunc(func() { s.p.ends.at(framesUS(s.next, s.grid)) })
 	defer tell()
-	for f := range s.in {
+	for x := range s.in {
+		if x.f == nil {
+			if err := s.without(ctx, x); err != nil {
+				return s.drainInput(err)
+			}
+			continue
+		}
+		f := x.f
 		if d := frameDuration(f); d > 0 && timeline.Rescale(d, s.base, microseconds) < maxJump {
 			s.until = max(s.until, f.Pts()+d)
 		}
@@ -188,8 +200,8 @@ func (s *videoStage) drainInput(err error) error {
 	if err = ignoreFinished(err); err != nil {
 		_ = s.p.failed(err)
 	}
-	for f := range s.in {
-		f.Free()
+	for x := range s.in {
+		x.free()
 	}
 	return err
 }
@@ -208,6 +220,10 @@ func (s *videoStage) place(ctx context.Context, f *astiav.Frame) error {
 	s.position.Store(f.Pts())
 	if !ok {
 		s.dropped.Add(1)
+		return nil
+	}
+	if n < s.next && s.next > s.p.firstFrame() {
+		s.dropped.Add(1) // it comes too late: its place was filled
 		return nil
 	}
 	if n < s.next {
@@ -236,9 +252,23 @@ func (s *videoStage) keep(f *astiav.Frame) {
 		s.last.Free()
 	}
 	s.last, s.lastAt = f.Clone(), f.Pts()
+	s.burn.forget()
+	s.forgetViews()
+}
+
+func (s *videoStage) forgetViews() {
 	for _, v := range s.views {
 		v.forget()
 	}
+}
+
+// shown is the kept picture as frame n shows it.
+func (s *videoStage) shown(n int64) (*astiav.Frame, error) {
+	f, fresh, err := s.burn.of(s.last, n)
+	if fresh {
+		s.forgetViews()
+	}
+	return f, err
 }
 
 // fill repeats the picture before up to frame n.
@@ -277,7 +307,10 @@ func (s *videoStage) emit(ctx context.Context, n int64) error {
 		if n%b.divisor != 0 {
 			continue
 		}
-		f, err := b.view.of(s.last)
+		f, err := s.shown(n)
+		if err == nil {
+			f, err = b.view.of(f)
+		}
 		if err != nil {
 			return err
 		}
@@ -313,6 +346,7 @@ func (s *videoStage) close() {
 	for _, v := range s.views {
 		v.close()
 	}
+	s.burn.close()
 	s.pre.Close()
 }
 

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/galafarm/gala/ladders"
 	"github.com/galafarm/gala/media"
 	"github.com/galafarm/gala/media/dash"
 	"github.com/galafarm/gala/media/hls"
@@ -16,11 +17,8 @@ import (
 // that stays behind as it is told finds something to play, then whenever other
 // init segments or missing segments make other Periods. The caller holds o.mu.
 func (o *output) refreshManifest(ctx context.Context) error {
-	turns := 0
+	turns := o.p.lapses.changes()
 	for _, t := range o.p.order {
-		if t.rendition.Text != nil {
-			continue
-		}
 		n, enough := t.takerOf(o).turned()
 		if turns += n; !enough {
 			return nil
@@ -40,7 +38,7 @@ func (o *output) refreshManifest(ctx context.Context) error {
 func (k *taker) turned() (turns int, enough bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.turns, len(k.list.Segments) > dash.Delay
+	return k.turns, len(k.list.Segments) > dash.Delay || k.resting && len(k.list.Segments) == 0
 }
 
 func (o *output) putManifest(ctx context.Context, ended bool) error {
@@ -58,10 +56,10 @@ func (o *output) putManifest(ctx context.Context, ended bool) error {
 // measured ones.
 func (o *output) manifest(ended bool) dash.Manifest {
 	p := o.p
-	m := dash.Manifest{Grid: p.spec.Grid, Live: p.spec.Live, Ended: ended, Start: o.availability(), Window: p.window, Published: p.now()}
+	m := dash.Manifest{Grid: p.spec.Grid, Live: p.spec.Live, Ended: ended, Start: o.availability(), TextDelay: p.textDelay(), Window: p.window, Published: p.now()}
 	for _, t := range p.order {
 		k := t.takerOf(o)
-		if t.rendition.Text != nil { // segmented WebVTT is HLS's own form
+		if t.rendition.Text != nil && t.boxes == nil { // segmented WebVTT is HLS's own form
 			if text := k.whole; text != nil {
 				m.Texts = append(m.Texts, *text)
 			}
@@ -71,8 +69,10 @@ func (o *output) manifest(ended bool) dash.Manifest {
 		if !ok {
 			continue
 		}
-		rep := dash.Representation{Name: r.Name, Bandwidth: r.Bandwidth, Runs: k.manifestRuns(ended), Protection: t.lock.manifest()}
-		if a := r.Audio; a != nil {
+		rep := dash.Representation{Name: r.Name, Bandwidth: r.Bandwidth, Runs: k.manifestRuns(ended), Resting: k.rests(), Protection: t.lock.manifest()}
+		if x := t.boxes; x != nil {
+			rep.Text, rep.Bandwidth, r.Codecs = subtitlesOf(r), boxedRate, x.init.Codecs
+		} else if a := r.Audio; a != nil {
 			rep.Audio = &dash.Audio{Codec: a.Codec, Language: a.Language, Label: a.Label, Channels: a.Channels, SampleRate: a.SampleRate, Default: a.Default}
 		} else {
 			rep.Video = t.dashVideo()
@@ -84,8 +84,26 @@ func (o *output) manifest(ended bool) dash.Manifest {
 		}
 		m.Representations = append(m.Representations, rep)
 	}
+	if first, ok := o.oldest(); ok {
+		m.Lapses = p.lapses.since(p.spec.Grid.FirstFrame(first))
+	}
 	m.LastTicks, m.Tiles = o.lastTicks(), p.sheets.tiles()
 	return m
+}
+
+// oldest is the first segment that the first rendition lists.
+func (o *output) oldest() (number int64, ok bool) {
+	k := o.p.order[0].takerOf(o)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if len(k.list.Segments) == 0 {
+		return 0, false
+	}
+	return k.list.Segments[0].Number, true
+}
+
+func subtitlesOf(r ladders.Rendition) *dash.Subtitles {
+	return &dash.Subtitles{Language: r.Text.Language, Label: r.Text.Label, Forced: r.Text.Forced, Impaired: r.Text.Impaired}
 }
 
 func (t *track) dashVideo() *dash.Video {
@@ -99,12 +117,12 @@ func (t *track) dashVideo() *dash.Video {
 }
 
 // availability is when a segment that ends at the epoch would be there: as much
-// later as the source runs behind, and a segment for the farm - what comes later
-// than that is told as late. Players never change it in flight, so a
+// later as the source runs behind, what text is held back by, and a segment for the
+// farm - what comes later than that is told as late. Players never change it in flight, so a
 // predecessor's stays unless half of that segment is gone (ISO/IEC 23009-1 §5.4.1).
 func (o *output) availability() time.Time {
 	segment := o.p.segmentLength()
-	ours := time.Unix(0, 0).UTC().Add(max(0, o.p.lag) + segment)
+	ours := time.Unix(0, 0).UTC().Add(max(0, o.p.lag) + o.p.textDelay() + segment)
 	if old := o.history; old != nil && !old.Start.IsZero() && ours.Sub(old.Start) <= segment/2 {
 		return old.Start
 	}
@@ -164,12 +182,20 @@ func follow(runs []dash.Run, number int64, init, codecs string) []dash.Run {
 
 // keepRuns follows what is listed and what slid out. The caller holds k.mu.
 func (k *taker) keepRuns(e hls.Segment, codecs string) {
+	if k.t.rendition.Text != nil {
+		if k.t.boxes == nil { // no run of segments in a manifest
+			return
+		}
+		e.Map = k.t.boxes.init.Name // which playlists of WebVTT do not say
+	}
 	before := len(k.runs)
 	if !e.Gap {
 		k.runs = follow(k.runs, e.Number, e.Map, codecs)
 	}
-	gone := 0
-	for gone < len(k.runs)-1 && k.runs[gone].To <= k.list.Segments[0].Number {
+	gone, first := 0, k.list.Segments[0].Number
+	// What a hole lies behind stays until the hole is out too: without it the Period
+	// of the hole would be the first, and go.
+	for gone < len(k.runs)-1 && k.runs[gone].To <= first && k.runs[gone+1].From <= first {
 		gone++
 	}
 	if len(k.runs) > before {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/galafarm/gala/media"
 )
@@ -26,8 +28,9 @@ func (p *Packager) Stop(ctx context.Context) error {
 // playlists stay open for a successor.
 func (p *Packager) Leave(ctx context.Context) error {
 	defer p.Abort()
+	text := p.letAllText(ctx)
 	p.close(ending{})
-	return p.wait(ctx)
+	return firstFatal([]error{p.wait(ctx), text})
 }
 
 // Abort lets go at once. The playlists stay as they are.
@@ -35,6 +38,7 @@ func (p *Packager) Abort() {
 	p.cancel(ErrAborted)
 	p.close(ending{})
 	p.group.Wait()
+	p.unions.Wait()
 }
 
 func (p *Packager) end(ctx context.Context, e ending, strict bool) error {
@@ -45,6 +49,7 @@ func (p *Packager) end(ctx context.Context, e ending, strict bool) error {
 			errs = append(errs, err)
 		}
 	}
+	errs = append(errs, p.letAllText(ctx))
 	if err := firstFatal(errs); err != nil {
 		return err
 	}
@@ -74,15 +79,66 @@ func (p *Packager) wait(ctx context.Context) error {
 		p.group.Wait()
 		close(done)
 	}()
-	select {
-	case <-done:
-	case <-ctx.Done():
-		p.cancel(context.Cause(ctx))
-		<-done
-		return sinkError(strings.Join(p.spec.Outputs, ", "), fmt.Errorf("not everything got through in time: %w", context.Cause(ctx)))
+	look := time.NewTicker(lookEvery)
+	defer look.Stop()
+	var whole time.Time // since when there is an output that has everything
+	for {
+		select {
+		case <-done:
+			return p.verdict()
+		case <-look.C:
+			some, sick := p.unfinished()
+			switch {
+			case !p.spec.Live || !some:
+			case whole.IsZero():
+				whole = time.Now()
+			case sick && time.Since(whole) > partingSick, time.Since(whole) > partingWell+p.segmentLength():
+				p.cancel(errParted)
+				<-done
+				return p.verdict()
+			}
+		case <-ctx.Done():
+			p.cancel(context.Cause(ctx))
+			<-done
+			return sinkError(p.names(), fmt.Errorf("not everything got through in time: %w", context.Cause(ctx)))
+		}
 	}
-	return p.verdict()
 }
+
+func (p *Packager) names() string {
+	var all []string
+	for _, o := range p.outputs {
+		all = append(all, o.name)
+	}
+	return strings.Join(all, ", ")
+}
+
+// unfinished tells whether some output has everything, and whether all that have
+// not are in trouble.
+func (p *Packager) unfinished() (some, sick bool) {
+	sick = true
+	for _, o := range p.outputs {
+		if o.whole.Load() {
+			some = true
+		} else if since, _ := o.health.trouble(); since.IsZero() {
+			sick = false
+		}
+	}
+	return some, sick
+}
+
+// The end of a live job that is whole at one output does not wait long for those
+// in trouble, and for the others as long as a segment takes and some: less, with
+// what concludes it, than its agent waits.
+const (
+	lookEvery   = 100 * time.Millisecond
+	partingSick = time.Second
+	partingWell = 2 * time.Second
+	concluding  = 2 * time.Second
+)
+
+// errParted: the job has ended, and this output did not keep up with it.
+var errParted = errors.New("the job ended before it had taken everything")
 
 // verdict is the worst of what the takers ended with.
 func (p *Packager) verdict() error {
@@ -124,11 +180,22 @@ func (p *Packager) conclude(ctx context.Context, finished bool) error {
 			}
 		}
 	}
+	if p.spec.Live && len(p.outputs) > 1 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, concluding, errParted)
+		defer cancel()
+	}
+	all := make([]error, len(p.outputs))
+	var group sync.WaitGroup
+	for i, out := range p.outputs {
+		group.Go(func() { all[i] = out.conclude(ctx) })
+	}
+	group.Wait()
 	var errs []error
-	for _, out := range p.outputs {
-		if err := out.conclude(ctx); err != nil {
-			out.trouble("end not written", err)
-			errs = append(errs, sinkError(out.name, err))
+	for i, err := range all {
+		if err != nil {
+			p.outputs[i].complain("end", err)
+			errs = append(errs, sinkError(p.outputs[i].name, err))
 		}
 	}
 	if p.spec.Live && len(errs) < len(p.outputs) {
@@ -142,7 +209,14 @@ func (o *output) conclude(ctx context.Context) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.p.spec.Live {
-		return o.putManifest(ctx, true)
+		if since, err := o.health.trouble(); !since.IsZero() && !o.complete() {
+			return err // nothing is there that a manifest could end
+		}
+		err := o.putManifest(ctx, true)
+		if o.union != nil && err == nil { // its own tree is whole whatever comes of this
+			o.complain("playlists above the replicas", o.union.look(ctx, true))
+		}
+		return err
 	}
 	for _, put := range []func(context.Context) error{o.putWholeTexts, o.putThumbnails} {
 		if err := put(ctx); err != nil {

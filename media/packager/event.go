@@ -13,21 +13,27 @@ const (
 	Late Kind = "late"
 	// Dropped: the output was so far behind that the segment was let go (live).
 	Dropped Kind = "dropped"
+	// Missed: the output did not take the segment in time (live).
+	Missed Kind = "missed"
 	// Gap: the number is listed as missing (live).
 	Gap Kind = "gap"
 	// Discontinuity: the decoder configuration changed at this segment.
 	Discontinuity Kind = "discontinuity"
-	// Trouble: an output refused or did not answer; the job goes on.
+	// Trouble: an output refuses, does not answer or is too slow; the job goes
+	// on. It is told once, whatever it costs.
 	Trouble Kind = "trouble"
+	// Recovered: the trouble is over; Duration and Lost say what it was.
+	Recovered Kind = "recovered"
 	// Empty: the rendition ended without a frame and is not listed.
 	Empty Kind = "empty"
 )
 
-// Event is something that happened to one segment at one output.
+// Event is something that happened to one segment at one output, or, where
+// Rendition is empty, to the output.
 type Event struct {
 	Kind      Kind
 	Rendition string
-	Output    string // as in Spec.Outputs
+	Output    string // its address, for people
 	Segment   int64
 	Bytes     int64
 	Duration  time.Duration
@@ -35,5 +41,7 @@ type Event struct {
 	// Behind is how long after the source's last frame of it a segment was
 	// published, live only.
 	Behind time.Duration
-	Err    error
+	// Lost counts the segments, of all renditions, that a trouble cost.
+	Lost int64
+	Err  error
 }

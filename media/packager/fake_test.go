@@ -19,9 +19,17 @@ type memory struct {
 	objects map[string][]byte
 	log     []string // "put v/0.m4s"
 	before  func(ctx context.Context, op, path string) error
+	// forgetful keeps nothing.
+	forgetful bool
 }
 
 func newMemory() *memory { return &memory{objects: map[string][]byte{}} }
+
+func newForgetful() *memory {
+	m := newMemory()
+	m.forgetful = true
+	return m
+}
 
 func (m *memory) gate(ctx context.Context, op, path string) error {
 	m.mu.Lock()
@@ -39,6 +47,9 @@ func (m *memory) Put(ctx context.Context, path string, body []byte) error {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.forgetful {
+		return nil
+	}
 	m.objects[path] = bytes.Clone(body)
 	m.log = append(m.log, "put "+path)
 	return nil
@@ -140,6 +151,13 @@ func picture(index int64, idr bool) media.Packet {
 	}
 	nal := binary.BigEndian.AppendUint64([]byte{head}, uint64(index))
 	return media.Packet{Data: append(binary.BigEndian.AppendUint32(nil, uint32(len(nal))), nal...), Index: index, Key: idr}
+}
+
+// fat is a picture of so many bytes.
+func fat(p media.Packet, size int) media.Packet {
+	p.Data = append(bytes.Clone(p.Data), make([]byte, size)...)
+	binary.BigEndian.PutUint32(p.Data, uint32(len(p.Data)-4))
+	return p
 }
 
 // pictures are frames [from, to) of a rendition that shows every step-th, in

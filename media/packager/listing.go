@@ -27,7 +27,10 @@ func (k *taker) append(s *segment) error {
 	if entry.Discontinuity {
 		k.event(Event{Kind: Discontinuity, Segment: s.number})
 	}
-	k.pending = append(k.pending, s)
+	k.pending = append(k.pending, s.listing())
+	k.mu.Lock()
+	k.rest(false)
+	k.mu.Unlock()
 	return nil
 }
 
@@ -37,9 +40,7 @@ func (k *taker) appendEntry(e hls.Segment, codecs string) error {
 	if _, err := k.list.Append(e); err != nil {
 		return err
 	}
-	if k.t.rendition.Text == nil { // which manifests do not list
-		k.keepRuns(e, codecs)
-	}
+	k.keepRuns(e, codecs)
 	return nil
 }
 
@@ -59,7 +60,7 @@ func (k *taker) fill(last, next int64, initName string) error {
 	for n := from; n < next; n++ {
 		pace := k.t.counting()
 		g := pace.entry(n, pace.first(n+1))
-		g.Gap, g.Map = true, initName
+		g.Gap, g.Map, g.URI = true, initName, k.t.segmentName(n)
 		if err := k.appendEntry(g, ""); err != nil {
 			return err
 		}
@@ -74,28 +75,29 @@ func (k *taker) clear() {
 	k.list.Clear()
 }
 
-// putPlaylists lists what is pending, first reading back where another writer
-// may have come in between.
+// putPlaylists lists what is pending, unless another writer has come in between.
 func (k *taker) putPlaylists(ctx context.Context) error {
-	ctx, cancel := k.bounded(ctx)
+	ctx, cancel := k.t.p.bounded(ctx)
 	defer cancel()
-	if k.lapsed {
-		if _, err := k.readBack(ctx); err != nil {
-			return err
-		}
-	}
-	k.lapsed = true
-	// I-frames first: a successor continues from the media playlist, and must
-	// find the byte ranges of everything that it lists.
-	if k.t.rendition.Video != nil {
-		if err := k.out.sink.Put(ctx, k.path(iframesName), k.list.EncodeIFrames()); err != nil {
-			return err
-		}
-	}
-	if err := k.out.sink.Put(ctx, k.path(playlistName), k.list.Encode()); err != nil {
+	if err := k.check(ctx); err != nil {
 		return err
 	}
-	k.lapsed = false
+	k.lapsed = true
+	k.mu.Lock()
+	k.list.DateRanges = k.t.p.lapses.list()
+	k.mu.Unlock()
+	// I-frames first: a successor continues from the media playlist, and must
+	// find the byte ranges of everything that it lists.
+	list, iframes := k.t.written.encode(&k.list, k.t.rendition.Video != nil)
+	if iframes != nil {
+		if err := k.replace(ctx, iframesName, iframes); err != nil {
+			return err
+		}
+	}
+	if err := k.replace(ctx, playlistName, list); err != nil {
+		return err
+	}
+	k.lapsed, k.heard = false, k.t.p.now()
 	k.publishPending()
 	return nil
 }
@@ -109,7 +111,7 @@ func (k *taker) publishPending() {
 }
 
 func (k *taker) published(s *segment, now time.Time) {
-	e := Event{Kind: Published, Segment: s.number, Bytes: int64(len(s.bytes)), At: now,
+	e := Event{Kind: Published, Segment: s.number, Bytes: s.size(), At: now,
 		Duration: time.Duration(s.entry.Duration) * time.Microsecond}
 	late := false
 	if k.t.p.spec.Live {
@@ -117,6 +119,7 @@ func (k *taker) published(s *segment, now time.Time) {
 		late = e.Behind > k.t.p.segmentLength()
 	}
 	k.mu.Lock()
+	k.there(s)
 	k.count(e, late)
 	k.mu.Unlock()
 	k.event(e)
@@ -138,8 +141,10 @@ func (k *taker) sweep(ctx context.Context, busy bool) {
 		k.deleted = k.list.Segments[0].Number
 	}
 	for until := k.sweepable(); k.deleted < until; k.deleted++ {
-		if err := k.out.sink.Delete(ctx, k.path(k.t.segmentName(k.deleted))); err != nil {
-			k.t.p.log.Debug("old segment not deleted", "rendition", k.t.rendition.Name, "segment", k.deleted, "error", err)
+		for _, name := range k.t.files(k.deleted) {
+			if err := k.out.sink.Delete(ctx, k.path(name)); err != nil {
+				k.t.p.log.Debug("old segment not deleted", "rendition", k.t.rendition.Name, "segment", k.deleted, "error", err)
+			}
 		}
 		if ctx.Err() != nil {
 			return

@@ -23,6 +23,7 @@ type onAir struct {
 	j     *journal
 	sinks []*memory
 	next  int64 // segment
+	big   int   // bytes of a segment, 0 for what a picture needs to say
 }
 
 func liveSpec(t *testing.T, sinks ...*memory) media.Spec {
@@ -55,6 +56,9 @@ func (a *onAir) segments(n int) error {
 	for range n {
 		time.Sleep(time.Until(time.Unix(a.next+1, 0)))
 		for _, pkt := range pictures(a.next*25, a.next*25+25, 25, 1) {
+			if a.big > 0 {
+				pkt = fat(pkt, a.big/25)
+			}
 			if err := a.p.Write(a.t.Context(), "v", pkt); err != nil {
 				return err
 			}
@@ -72,9 +76,11 @@ func (a *onAir) must(n int) {
 	}
 }
 
-func list(t *testing.T, s *memory) *hls.Media {
+func list(t *testing.T, s *memory) *hls.Media { return listOf(t, s, "v") }
+
+func listOf(t *testing.T, s *memory, rendition string) *hls.Media {
 	t.Helper()
-	m, err := hls.ParseMedia([]byte(s.text("v/media.m3u8")))
+	m, err := hls.ParseMedia([]byte(s.text(rendition + "/media.m3u8")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -217,8 +223,11 @@ func TestRefusedSegmentBecomesAGap(t *testing.T) {
 		if got := offsets(first, gaps(m)); !slices.Equal(got, []int64{2, 3}) || len(m.Segments) != 5 {
 			t.Errorf("gaps %v in %d segments", got, len(m.Segments))
 		}
-		if got := offsets(first, a.j.segments(packager.Trouble)); !slices.Equal(got, []int64{2, 3}) {
-			t.Errorf("trouble at %v", got)
+		if got := offsets(first, a.j.segments(packager.Missed)); !slices.Equal(got, []int64{2, 3}) {
+			t.Errorf("missed %v", got)
+		}
+		if got := offsets(first, a.j.segments(packager.Trouble)); !slices.Equal(got, []int64{2}) {
+			t.Errorf("trouble at %v, want it told once", got)
 		}
 		if n := strings.Count(s.text("v/iframes.m3u8"), "#EXTINF"); n != 5 {
 			t.Errorf("%d I-frame entries, want 5 with the gaps", n)

@@ -70,6 +70,14 @@ func (l *lock) tags() []hls.Key {
 	return out
 }
 
+// fingerprint of the key, 0 without one.
+func (l *lock) fingerprint() uint64 {
+	if l == nil {
+		return 0
+	}
+	return l.key.Fingerprint()
+}
+
 func (l *lock) manifest() *dash.Protection {
 	if l == nil {
 		return nil
@@ -103,4 +111,11 @@ func (p *Packager) sessionKeys(present []ladders.Rendition) []hls.Key {
 func otherKeys(rendition string) error {
 	return &media.Error{Code: media.SourceError, Message: "the keys of rendition " + rendition + " are not those that its published segments have",
 		Advice: "put the keys back that the job began with, or submit it under a new id"}
+}
+
+// otherValue: a key has the name of the one that the published segments have, and
+// is another. No player could read both.
+func otherValue(rendition string, id keys.ID) error {
+	return &media.Error{Code: media.SourceError, Message: fmt.Sprintf("key %s of rendition %s is not the one that its published segments are encrypted with: it has changed under the same id", id, rendition),
+		Advice: "put the key back that the job began with, or give the new one a new id and submit the job under a new id"}
 }

@@ -25,6 +25,8 @@ func keySet(t testing.TB, text string) keys.Set {
 const (
 	pictureKey = "keys:\n- {for: video, id: 11111111-1111-1111-1111-111111111111, key: 00112233445566778899aabbccddeeff}\n"
 	bothKeys   = pictureKey + "- {for: audio, id: 22222222-2222-2222-2222-222222222222, key: ffeeddccbbaa99887766554433221100}\n"
+	// another sound key under the same id
+	changedKey = pictureKey + "- {for: audio, id: 22222222-2222-2222-2222-222222222222, key: 00eeddccbbaa99887766554433221100}\n"
 	otherKeys  = "keys:\n- {id: 33333333-3333-3333-3333-333333333333, key: 00112233445566778899aabbccddeeff}\n"
 )
 
@@ -90,8 +92,11 @@ func TestEncryptedClip(t *testing.T) {
 func TestResumeEncrypted(t *testing.T) {
 	for name, c := range map[string]struct {
 		keys string
-		ok   bool
-	}{"the same keys": {bothKeys, true}, "other keys": {otherKeys, false}} {
+		want string
+	}{
+		"the same keys": {bothKeys, ""}, "other keys": {otherKeys, "keys of rendition"},
+		"another key of the same id": {changedKey, "key 22222222-2222-2222-2222-222222222222 of rendition a is not the one"},
+	} {
 		t.Run(name, func(t *testing.T) {
 			video, audio := clip(t)
 			s := newMemory()
@@ -107,9 +112,9 @@ func TestResumeEncrypted(t *testing.T) {
 			feed(t, next, "v", video, pictures(100, 150, 25, 1))
 			feed(t, next, "a", audio, sounds(188, 282))
 			err := next.Finish(t.Context())
-			if !c.ok {
+			if c.want != "" {
 				me, typed := errors.AsType[*media.Error](err)
-				if !typed || me.Retryable || !strings.Contains(me.Message, "keys of rendition") || me.Advice == "" {
+				if !typed || me.Retryable || !strings.Contains(me.Message, c.want) || me.Advice == "" {
 					t.Errorf("%+v, want a refusal", err)
 				}
 				return

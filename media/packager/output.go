@@ -2,6 +2,7 @@ package packager
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -16,14 +17,20 @@ const masterName = "master.m3u8"
 
 // output is one sink, its multivariant playlist and its DASH manifest.
 type output struct {
-	p    *Packager
-	name string
-	sink media.Sink
+	p     *Packager
+	name  string
+	index int // in Spec.Outputs
+	sink  media.Sink
+	// health is of a live job's output.
+	health health
+	whole  atomic.Bool // it has taken everything, and the takers have left
 	// mu keeps the takers from writing these at the same time.
 	mu   sync.Mutex
 	done bool // the multivariant playlist is there
 	// stale: the playlist lacks something that came up since.
 	stale atomic.Bool
+
+	union *union // nil for a job's only run
 
 	turns    int // those that the manifest there tells
 	recalled bool
@@ -45,31 +52,29 @@ func (o *output) listed(ctx context.Context) {
 	if !o.complete() {
 		return
 	}
+	ctx, cancel := o.p.bounded(ctx)
+	defer cancel()
 	if !o.done {
 		err := o.putMaster(ctx, false)
-		o.trouble("multivariant playlist not written", err)
+		o.complain("multivariant playlist", err)
 		o.done = err == nil
 	}
-	o.trouble("manifest not written", o.refreshManifest(ctx))
+	o.complain("manifest", o.refreshManifest(ctx))
+	o.union.ring()
 }
 
-func (o *output) trouble(what string, err error) {
-	if err == nil {
-		return
+func (o *output) complain(what string, err error) {
+	if err != nil {
+		o.fails(nil, -1, fmt.Errorf("%s: %w", what, err))
 	}
-	o.p.log.Warn(what, "output", o.name, "error", err)
-	o.p.events(Event{Kind: Trouble, Output: o.name, At: o.p.now(), Segment: -1, Err: err})
 }
 
 // complete tells whether every rendition has a playlist here.
 func (o *output) complete() bool {
-	return !slices.ContainsFunc(o.p.order, func(t *track) bool { return !t.takerOf(o).ready() })
+	return !slices.ContainsFunc(o.p.order, func(t *track) bool { return !t.takerOf(o).ready() && !t.takerOf(o).rests() })
 }
 
-func (t *track) takerOf(o *output) *taker {
-	i := slices.IndexFunc(t.takers, func(k *taker) bool { return k.out == o })
-	return t.takers[i]
-}
+func (t *track) takerOf(o *output) *taker { return t.takers[o.index] }
 
 func (o *output) putMaster(ctx context.Context, measured bool) error {
 	return o.sink.Put(ctx, masterName, o.master(measured).Encode())
@@ -80,7 +85,7 @@ func (o *output) putMaster(ctx context.Context, measured bool) error {
 func (o *output) master(measured bool) hls.Master {
 	var present []ladders.Rendition
 	for _, t := range o.p.order {
-		if r, ok := t.takerOf(o).described(measured); ok {
+		if r, ok := t.takerOf(o).described(measured); ok && !t.takerOf(o).rests() {
 			present = append(present, r)
 		}
 	}
@@ -91,6 +96,12 @@ func (o *output) master(measured bool) hls.Master {
 		// An upper bound: an I-frame is part of a segment.
 		return hls.Rates{Peak: r.Bandwidth, Average: r.AverageBandwidth}
 	})
+}
+
+func (k *taker) rests() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.resting
 }
 
 // described is the rendition as it came out; ok is false while it has no segment.

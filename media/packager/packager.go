@@ -5,10 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/galafarm/gala/internal/address"
 	"github.com/galafarm/gala/media"
 	"github.com/galafarm/gala/media/hls"
 	"github.com/galafarm/gala/media/keys"
@@ -19,6 +22,9 @@ type Options struct {
 	Spec media.Spec
 	// Sinks are those of Spec.Outputs, in order.
 	Sinks []media.Sink
+	// Above are the trees of the job at the same outputs, written without an epoch;
+	// of a replica only (Spec.Replica).
+	Above []media.Sink
 	Log   *slog.Logger
 	Now   func() time.Time
 	// Events is called from several goroutines and must not block. May be nil.
@@ -44,23 +50,29 @@ type Packager struct {
 	now     func() time.Time
 	events  func(Event)
 	lag     time.Duration
+	began   time.Time
 	target  int
 	window  int
 	outputs []*output
 	order   []*track
 	tracks  map[string]*track
 	leader  *track // by which subtitles are cut
+	held    []span // that they are still to be cut for; under the leader's lock
 	stills  Stills
 	scratch string
 	sheets  *sheets // of thumbnails, when they are made
+	lapses  lapses
 	// finishing counts what was done after the last segment.
 	finishing atomic.Int64
 
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	group  sync.WaitGroup
+	unions sync.WaitGroup
 	ending ending
 	once   sync.Once
+	// endAt is the last segment of a live job, once that is known.
+	endAt atomic.Int64
 
 	mu  sync.Mutex
 	met []string // caption channels
@@ -79,6 +91,9 @@ func New(o Options) (*Packager, error) {
 		return nil, err
 	}
 	p := &Packager{spec: o.Spec, log: o.Log, now: o.Now, events: o.Events, lag: o.Lag, stills: o.Stills, scratch: o.Scratch, tracks: map[string]*track{}}
+	p.began = p.now()
+	p.endAt.Store(math.MaxInt64)
+	p.lapses.grid = o.Spec.Grid
 	if o.Spec.Protection != nil {
 		p.stills = nil // pictures in the clear beside encrypted ones
 	}
@@ -90,10 +105,15 @@ func New(o Options) (*Packager, error) {
 	p.window = windowSegments(o.Spec.Window, p.segmentLength())
 	p.ctx, p.cancel = context.WithCancelCause(context.Background())
 	for i, s := range o.Sinks {
-		p.outputs = append(p.outputs, &output{p: p, name: o.Spec.Outputs[i], sink: s})
+		out := &output{p: p, name: address.Public(o.Spec.Outputs[i]), index: i, sink: s}
+		if len(o.Above) > 0 {
+			out.union = newUnion(p, out, o.Above[i])
+		}
+		p.outputs = append(p.outputs, out)
 	}
 	for _, r := range o.Spec.Renditions {
 		t := &track{p: p, rendition: r}
+		t.newest.Store(-1)
 		var err error
 		if t.lock, err = lockFor(o, r); err != nil {
 			return nil, err
@@ -104,6 +124,9 @@ func New(o Options) (*Packager, error) {
 		}
 	}
 	p.leader = lead(p.order)
+	if err := p.boxText(); err != nil {
+		return nil, err
+	}
 	p.start()
 	return p, nil
 }
@@ -111,6 +134,9 @@ func New(o Options) (*Packager, error) {
 func check(o Options) error {
 	if len(o.Sinks) == 0 || len(o.Sinks) != len(o.Spec.Outputs) {
 		return fmt.Errorf("packager: %d sinks for %d outputs; want one each", len(o.Sinks), len(o.Spec.Outputs))
+	}
+	if replica := o.Spec.Replica > 0; replica != (len(o.Above) > 0) || replica && len(o.Above) != len(o.Sinks) {
+		return fmt.Errorf("packager: replica %d with %d trees above %d outputs", o.Spec.Replica, len(o.Above), len(o.Sinks))
 	}
 	if len(o.Spec.Renditions) == 0 || o.Log == nil || o.Now == nil {
 		return errors.New("packager: renditions, a log and a clock are needed")
@@ -144,10 +170,22 @@ func (p *Packager) segmentLength() time.Duration {
 }
 
 func (p *Packager) start() {
-	for _, t := range p.order {
-		for _, k := range t.takers {
-			p.group.Go(func() { k.run(p.ctx) })
+	for _, out := range p.outputs {
+		if out.union != nil {
+			p.unions.Go(func() { out.union.run(p.ctx) })
 		}
+		var running sync.WaitGroup
+		for _, k := range out.takers() {
+			running.Add(1)
+			p.group.Go(func() {
+				defer running.Done()
+				k.run(p.ctx)
+			})
+		}
+		p.group.Go(func() {
+			running.Wait()
+			out.whole.Store(!slices.ContainsFunc(out.takers(), func(k *taker) bool { return k.err != nil }))
+		})
 	}
 }
 
@@ -160,6 +198,10 @@ func (p *Packager) Init(rendition string, cfg media.CodecConfig) error {
 	}
 	return t.configure(cfg)
 }
+
+// EndAt tells a live job's last segment before its last frame comes: it is
+// branded as such.
+func (p *Packager) EndAt(segment int64) { p.endAt.Store(segment) }
 
 // Write takes the next packet of a rendition in decode order. For a clip it
 // waits while a sink is behind; for a live job it does not. An error is a

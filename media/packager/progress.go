@@ -7,10 +7,16 @@ import (
 // Progress is how far a rendition has come. With several outputs a clip counts
 // what is at all of them, a live job what is at the best of them.
 type Progress struct {
-	Segments, Bytes int64
-	LastSegment     int64 // -1 before the first
-	LastSegmentAt   time.Time
-	Late, Dropped   int64
+	// Of what came from this pipeline and is at the output; segments that a
+	// predecessor had published already are among them.
+	Segments, Frames, Bytes int64
+	LastSegment             int64 // -1 before the first
+	LastSegmentAt           time.Time
+	Late, Dropped           int64
+	// Resting: the rendition is left out at present.
+	Resting  bool
+	Lost     int64 // Dropped, and what an output did not take (live)
+	LateCues int64 // that came after their segment
 	// Bitrate is that of the last segments published, in bit/s.
 	Bitrate int64
 }
@@ -21,10 +27,14 @@ func (p *Packager) Progress() map[string]Progress {
 	for _, t := range p.order {
 		best := t.takers[0].progress()
 		for _, k := range t.takers[1:] {
-			if q := k.progress(); p.spec.Live == (q.LastSegment > best.LastSegment) {
+			q := k.progress()
+			switch {
+			case !p.spec.Live && q.LastSegment <= best.LastSegment,
+				p.spec.Live && (q.LastSegment > best.LastSegment || q.LastSegment == best.LastSegment && q.Segments > best.Segments):
 				best = q
 			}
 		}
+		best.LateCues = t.late.Load()
 		out[t.rendition.Name] = best
 	}
 	return out
@@ -32,19 +42,23 @@ func (p *Packager) Progress() map[string]Progress {
 
 // meter counts what was published.
 type meter struct {
-	segments, bytes int64
-	last            int64
-	lastAt          time.Time
-	late, dropped   int64
-	recent          []Event // the last few
+	segments, met, bytes int64 // met are frames
+	last                 int64
+	lastAt               time.Time
+	late, dropped, lost  int64
+	recent               []Event // the last few
 }
 
 const recentSegments = 8
 
 func newMeter() meter { return meter{last: -1} }
 
+// there counts a segment that is at the output.
+func (m *meter) there(s *segment) {
+	m.segments, m.met, m.bytes = m.segments+1, m.met+s.frames, m.bytes+s.size()
+}
+
 func (m *meter) count(e Event, late bool) {
-	m.segments, m.bytes = m.segments+1, m.bytes+e.Bytes
 	m.last, m.lastAt = e.Segment, e.At
 	if late {
 		m.late++
@@ -70,8 +84,8 @@ func (k *taker) progress() Progress {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return Progress{
-		Segments: k.segments, Bytes: k.bytes, LastSegment: k.last, LastSegmentAt: k.lastAt,
-		Late: k.late, Dropped: k.dropped, Bitrate: k.bitrate(),
+		Segments: k.segments, Frames: k.met, Bytes: k.bytes, LastSegment: k.last, LastSegmentAt: k.lastAt,
+		Late: k.late, Dropped: k.dropped, Lost: k.lost, Bitrate: k.bitrate(), Resting: k.resting,
 	}
 }
 

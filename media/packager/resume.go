@@ -3,8 +3,6 @@ package packager
 import (
 	"context"
 	"errors"
-	"fmt"
-	"net/http"
 	"slices"
 
 	"github.com/galafarm/gala/media"
@@ -12,17 +10,22 @@ import (
 	"github.com/galafarm/gala/media/publish"
 )
 
-// load reads back, once, what a predecessor left at this sink.
+// load reads back, once, what a predecessor left at this sink, and before a
+// first attempt what another job of this name did.
 func (k *taker) load(ctx context.Context) error {
 	if k.loaded {
 		return nil
 	}
-	if k.t.p.spec.Resume {
-		if err := k.resume(ctx); err != nil {
-			return err
-		}
+	ctx, cancel := k.t.p.bounded(ctx)
+	defer cancel()
+	read := k.resume
+	if !k.t.p.spec.Resume {
+		read = k.lookFirst
 	}
-	k.loaded = true
+	if err := read(ctx); err != nil {
+		return err
+	}
+	k.loaded, k.heard = true, k.t.p.now()
 	if len(k.list.Segments) > 0 {
 		k.deleted = k.sweepable()
 		return nil
@@ -42,46 +45,68 @@ func (k *taker) resume(ctx context.Context) error {
 	if !slices.Equal(old.Keys, fresh.Keys) {
 		return otherKeys(k.t.rendition.Name)
 	}
+	if old.KeyPrint != 0 && old.KeyPrint != fresh.KeyPrint {
+		return otherValue(k.t.rendition.Name, k.t.lock.key.ID)
+	}
 	if k.t.rendition.Video != nil {
 		if err := k.attachIFrames(ctx, old); err != nil {
 			return err
 		}
 	}
 	old.Window, old.IFramesPerSegment, old.Epoch = fresh.Window, fresh.IFramesPerSegment, fresh.Epoch
+	old.KeyPrint = fresh.KeyPrint
+	k.t.p.lapses.recall(old.DateRanges, k.t.p.spec.Grid.FirstFrame(k.t.p.spec.FirstSegment))
 	// An ended playlist that is resumed ends again.
 	old.Live, old.Ended = fresh.Live, false
 	history := k.out.recall(ctx)
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.list = *old
-	for _, s := range old.Segments {
-		k.keepRuns(s, "")
+	// A predecessor that did not list its subtitles wrote none in boxes.
+	if k.t.rendition.Text == nil || !history.Lacks(k.t.rendition.Name) {
+		for _, s := range old.Segments {
+			k.keepRuns(s, "")
+		}
 	}
 	history.Extend(k.t.rendition.Name, k.runs)
 	if last, ok := old.Last(); ok {
-		k.last = last
+		k.last, k.resting = last, old.Segments[len(old.Segments)-1].Gap && k.t.p.spec.Live
 	}
 	return nil
 }
 
-// readBack is the playlist at the sink, nil when there is none. A higher epoch
-// in it means that a successor writes there: third-party origins do not fence.
+// readBack is the playlist at the sink, nil when there is none of this job: where
+// nobody fences, an earlier one of its name may have left its own there.
 func (k *taker) readBack(ctx context.Context) (*hls.Media, error) {
-	b, err := k.out.sink.Get(ctx, k.path(playlistName))
-	if errors.Is(err, media.ErrNotFound) || unreadable(err) {
-		return nil, nil
+	b, err := k.current(ctx)
+	if b == nil || err != nil {
+		return nil, err
 	}
-	if err != nil {
+	if _, ok := k.out.sink.(media.Guarded); ok && k.t.p.spec.Live {
+		if old, err := k.leftBehind(ctx, b); old || err != nil {
+			return nil, err
+		}
+	}
+	if err := k.outranked(b); err != nil {
 		return nil, err
 	}
 	m, err := hls.ParseMedia(b)
-	if err != nil {
-		return nil, err
+	if err != nil && k.t.p.spec.Live {
+		// A page of the server's own, say. The window starts anew.
+		k.t.p.log.Warn("what is there is no playlist of ours", "rendition", k.t.rendition.Name, "output", k.out.name, "error", err)
+		return nil, nil
 	}
-	if m.Epoch > k.t.p.spec.Epoch {
-		return nil, fmt.Errorf("%s: epoch %d, ours is %d: %w", k.path(playlistName), m.Epoch, k.t.p.spec.Epoch, media.ErrSuperseded)
+	return m, err
+}
+
+// current is what stands where the playlist belongs, nil for nothing, and where
+// it cannot be read.
+func (k *taker) current(ctx context.Context) ([]byte, error) {
+	b, err := k.out.sink.Get(ctx, k.path(playlistName))
+	if errors.Is(err, media.ErrNotFound) || publish.WriteOnly(err) {
+		return nil, nil
 	}
-	return m, nil
+	return b, err
 }
 
 // attachIFrames reads the byte ranges of what m lists.
@@ -94,11 +119,4 @@ func (k *taker) attachIFrames(ctx context.Context, m *hls.Media) error {
 		return err
 	}
 	return m.AttachIFrames(b)
-}
-
-// unreadable: an origin that takes PUT only. A live window then starts anew at
-// the right number; a clip finds its hole.
-func unreadable(err error) bool {
-	var s publish.Status
-	return errors.As(err, &s) && slices.Contains([]int{http.StatusForbidden, http.StatusMethodNotAllowed, http.StatusNotImplemented}, s.Code)
 }

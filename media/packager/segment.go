@@ -10,15 +10,31 @@ import (
 // segment is a finished segment on its way to the sinks.
 type segment struct {
 	number int64
+	frames int64
 	bytes  []byte
+	boxes  []byte // subtitles a second time, for DASH; nil without
 	init   *cmaf.Init
 	entry  hls.Segment
 	// end is when its last frame is over, live only.
 	end time.Time
+	// missing: nobody makes it, and it is listed as a gap.
+	missing bool
+	// listed is how many bytes there were, of one whose bytes are let go of.
+	listed int64
 }
 
+// listing is what is left to be told of a segment that is at its sink.
+func (s *segment) listing() *segment {
+	l := *s
+	l.bytes, l.boxes, l.listed = nil, nil, s.size()
+	return &l
+}
+
+// size is all of it.
+func (s *segment) size() int64 { return s.listed + int64(len(s.bytes)+len(s.boxes)) }
+
 // encode turns a batch into a segment: a fragment per GOP, one for audio.
-func (p pace) encode(rendition string, b *batch, init *cmaf.Init, live bool) (*segment, error) {
+func (p pace) encode(rendition string, b *batch, init *cmaf.Init, live bool, brands ...func(cmaf.Segment) (cmaf.Segment, error)) (*segment, error) {
 	var fragments []cmaf.Fragment
 	for at := int64(0); at < int64(len(b.frames)); {
 		n := int64(len(b.frames)) - at
@@ -32,7 +48,12 @@ func (p pace) encode(rendition string, b *batch, init *cmaf.Init, live bool) (*s
 	if err != nil {
 		return nil, err
 	}
-	s := &segment{number: b.number, bytes: enc.Bytes, init: init, entry: p.entry(b.number, b.next)}
+	for _, brand := range brands {
+		if enc, err = brand(enc); err != nil {
+			return nil, err
+		}
+	}
+	s := &segment{number: b.number, frames: int64(len(b.frames)), bytes: enc.Bytes, init: init, entry: p.entry(b.number, b.next)}
 	s.entry.Map, s.entry.Size = init.Name, int64(len(enc.Bytes))
 	if !live {
 		s.entry.Time = time.Time{}

@@ -10,7 +10,6 @@ import (
 	"github.com/galafarm/gala/media"
 	"github.com/galafarm/gala/media/cmaf"
 	"github.com/galafarm/gala/media/hls"
-	"github.com/galafarm/gala/media/webvtt"
 )
 
 // track is one rendition on its way in.
@@ -23,10 +22,17 @@ type track struct {
 	mu   sync.Mutex // held through Write: packets come one by one
 	pace pace
 	asm  *assembler
-	cues []webvtt.Cue // of subtitles, not yet over
-	cut  int64        // µs on the grid up to which subtitles are in segments
+	// Of subtitles.
+	captions []caption    // not yet over
+	cut      int64        // µs on the grid up to which they are in segments
+	begun    bool         // a segment was cut
+	late     atomic.Int64 // cues that came after their segment
+	boxes    *boxes       // nil: none are written
 	// opened is read by takers while a writer waits for them.
 	opened atomic.Pointer[opened]
+	// The first and the newest segment that came, newest -1 before.
+	oldest, newest atomic.Int64
+	written        written
 }
 
 // opened is the decoder configuration in force.
@@ -98,7 +104,15 @@ func (t *track) write(ctx context.Context, p media.Packet) error {
 	if err != nil {
 		return encoderError(t.rendition.Name, err)
 	}
-	return t.send(ctx, b)
+	if err := t.send(ctx, b); err != nil || t != t.p.leader {
+		return err
+	}
+	return t.p.letText(ctx, t.at(t.asm.first(t.asm.number)+int64(len(t.asm.frames))))
+}
+
+// at is when a frame of the track is, on the grid.
+func (t *track) at(frame int64) hls.Micros {
+	return hls.Between(0, frame*t.pace.ticks, t.pace.timescale)
 }
 
 // flush sends the short last segment. A live source that is stopped in the
@@ -113,6 +127,9 @@ func (t *track) flush(ctx context.Context, strict bool) error {
 	if err != nil && strict {
 		return encoderError(t.rendition.Name, err)
 	}
+	if b != nil {
+		t.p.EndAt(b.number)
+	}
 	return t.send(ctx, b)
 }
 
@@ -120,18 +137,32 @@ func (t *track) send(ctx context.Context, b *batch) error {
 	if b == nil {
 		return nil
 	}
-	s, err := t.pace.encode(t.rendition.Name, b, &t.opened.Load().init, t.p.spec.Live)
+	s, err := t.pace.encode(t.rendition.Name, b, &t.opened.Load().init, t.p.spec.Live, t.p.brands(b.number)...)
 	if err != nil {
 		return encoderError(t.rendition.Name, err)
 	}
 	if err := t.deliver(ctx, s); err != nil || t != t.p.leader {
 		return err
 	}
-	at := func(frame int64) hls.Micros { return hls.Between(0, frame*t.pace.ticks, t.pace.timescale) }
-	return t.p.cutText(ctx, s, at(b.first), at(b.next))
+	t.p.held = append(t.p.held, span{s, t.at(b.first), t.at(b.next), b.first * t.pace.ticks, b.next * t.pace.ticks})
+	return nil
+}
+
+// brands are what a live job's segment says of itself.
+func (p *Packager) brands(number int64) (all []func(cmaf.Segment) (cmaf.Segment, error)) {
+	if p.spec.Live && p.lapses.in(number) {
+		all = append(all, cmaf.Segment.Slate)
+	}
+	if p.spec.Live && number >= p.endAt.Load() {
+		all = append(all, cmaf.Segment.Last)
+	}
+	return all
 }
 
 func (t *track) deliver(ctx context.Context, s *segment) error {
+	if t.newest.Swap(s.number) < 0 {
+		t.oldest.Store(s.number)
+	}
 	var errs []error
 	for _, k := range t.takers {
 		if err := k.lane.Send(ctx, s); err != nil {

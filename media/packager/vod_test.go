@@ -297,6 +297,11 @@ func TestResumeClip(t *testing.T) {
 	if err := p.Finish(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	for name, frames := range map[string]int64{"v": 210, "a": 392} { // one segment of pictures was there already
+		if pr := p.Progress()[name]; pr.Segments != 5 || pr.Frames != frames || pr.LastSegment != 6 {
+			t.Errorf("%s: %+v", name, pr)
+		}
+	}
 	m := list(t, s)
 	if len(m.Segments) != 7 || m.Duration() != 12_400_000 || !m.Ended || m.Epoch != 2 {
 		t.Errorf("%+v", m)

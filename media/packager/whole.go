@@ -9,6 +9,7 @@ import (
 	"github.com/galafarm/gala/media"
 	"github.com/galafarm/gala/media/dash"
 	"github.com/galafarm/gala/media/hls"
+	"github.com/galafarm/gala/media/publish"
 	"github.com/galafarm/gala/media/webvtt"
 )
 
@@ -40,7 +41,7 @@ func (o *output) putWholeTexts(ctx context.Context) error {
 
 // blind: what was put there does not come back: an origin that takes PUT only, or
 // serves under another address.
-func blind(err error) bool { return unreadable(err) || errors.Is(err, media.ErrNotFound) }
+func blind(err error) bool { return publish.WriteOnly(err) || errors.Is(err, media.ErrNotFound) }
 
 func (k *taker) putWhole(ctx context.Context) error {
 	var all [][]webvtt.Cue
@@ -64,7 +65,7 @@ func (k *taker) putWhole(ctx context.Context) error {
 		return err
 	}
 	r := k.t.rendition
-	k.whole = &dash.Text{Name: r.Name, File: wholeName, Language: r.Text.Language, Label: r.Text.Label, Forced: r.Text.Forced, Impaired: r.Text.Impaired,
+	k.whole = &dash.Text{Name: r.Name, File: wholeName, Subtitles: *subtitlesOf(r),
 		Bandwidth: int64(len(body)) * 8 * int64(time.Second/time.Microsecond) / max(1, int64(length))}
 	return nil
 }

@@ -6,14 +6,19 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"path"
 	"strconv"
+	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
 
+	"github.com/galafarm/gala/internal/address"
+	"github.com/galafarm/gala/internal/version"
 	"github.com/galafarm/gala/media"
 )
 
@@ -60,12 +65,19 @@ func (p Patience) of(method, path string, body *media.Content) time.Duration {
 	return p.Attempt + time.Duration(size/max(p.SlowestRate, 1))*time.Second
 }
 
-// HTTP is a sink for any origin that takes PUT (DASH-IF live media ingest).
+// HTTP is a sink for any origin that takes PUT (DASH-IF live media ingest,
+// interface 2), our own among them.
 type HTTP struct {
 	base     *url.URL
 	epoch    uint64
 	patience Patience
 	client   *http.Client
+	// before readies a request for an origin with rules of its own: it signs it,
+	// or adds headers. May be nil.
+	before func(req *http.Request, body *media.Content) error
+	// fences: the origin answers with epochs, and refuses lower ones by itself.
+	fences  atomic.Bool
+	folders folders
 }
 
 // NewHTTP makes a sink for the tree at base.
@@ -84,38 +96,64 @@ func (h *HTTP) Close() error {
 
 // Put stores body, trying again while the origin or the network is in trouble.
 func (h *HTTP) Put(ctx context.Context, path string, body []byte) error {
-	return h.PutFile(ctx, path, media.Content{Size: int64(len(body)), Open: func() io.Reader { return bytes.NewReader(body) }})
+	return h.PutFile(ctx, path, content(body))
+}
+
+func content(body []byte) media.Content {
+	return media.Content{Size: int64(len(body)), Open: func() io.Reader { return bytes.NewReader(body) }}
 }
 
 // PutFile is Put of what is too large for memory.
 func (h *HTTP) PutFile(ctx context.Context, path string, file media.Content) error {
-	_, err := h.do(ctx, http.MethodPut, path, &file)
+	_, err := h.put(ctx, path, file, nil)
 	return err
+}
+
+func (h *HTTP) put(ctx context.Context, path string, file media.Content, header http.Header) (answer, error) {
+	return h.do(ctx, call{method: http.MethodPut, path: path, body: &file, header: header})
 }
 
 // Get reads an object back.
 func (h *HTTP) Get(ctx context.Context, path string) ([]byte, error) {
-	return h.do(ctx, http.MethodGet, path, nil)
+	a, err := h.do(ctx, call{method: http.MethodGet, path: path, most: maxObject})
+	return a.body, err
 }
 
 // Delete removes an object.
 func (h *HTTP) Delete(ctx context.Context, path string) error {
-	_, err := h.do(ctx, http.MethodDelete, path, nil)
+	_, err := h.do(ctx, call{method: http.MethodDelete, path: path})
 	if errors.Is(err, media.ErrNotFound) {
 		return nil
 	}
 	return err
 }
 
-func (h *HTTP) do(ctx context.Context, method, path string, body *media.Content) ([]byte, error) {
-	if err := checkPath(path); err != nil {
-		return nil, err
+// call is one thing to ask of the origin.
+type call struct {
+	method, path string
+	body         *media.Content // nil: none
+	header       http.Header
+	most         int64 // of the answer's body
+}
+
+// answer is what it said.
+type answer struct {
+	body []byte
+	tag  string // ETag, "" where there is none
+}
+
+func (h *HTTP) do(ctx context.Context, c call) (answer, error) {
+	if err := checkPath(c.path); err != nil {
+		return answer{}, err
 	}
 	b := backoff.NewExponentialBackOff()
 	b.InitialInterval, b.MaxInterval = h.patience.First, h.patience.Longest
 	var last error
-	out, err := backoff.Retry(ctx, func() ([]byte, error) {
-		out, err := h.attempt(ctx, method, path, body)
+	out, err := backoff.Retry(ctx, func() (answer, error) {
+		out, err := h.attempt(ctx, c)
+		if c.method == http.MethodPut && wantsFolder(err) && h.makeFolder(ctx, c.path) {
+			out, err = h.attempt(ctx, c)
+		}
 		if last == nil || ctx.Err() == nil {
 			last = err
 		}
@@ -128,51 +166,72 @@ func (h *HTTP) do(ctx context.Context, method, path string, body *media.Content)
 	if last != nil && !errors.Is(err, last) {
 		err = fmt.Errorf("%w (last: %v)", err, last)
 	}
-	return nil, fmt.Errorf("%s %s: %w", method, h.base.JoinPath(path).Redacted(), err)
+	return answer{}, fmt.Errorf("%s %s: %w", c.method, address.Public(h.base.JoinPath(c.path).String()), err)
 }
 
 // attempt makes one request. Errors that another try cannot mend are permanent.
-func (h *HTTP) attempt(ctx context.Context, method, path string, body *media.Content) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, h.patience.of(method, path, body))
+func (h *HTTP) attempt(ctx context.Context, c call) (answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, h.patience.of(c.method, c.path, c.body))
 	defer cancel()
-	req, err := h.request(ctx, method, path, body)
+	req, err := h.request(ctx, c)
 	if err != nil {
-		return nil, backoff.Permanent(err)
+		return answer{}, backoff.Permanent(err)
 	}
 	resp, err := h.client.Do(req)
 	if err != nil {
-		return nil, bare(err)
+		return answer{}, bare(err)
 	}
 	defer resp.Body.Close()
+	if resp.Header.Get(EpochHeader) != "" {
+		h.fences.Store(true)
+	}
 	if resp.StatusCode/100 == 2 {
 		if resp.Header.Get(duplicateHeader) == keptFirst {
-			return nil, backoff.Permanent(ErrKept)
+			return answer{}, backoff.Permanent(ErrKept)
 		}
-		return io.ReadAll(io.LimitReader(resp.Body, maxObject))
+		out, err := io.ReadAll(io.LimitReader(resp.Body, c.most))
+		drain(resp.Body)
+		return answer{out, resp.Header.Get("ETag")}, err
 	}
-	// Reading the rest keeps the connection.
-	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 1<<16))
-	return nil, h.refusal(resp)
+	drain(resp.Body)
+	return answer{}, h.refusal(resp)
 }
 
-func (h *HTTP) request(ctx context.Context, method, path string, body *media.Content) (*http.Request, error) {
-	req, err := http.NewRequestWithContext(ctx, method, h.base.JoinPath(path).String(), nil)
+// drain reads the rest of an answer, which keeps the connection; of a long one it
+// is cheaper to make another.
+func drain(r io.Reader) { _, _ = io.Copy(io.Discard, io.LimitReader(r, 1<<16)) }
+
+func (h *HTTP) request(ctx context.Context, c call) (*http.Request, error) {
+	req, err := http.NewRequestWithContext(ctx, c.method, h.base.JoinPath(c.path).String(), nil)
 	if err != nil {
 		return nil, err
 	}
-	if body != nil {
+	if body := c.body; body != nil {
 		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(body.Open()), nil }
 		req.Body, _ = req.GetBody() // never errs
 		if req.ContentLength = body.Size; body.Size == 0 {
 			req.Body = http.NoBody
 		}
+		req.Header.Set("Content-Type", ContentType(c.path))
 	}
 	req.Header.Set(EpochHeader, strconv.FormatUint(h.epoch, 10))
-	if body != nil {
-		req.Header.Set("Content-Type", ContentType(path))
+	req.Header.Set("User-Agent", userAgent)
+	req.Header.Set(ingestHeader, ingestVersion)
+	maps.Copy(req.Header, c.header)
+	if h.before != nil {
+		return req, h.before(req, c.body)
 	}
 	return req, nil
 }
+
+// How an ingest source says what it is (DASH-IF live media ingest, "Ingest
+// Source Identification").
+var userAgent = "Gala/" + version.String()
+
+const (
+	ingestHeader  = "Dash-If-Ingest"
+	ingestVersion = "1.1"
+)
 
 // Status is an answer that is neither success nor a newer writer's claim.
 type Status struct{ Code int }
@@ -209,12 +268,14 @@ func bare(err error) error {
 
 // ContentType is the media type of an object by its name.
 func ContentType(name string) string {
-	switch path.Ext(name) {
+	switch strings.TrimSuffix(path.Ext(name), ")") { // Streams(v.cmfv)
 	case ".m3u8":
 		return "application/vnd.apple.mpegurl"
 	case ".mpd":
 		return "application/dash+xml"
-	case ".mp4", ".m4s":
+	case ".cmfa":
+		return "audio/mp4"
+	case ".mp4", ".m4s", ".cmfv":
 		return "video/mp4"
 	case ".vtt":
 		return "text/vtt; charset=utf-8"

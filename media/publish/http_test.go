@@ -111,19 +111,20 @@ func TestPutSurvives(t *testing.T) {
 
 func TestPutGivesUp(t *testing.T) {
 	for name, c := range map[string]struct {
-		step http.HandlerFunc
-		want error
+		step     http.HandlerFunc
+		want     error
+		requests int
 	}{
-		"forbidden":        {status(403), publish.Status{Code: 403}},
-		"not found":        {status(404), publish.Status{Code: 404}},
-		"not allowed":      {status(405), publish.Status{Code: 405}},
-		"not implemented":  {status(501), publish.Status{Code: 501}},
-		"conflict, no one": {status(409), publish.Status{Code: 409}},
-		"length":           {status(411), publish.Status{Code: 411}},
+		"forbidden":        {status(403), publish.Status{Code: 403}, 1},
+		"not found":        {status(404), publish.Status{Code: 404}, 3}, // two folders are asked for
+		"not allowed":      {status(405), publish.Status{Code: 405}, 1},
+		"not implemented":  {status(501), publish.Status{Code: 501}, 1},
+		"conflict, no one": {status(409), publish.Status{Code: 409}, 3},
+		"length":           {status(411), publish.Status{Code: 411}, 1},
 	} {
 		s, served := serve(t, c.step)
 		err := s.Put(t.Context(), "v/1.m4s", []byte("x"))
-		if !errors.Is(err, c.want) || served.requests() != 1 {
+		if !errors.Is(err, c.want) || served.requests() != c.requests {
 			t.Errorf("%s: %v after %d requests, want %v at once", name, err, served.requests(), c.want)
 		}
 		if !strings.Contains(err.Error(), "PUT http://") || !strings.Contains(err.Error(), "/tree/v/1.m4s") {

@@ -66,7 +66,7 @@ func (l *Lane[T]) offer(item T) (gone []T, sent bool, room <-chan struct{}, err 
 		if l.dropped == nil {
 			return nil, false, l.room, nil
 		}
-		gone, l.queue = l.queue[:1:1], l.queue[1:]
+		gone = []T{l.pop()}
 	}
 	l.queue = append(l.queue, item)
 	l.notify()
@@ -125,10 +125,18 @@ func (l *Lane[T]) next() (item T, more, ok bool) {
 	if len(l.queue) == 0 {
 		return item, !l.closed, false
 	}
-	item, l.queue = l.queue[0], l.queue[1:]
+	item = l.pop()
 	close(l.room)
 	l.room = make(chan struct{})
 	return item, len(l.queue) > 0, true
+}
+
+// pop lets go of the oldest item, in the array that is behind the queue too.
+func (l *Lane[T]) pop() T {
+	item, none := l.queue[0], *new(T)
+	l.queue[0] = none
+	l.queue = l.queue[1:]
+	return item
 }
 
 func (l *Lane[T]) finish(err error) {
@@ -136,6 +144,13 @@ func (l *Lane[T]) finish(err error) {
 	defer l.mu.Unlock()
 	l.closed, l.err = true, err
 	close(l.done)
+}
+
+// Waiting is how many items are queued.
+func (l *Lane[T]) Waiting() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.queue)
 }
 
 // Done is closed when Run has returned.

@@ -87,9 +87,9 @@ func (s *Session) At(p Packet) int64 {
 	return timeline.Rescale(t, s.Streams[p.Stream].Base, micros)
 }
 
-// lead is the stream whose key frames readers start at: the first picture, or
-// the first sound.
-func (s *Session) lead() int {
+// Lead is the stream whose key frames readers start at: the first picture, or
+// the first sound; -1 without either.
+func (s *Session) Lead() int {
 	best := -1
 	for i, st := range s.Streams {
 		if st.Kind == Video {

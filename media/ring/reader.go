@@ -78,7 +78,7 @@ func (d *Reader) take() (Item, <-chan struct{}, error) {
 			}
 			return Item{Session: &told}, nil, nil
 		}
-		if lead := it.packet.Stream == it.session.lead(); d.key && lead && !it.packet.Key {
+		if lead := it.packet.Stream == it.session.Lead(); d.key && lead && !it.packet.Key {
 			continue
 		} else if lead {
 			d.key = false
@@ -96,7 +96,7 @@ func (d *Reader) take() (Item, <-chan struct{}, error) {
 func (d *Reader) place() bool {
 	best := int64(-1)
 	for i, it := range d.ring.items {
-		if it.packet.Stream != it.session.lead() || !it.packet.Key {
+		if it.packet.Stream != it.session.Lead() || !it.packet.Key {
 			continue
 		}
 		at := it.session.At(it.packet)

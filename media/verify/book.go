@@ -13,6 +13,7 @@ const keep = 8
 // book collects findings while renditions are looked at side by side.
 type book struct {
 	mu    sync.Mutex
+	order []Rule
 	rules map[string]*Result
 	notes []string
 	count struct {
@@ -21,9 +22,10 @@ type book struct {
 	}
 }
 
-func newBook() *book {
-	b := &book{rules: map[string]*Result{}}
-	for _, r := range Rules() {
+// newBook judges by these rules, and reports them in this order.
+func newBook(rules []Rule) *book {
+	b := &book{order: rules, rules: map[string]*Result{}}
+	for _, r := range rules {
 		b.rules[r.ID] = &Result{Rule: r, Status: NotApplicable, Reason: "nothing to look at"}
 	}
 	return b
@@ -87,15 +89,16 @@ func (b *book) counted(frames int, bytes int64) {
 	b.count.bytes += bytes
 }
 
-// report is in the order of Rules, findings by place, so that two runs over
+// report is in the order of the rules, findings by place, so that two runs over
 // one tree read the same.
-func (b *book) report(t *tree) Report {
+func (b *book) report(target string, renditions int) Report {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	out := Report{Target: t.store.String(), Renditions: len(t.renditions), Notes: b.notes,
+	out := Report{Target: target, Renditions: renditions, Notes: b.notes,
 		Segments: b.count.segments, Frames: b.count.frames, Bytes: b.count.bytes}
-	for _, rule := range Rules() {
+	for _, rule := range b.order {
 		r := *b.rules[rule.ID]
+		r.Findings = slices.Clone(r.Findings)
 		slices.SortStableFunc(r.Findings, func(x, y Finding) int { return strings.Compare(x.Where.Path, y.Where.Path) })
 		out.Results = append(out.Results, r)
 	}

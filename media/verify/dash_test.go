@@ -1,6 +1,11 @@
 package verify
 
-import "strings"
+import (
+	"strings"
+	"testing"
+
+	"github.com/Eyevinn/dash-mpd/mpd"
+)
 
 func dashBreakages() []breakage {
 	in := func(old, new string) func(*fixture, map[string][]byte) { return text(manifestName, old, new) }
@@ -36,5 +41,18 @@ func dashBreakages() []breakage {
 		{rule: "dash-times", change: in(`timescale="48000"`, `timescale="44100"`)},
 		{rule: "dash-bandwidth", change: in(`bandwidth="`, `bandwidth="1`)},
 		{rule: "dash-bandwidth", change: in(`<Representation id="hi" bandwidth="`, `<Representation id="hi" bandwidth="10" tag="`), base: onAir},
+	}
+}
+
+// A rung that is left out at present stands in a Period that is over; in the one
+// that is now it would be a promise that no playlist keeps.
+func TestALeftOutRungIsInPeriodsThatAreOver(t *testing.T) {
+	for past, want := range map[bool]Status{true: Pass, false: Fail} {
+		b := newBook(Rules())
+		tr := &tree{manifest: &manifest{promises: []promise{{rep: &mpd.RepresentationType{RepresentationBaseType: mpd.RepresentationBaseType{}}, past: past}}}}
+		tr.judgeSame(b)
+		if got := b.rules["dash-same"].Status; got != want {
+			t.Errorf("in a Period that is over: %v; judged %v, want %v", past, got, want)
+		}
 	}
 }

@@ -61,7 +61,8 @@ func textFile(set *mpd.AdaptationSetType) string {
 	return path.Clean(string(set.Representations[0].BaseURLs[0].Value))
 }
 
-// judgeDashTexts holds the subtitles of a whole clip against those of HLS.
+// judgeDashTexts holds the subtitles of the manifest against those of HLS: of a whole
+// clip, or of a live job.
 func (t *tree) judgeDashTexts(b *book) {
 	switch {
 	case t.manifest == nil || t.master == nil:
@@ -69,7 +70,10 @@ func (t *tree) judgeDashTexts(b *book) {
 	case len(t.texts)+len(t.manifest.texts) == 0:
 		b.skip("no subtitles", "dash-text")
 		return
-	case t.live() || !t.complete() || len(t.manifest.doc.Periods) != 1:
+	case t.live() || t.dated():
+		t.judgeLiveTexts(b)
+		return
+	case !t.complete() || len(t.manifest.doc.Periods) != 1:
 		b.skip("only a clip of one Period has its subtitles in the manifest", "dash-text")
 		return
 	}

@@ -23,7 +23,7 @@ func encryptionRules() []Rule {
 }
 
 // locked is the reason that nothing is decoded.
-const locked = "it is encrypted: its pictures were not looked at; give the keys with --keys FILE"
+const locked = "it is encrypted: it was not decoded; give the keys with --keys FILE"
 
 // method of EXT-X-KEY for a scheme.
 func method(scheme string) string {

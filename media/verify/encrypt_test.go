@@ -70,7 +70,7 @@ func TestEncryptedWithoutKeys(t *testing.T) {
 	if res, _ := r.Result("decode"); res.Status != NotApplicable || !strings.Contains(res.Reason, "--keys") {
 		t.Errorf("decode is %s: %s", res.Status, res.Reason)
 	}
-	if len(r.Notes) == 0 || !strings.Contains(r.Notes[0], "pictures were not looked at") {
+	if len(r.Notes) == 0 || !strings.Contains(r.Notes[0], "it was not decoded") {
 		t.Errorf("notes: %v", r.Notes)
 	}
 }

@@ -45,6 +45,9 @@ type fixture struct {
 	thumbs   bool
 	// lock encrypts all by cenc: the pictures here have no headers for cbcs.
 	lock *cmaf.Protection
+	// lapses stand in the manifest; slate are the numbers that have the brand.
+	lapses []dash.Lapse
+	slate  map[int64]bool
 	// promised: the manifest says so although nothing is.
 	promised bool
 	// Hooks break what they are given.
@@ -175,6 +178,9 @@ func (f *fixture) track(t testing.TB, out map[string][]byte, name string, v *run
 			}
 		}
 		seg, err := init.Cipher.Encode(name, n, fragments...)
+		if err == nil && f.slate[n] {
+			seg, err = seg.Slate()
+		}
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -233,9 +239,9 @@ func (f *fixture) represent(name string, v *rung, m measured, run dash.Run) {
 
 func (f *fixture) manifest(t testing.TB) []byte {
 	t.Helper()
-	m := dash.Manifest{Grid: f.grid(t), Live: f.live, Start: time.Unix(2, 0), Window: int(f.segments), Published: time.Unix(1_800_000_000, 0), Representations: f.reps}
-	if f.texts {
-		m.Texts = []dash.Text{{Name: "text", File: "whole.vtt", Language: "en"}}
+	m := dash.Manifest{Grid: f.grid(t), Live: f.live, Start: time.Unix(2, 0), Window: int(f.segments), Published: time.Unix(1_800_000_000, 0), Representations: f.reps, Lapses: f.lapses}
+	if f.texts && !f.live {
+		m.Texts = []dash.Text{{Name: "text", File: "whole.vtt", Subtitles: dash.Subtitles{Language: "en"}}}
 	}
 	if f.thumbs {
 		m.Tiles = &dash.Tiles{Name: "thumbnails", Width: 96, Height: 72, Columns: 3, Rows: 4, Ticks: m.Grid.Ticks(12 * 20), Bandwidth: 1}

@@ -26,6 +26,7 @@ type playlist struct {
 	entries     []entry
 	header      http.Header
 	keys        []m3u8.Key
+	lapses      []lapse
 }
 
 // entry is one segment or byte range of a playlist.
@@ -54,7 +55,7 @@ func parsePlaylist(p string, o object) (*playlist, error) {
 		return nil, err
 	}
 	out := &playlist{path: p, target: target, kind: m.MediaType, closed: m.Closed,
-		independent: m.IndependentSegments(), iframesOnly: m.Iframe, header: o.header, keys: m.Keys}
+		independent: m.IndependentSegments(), iframesOnly: m.Iframe, header: o.header, keys: m.Keys, lapses: lapsesOf(m)}
 	return out, out.read(m)
 }
 

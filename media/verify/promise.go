@@ -17,7 +17,9 @@ type promise struct {
 	tmpl   *mpd.SegmentTemplateType
 	start  time.Duration // of the Period
 	length time.Duration // 0: open
+	base   string        // the folder of its segments, "" for the tree itself
 	r      *rendition    // nil where HLS has none of that name
+	past   bool          // of a Period that is over
 }
 
 func (p promise) judge(b *book, t *tree) {
@@ -30,13 +32,13 @@ func (p promise) judge(b *book, t *tree) {
 	b.looked("dash-segments", "dash-times")
 	for _, e := range p.r.list.entries {
 		if want, ok := times[e.number]; ok {
-			p.judgeSegment(b, e, want)
+			p.judgeSegment(b, t, e, want)
 			delete(times, e.number)
 		}
 	}
 	if t.complete() {
 		for n := range times {
-			b.broke("dash-segments", at(p.url(p.tmpl.Media, n)), "the manifest promises it, no playlist lists it")
+			b.holds("dash-segments", t.elsewhere(p, n), at(p.url(p.tmpl.Media, n)), "the manifest promises it, no playlist lists it")
 		}
 	}
 }
@@ -104,12 +106,20 @@ func (p promise) offset() int64 {
 	return int64(*p.tmpl.PresentationTimeOffset)
 }
 
-func (p promise) judgeSegment(b *book, e entry, want interval) {
+// elsewhere tells whether another replica has a segment that a promise is about:
+// players take it there.
+func (t *tree) elsewhere(p promise, n int64) bool {
+	return slices.ContainsFunc(t.manifest.promises, func(o promise) bool {
+		return o.base != p.base && o.rep.Id == p.rep.Id && o.r != nil && o.r.byNumber(n) != nil
+	})
+}
+
+func (p promise) judgeSegment(b *book, t *tree, e entry, want interval) {
 	media, init := p.url(p.tmpl.Media, e.number), p.url(p.tmpl.Initialization, e.number)
 	b.holds("dash-segments", media == e.path && init == e.init, at(e.path), "the manifest leads to %s and %s, the playlist to %s", media, init, e.init)
 	s := p.r.byNumber(e.number)
 	if s == nil { // not there: the rule files has it, unless it slid out
-		b.holds("dash-segments", !e.gap, at(e.path), "the manifest promises it, the playlist says that it is missing")
+		b.holds("dash-segments", !e.gap || t.elsewhere(p, e.number), at(e.path), "the manifest promises it, the playlist says that it is missing")
 		return
 	}
 	scale := int64(p.tmpl.GetTimescale())
@@ -130,5 +140,5 @@ func (p promise) judgeSegment(b *book, e entry, want interval) {
 }
 
 func (p promise) url(template string, number int64) string {
-	return path.Clean(strings.NewReplacer("$RepresentationID$", p.rep.Id, "$Number$", strconv.FormatInt(number, 10)).Replace(template))
+	return path.Join(p.base, strings.NewReplacer("$RepresentationID$", p.rep.Id, "$Number$", strconv.FormatInt(number, 10)).Replace(template))
 }

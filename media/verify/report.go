@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"text/tabwriter"
 )
@@ -72,6 +74,10 @@ type Report struct {
 	// Notes are facts that are no rule: "identical bytes: 40 of 40 segments".
 	Notes   []string `json:"notes,omitempty"`
 	Results []Result `json:"results"`
+	// Compared is how the second tree stands to this one, nil without one.
+	Compared *Comparison `json:"compared,omitempty"`
+	// Watched is what was seen of a live tree over a while, nil for a look at it.
+	Watched *Watched `json:"watched,omitempty"`
 }
 
 // OK tells whether no MUST is broken.
@@ -109,7 +115,13 @@ func (r Report) WriteJSON(w io.Writer) error {
 // WriteText writes a table of the rules, what broke under it, and a verdict.
 func (r Report) WriteText(w io.Writer) error {
 	var out strings.Builder
-	fmt.Fprintf(&out, "%s: %d renditions, %d segments, %d frames, %d bytes\n\n", r.Target, r.Renditions, r.Segments, r.Frames, r.Bytes)
+	fmt.Fprintf(&out, "%s: %d renditions, %d segments", r.Target, r.Renditions, r.Segments)
+	if r.Watched == nil { // whose frames and bytes are not counted
+		fmt.Fprintf(&out, ", %d frames, %d bytes", r.Frames, r.Bytes)
+	}
+	out.WriteString("\n\n")
+	r.Compared.write(&out)
+	r.Watched.write(&out)
 	r.writeTable(&out)
 	for _, res := range r.Results {
 		res.writeFindings(&out)
@@ -140,6 +152,26 @@ func (r Report) writeTable(out *strings.Builder) {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", res.Status, res.ID, res.Clause, why)
 	}
 	_ = w.Flush() // a strings.Builder does not err
+	out.WriteByte('\n')
+}
+
+// write is a table of the renditions, and why segments differ.
+func (c *Comparison) write(out *strings.Builder) {
+	if c == nil {
+		return
+	}
+	fmt.Fprintf(out, "against %s\n", c.Other)
+	w := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
+	fmt.Fprintln(w, "RENDITION\tCOMMON\tIDENTICAL\tINTERCHANGEABLE\tDIFFERENT\tONLY HERE\tONLY THERE\tVERDICT")
+	for _, r := range c.Renditions {
+		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%s\n", r.Name, r.Common(), r.Identical, r.Interchangeable, r.Different, r.OnlyFirst, r.OnlySecond, r.Verdict())
+	}
+	_ = w.Flush() // a strings.Builder does not err
+	for _, r := range c.Renditions {
+		for _, why := range slices.Sorted(maps.Keys(r.Reasons)) {
+			fmt.Fprintf(out, "%s: %d segments have %s\n", r.Name, r.Reasons[why], why)
+		}
+	}
 	out.WriteByte('\n')
 }
 

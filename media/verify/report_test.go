@@ -31,11 +31,11 @@ func TestReportTellsRulePlaceAndAdvice(t *testing.T) {
 }
 
 func TestManyFindingsAreCounted(t *testing.T) {
-	b := newBook()
+	b := newBook(Rules())
 	for i := range 100 {
 		b.broke("files", at("x").frame(i).byte(int64(i)), "number %d", i)
 	}
-	r := b.report(&tree{store: dirStore{"d"}})
+	r := b.report("d", 0)
 	res, _ := r.Result("files")
 	if res.Broken != 100 || len(res.Findings) != keep {
 		t.Errorf("%d broken, %d kept", res.Broken, len(res.Findings))
@@ -87,7 +87,7 @@ func FuzzInit(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if s, err := parseInit("init.mp4", b); err == nil {
-			s.check(newBook())
+			s.check(newBook(Rules()))
 		}
 	})
 }

@@ -60,6 +60,8 @@ func gridRules() []Rule {
 		{"text-aligned", "RFC 8216bis §6.2.4", Must, "segments of subtitles have the numbers and durations of the pictures', and every variant names their group", "the packager cuts subtitles where it cuts the first rendition with pictures"},
 		{"thumbnails", "WebVTT, Media Fragments 1.0 §4.2.2", Must, "thumbnails follow each other from the clip's beginning to its end, each a part of a sheet that is there and decodes", "sheets and list are made of the published segments at the end: queue the job again under another id"},
 		{"mp4", "ISO/IEC 14496-12 §8.6.6", Must, "an MP4 file has its index first and the frames of the segments, shown when they are, to a tick", "the file is made of the published segments at the end: queue the job again under another id"},
+		{"brands", "DASH-IF live media ingest, interface 1, 18–19", Should, "segments that fill a lapse have the brand slat, and they alone; only the last one has lmsg", "the worker brands what it makes: look for a writer of another release, or for one that lost a lapse which its predecessor had marked"},
+		{"steering", "RFC 8216bis §4.4.6.6", Must, "where players are told whom to ask which replica to take, every variant is of a pathway, and the answer is there and names what is listed", "each replica writes it beside the playlists: see the events of the job's outputs, or submit the job with --steering off"},
 		{"no-gap", "design headline", Should, "no gap is listed", "a segment was lost; the job's events say when and why"},
 	}
 }
@@ -72,8 +74,10 @@ func dashRules() []Rule {
 		{"dash-sets", "ISO/IEC 23009-1 §5.3.3", Must, "a set is of one codec family and language, aligned, and begins with SAP 1", "only what switches without a seam shares an Adaptation Set"},
 		{"dash-segments", "ISO/IEC 23009-1 §5.3.9.4", Must, "every init and media segment that it promises is there", "a Period must not cover a missing segment or another init segment"},
 		{"dash-times", "ISO/IEC 23009-1 §5.3.9.2", Must, "numbers, durations and offsets agree with tfdt", "segments are counted on the grid; see tfdt and audio-grid"},
+		{"dash-lapses", "ISO/IEC 23009-1 §5.10.2", Must, "its events mark the lapses that the playlists mark, to the millisecond and in the Periods that they are in", "both are written from one list of lapses; see the worker's log for a failed PUT"},
 		{"dash-captions", "SCTE 214-1 §7.2", Must, "its sets of pictures declare the captions that the master playlist declares", "both are written from what the pictures were found to carry"},
-		{"dash-text", "ISO/IEC 23009-1 §5.3.7", Must, "a clip's subtitles are in it, each as one WebVTT file that is there and holds the cues of the segments", "the packager gathers the file from the segments when the clip ends; an output that cannot be read back has none"},
+		{"dash-text", "ISO/IEC 23009-1 §5.3.7", Must, "its subtitles are those of the master playlist: a clip's each as one WebVTT file that is there and holds the cues of the segments, a live job's as segments in boxes", "the packager gathers a clip's file from the segments when it ends; an output that cannot be read back has none"},
+		{"wvtt", "ISO/IEC 14496-30 §7", Must, "a live segment of subtitles begins and ends with the pictures' of its number, its samples follow each other and show what the WebVTT of that number shows", "both are written from the same cues by the same worker: look for a writer that took over with another grid"},
 		{"dash-thumbnails", "DASH-IF IOP v4.3 §6.2.6", Must, "its tiles are the thumbnails that the list has, sheet by sheet", "both are written from one plan"},
 		{"dash-bandwidth", "ISO/IEC 23009-1 §5.3.5.2", Must, "bandwidth is the measured peak (VOD: to 10 %; live: the peak is below 125 % of it)", "a clip's manifest has measured rates; live: lower maxrate or bufsize of the rung"},
 	}
@@ -92,6 +96,7 @@ func outputRules() []Rule {
 		{"card", "test card", Should, "the card's frame number goes up by the same step in every frame", "frames were doubled or dropped before the encoder: see shed load in the worker's status"},
 		{"against-names", "design §3", Must, "both trees have the same renditions, segments and init segments", "one of the two ran another ladder, encoder or driver; they are not replicas"},
 		{"against-grid", "design §3", Must, "both trees agree on tfdt, frame counts and IDR positions", "the two did not share an anchor"},
+		{"against-whole", "design §3", Should, "neither tree lacks a segment of the time that both cover", "one of the two lost it: its job's events say when and why"},
 		{"source-video", "design §9", Must, "the video lasts as long as what decodes of the source, to a frame of each track", "compare the frame count of the source with the job's progress"},
 		{"source-audio", "design §9", Must, "the audio lasts as long as what decodes of the source, to a frame of each track", "compare the sample count of the source with the job's progress"},
 	}

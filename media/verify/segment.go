@@ -18,6 +18,7 @@ type segment struct {
 	frames     int
 	frameTicks int64
 	idrs       []int64 // presentation times in ticks
+	brands     []string
 }
 
 func (s *segment) length() int64    { return s.end - s.start }
@@ -61,7 +62,7 @@ func (r *rendition) segmentTicks() int64 {
 // newSegment sums up a parsed segment.
 func newSegment(e entry, init *initSegment, body []byte, p *cmaf.Parsed) *segment {
 	s := &segment{entry: e, init: init, size: int64(len(body)), sum: sha256.Sum256(body),
-		start: p.Decode(), end: p.Decode() + p.Duration()}
+		start: p.Decode(), end: p.Decode() + p.Duration(), brands: p.Brands}
 	for _, f := range p.Samples() {
 		s.frames++
 		s.frameTicks = max(s.frameTicks, f.Duration)

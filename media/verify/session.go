@@ -130,7 +130,7 @@ func (s *session) close() error {
 func (s *session) judge(b *book, r *rendition) {
 	if s.locked {
 		b.skip(locked, "decode", "card")
-		b.note("rendition %s is encrypted: its pictures were not looked at; give the keys with --keys FILE", r.name)
+		b.note("rendition %s is encrypted: it was not decoded; give the keys with --keys FILE", r.name)
 		return
 	}
 	if s.decoder == nil {

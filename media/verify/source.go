@@ -72,18 +72,22 @@ func (e extent) lasts() int64 {
 	return e.last - e.first + e.gap
 }
 
+// longestFrame is that of the slowest rendition, 0 of none.
+func longestFrame(rs []*rendition) (most int64) {
+	for _, r := range rs {
+		_, _, frame := r.span()
+		most = max(most, frame)
+	}
+	return most
+}
+
 // judgeSource: every track of a ladder covers the time from the first thing
 // that decodes to the last; a shorter track is filled.
 func (t *tree) judgeSource(b *book, video, audio extent) {
 	from, to := union(video, audio)
-	// A frame of each kind: tracks never end on the same tick.
-	slack := int64(0)
-	for _, rs := range [][]*rendition{t.videos(), t.audios()} {
-		if len(rs) > 0 {
-			_, _, frame := rs[0].span()
-			slack += frame
-		}
-	}
+	// A frame of each kind: tracks never end on the same tick, and the pictures of
+	// all rungs end with one of the slowest.
+	slack := longestFrame(t.videos()) + longestFrame(t.audios())
 	judge := func(rule string, rs []*rendition, source extent) {
 		if len(rs) == 0 || source.frames == 0 {
 			b.skip("no such track on one side", rule)

@@ -17,7 +17,7 @@ func (t *tree) listTexts(b *book) {
 		if a.Type != "SUBTITLES" || slices.ContainsFunc(t.texts, func(r *rendition) bool { return r.path == p }) {
 			continue
 		}
-		t.texts = append(t.texts, &rendition{name: path.Dir(p), path: p})
+		t.texts = append(t.texts, &rendition{name: path.Dir(p), path: p, inits: map[string]*initSegment{}, said: map[int64][]webvtt.Cue{}})
 	}
 }
 
@@ -30,6 +30,10 @@ func (t *tree) walkTexts(ctx context.Context, b *book) error {
 	for _, r := range t.texts {
 		for _, e := range r.list.entries {
 			b.holds("names", e.named() == e.number, at(e.path), "its media sequence number is %d", e.number)
+			if e.gap {
+				b.broke("no-gap", at(e.path), "segment %d is a gap", e.number)
+				continue
+			}
 			o, err := t.store.get(ctx, e.path)
 			if errors.Is(err, errNotThere) {
 				b.holds("files", r.list.sliding(), at(e.path), "listed, but not there")
@@ -39,7 +43,8 @@ func (t *tree) walkTexts(ctx context.Context, b *book) error {
 				return fmt.Errorf("%w: %w", ErrCannotLook, err)
 			}
 			b.counted(0, int64(len(o.body)))
-			r.cues = append(r.cues, t.judgeText(b, e, o.body))
+			r.said[e.number] = t.judgeText(b, e, o.body)
+			r.cues = append(r.cues, r.said[e.number])
 		}
 	}
 	return nil
@@ -79,6 +84,10 @@ func (t *tree) leader() *rendition {
 	return nil
 }
 
+// mostBehind is by how many segments live subtitles may follow the pictures: they
+// are held back by a second, and lists are read one after the other.
+const mostBehind = 3
+
 // judgeTexts: numbers, durations and the target are those of the pictures.
 func (t *tree) judgeTexts(b *book) {
 	r := t.leader()
@@ -90,6 +99,10 @@ func (t *tree) judgeTexts(b *book) {
 		b.holds("apple-8.2", text.list.target == r.list.target, where, "target duration %d, that of %s is %d", text.list.target, r.name, r.list.target)
 		if text.list.closed {
 			b.holds("text-aligned", len(text.list.entries) == len(r.list.entries), where, "%d segments, %s has %d", len(text.list.entries), r.name, len(r.list.entries))
+		}
+		if n, m := len(text.list.entries), len(r.list.entries); n > 0 && m > 0 {
+			behind := r.list.entries[m-1].number - text.list.entries[n-1].number
+			b.holds("text-aligned", behind <= mostBehind, where, "it ends %d segments before %s", behind, r.name)
 		}
 		for _, e := range text.list.entries {
 			i := slices.IndexFunc(r.list.entries, func(o entry) bool { return o.number == e.number })

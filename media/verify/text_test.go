@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/galafarm/gala/media/webvtt"
 )
@@ -12,7 +13,10 @@ import (
 func (f *fixture) subtitles(t testing.TB, out map[string][]byte) {
 	t.Helper()
 	g := f.grid(t)
-	list := fmt.Sprintf("#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-TARGETDURATION:%d\n#EXT-X-MEDIA-SEQUENCE:%d\n#EXT-X-PLAYLIST-TYPE:VOD\n", int(f.gop.Seconds())*int(f.gops), f.first)
+	list := fmt.Sprintf("#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-TARGETDURATION:%d\n#EXT-X-MEDIA-SEQUENCE:%d\n", int(f.gop.Seconds())*int(f.gops), f.first)
+	if !f.live {
+		list += "#EXT-X-PLAYLIST-TYPE:VOD\n"
+	}
 	var all [][]webvtt.Cue
 	for n := f.first; n < f.first+f.segments; n++ {
 		start := g.TimeOf(g.FirstFrame(n)).Microseconds()
@@ -20,7 +24,15 @@ func (f *fixture) subtitles(t testing.TB, out map[string][]byte) {
 		cues := []webvtt.Cue{{Start: max(0, start-500_000), End: start + 500_000, Text: "over"}}
 		out[fmt.Sprintf("text/%d.vtt", n)] = webvtt.Segment(cues)
 		all = append(all, cues)
+		if f.live {
+			list += "#EXT-X-PROGRAM-DATE-TIME:" + time.Unix(2*n, 0).UTC().Format(time.RFC3339) + "\n"
+			f.boxes(t, out, n, cues[0])
+		}
 		list += fmt.Sprintf("#EXTINF:%.6f,\n%d.vtt\n", float64(length)/1e6, n)
+	}
+	if f.live {
+		out["text/media.m3u8"] = []byte(list)
+		return
 	}
 	out["text/media.m3u8"] = []byte(list + "#EXT-X-ENDLIST\n")
 	out["text/whole.vtt"] = webvtt.File(webvtt.Gather(all))
@@ -54,6 +66,7 @@ func TestBrokenSubtitles(t *testing.T) {
 		"a segment less": {change("text/media.m3u8", "#EXTINF:1.520000,\n2.vtt\n", ""), []string{"text-aligned", "dash-text"}},
 		"a longer one":   {change("text/media.m3u8", "#EXTINF:2.000000,\n1", "#EXTINF:1.900000,\n1"), []string{"text-aligned"}},
 		"a variant less": {change("master.m3u8", `,SUBTITLES="text"`, ""), []string{"text-aligned"}},
+		"a gap":          {change("text/media.m3u8", "1.vtt", "#EXT-X-GAP\n1.vtt"), []string{"no-gap", "dash-text"}},
 		"not there":      {func(files map[string][]byte) { delete(files, "text/1.vtt") }, []string{"files", "dash-text"}},
 		"another name":   {change("text/media.m3u8", "1.vtt", "2.vtt"), []string{"names", "dash-text"}},
 		"not in DASH":    {change("manifest.mpd", `contentType="text"`, `contentType="other"`), []string{"dash", "dash-sets", "dash-text"}},

@@ -42,6 +42,7 @@ type rendition struct {
 	segments []*segment              // that could be read, in order
 	captions captions.Channels
 	cues     [][]webvtt.Cue // of subtitles, by segment
+	said     map[int64][]webvtt.Cue
 }
 
 // open finds the tree and reads its master playlist.
@@ -180,6 +181,11 @@ func (t *tree) readPlaylist(ctx context.Context, b *book, p string) (*playlist, 
 // live tells whether playlists slide; a VOD job that is still encoded is not.
 func (t *tree) live() bool {
 	return slices.ContainsFunc(t.renditions, func(r *rendition) bool { return r.list.sliding() })
+}
+
+// dated: its segments say when they were on air, as those of a live job do to the end.
+func (t *tree) dated() bool {
+	return slices.ContainsFunc(t.renditions, func(r *rendition) bool { return len(r.list.entries) > 0 && !r.list.entries[0].time.IsZero() })
 }
 
 // complete: every playlist is at its end.

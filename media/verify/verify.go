@@ -34,18 +34,21 @@ func Run(ctx context.Context, o Options) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	b := newBook()
+	b := newBook(Rules())
 	if err := t.look(ctx, b, o); err != nil {
 		return Report{}, err
 	}
 	t.judge(b)
-	if err := compare(ctx, b, t, o); err != nil {
+	compared, err := compare(ctx, b, t, o)
+	if err != nil {
 		return Report{}, err
 	}
 	if err := compareSource(ctx, b, t, o); err != nil {
 		return Report{}, err
 	}
-	return b.report(t), nil
+	out := b.report(t.store.String(), len(t.renditions))
+	out.Compared = compared
+	return out, nil
 }
 
 // look reads the playlists and every segment of every rendition.
@@ -55,6 +58,9 @@ func (t *tree) look(ctx context.Context, b *book, o Options) error {
 	}
 	var err error
 	if t.manifest, err = t.readManifest(ctx, b); err != nil {
+		return err
+	}
+	if err := t.judgeSteering(ctx, b); err != nil {
 		return err
 	}
 	if t.gallery, err = t.readThumbnails(ctx, b); err != nil {
@@ -77,7 +83,10 @@ func (t *tree) look(ctx context.Context, b *book, o Options) error {
 	if err := t.readMP4s(outer, b); err != nil {
 		return err
 	}
-	return t.walkTexts(outer, b)
+	if err := t.walkTexts(outer, b); err != nil {
+		return err
+	}
+	return t.walkBoxes(outer, b)
 }
 
 func (o Options) parallel() int {
@@ -95,6 +104,8 @@ func (t *tree) judge(b *book) {
 	t.judgeAlignment(b)
 	t.judgeMaster(b)
 	t.judgeManifest(b)
+	t.judgeBrands(b)
+	t.judgeLapses(b)
 	t.judgeLocks(b)
 	t.judgeCaptions(b)
 	t.judgeDashCaptions(b)

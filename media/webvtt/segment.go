@@ -2,6 +2,7 @@ package webvtt
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"slices"
 )
@@ -17,7 +18,7 @@ type Cue struct {
 func (c Cue) Over(start, end int64) bool { return c.Start < end && c.End > start }
 
 // Gather are the cues of segments that follow each other, once each: one that is
-// shown over a boundary stands on both sides.
+// shown over a boundary stands on both sides, whole or in two parts.
 func Gather(segments [][]Cue) []Cue {
 	var all []Cue
 	for _, cues := range segments {
@@ -25,6 +26,24 @@ func Gather(segments [][]Cue) []Cue {
 			if !slices.Contains(all[max(0, len(all)-recent):], c) {
 				all = append(all, c)
 			}
+		}
+	}
+	return Joined(all)
+}
+
+// Joined makes one cue of those that say the same, each from where the one before
+// ends.
+func Joined(cues []Cue) []Cue {
+	var all []Cue
+	for _, c := range cues {
+		near := all[max(0, len(all)-recent):]
+		i := slices.IndexFunc(near, func(have Cue) bool {
+			return have.End == c.Start && have.Text == c.Text && have.Settings == c.Settings
+		})
+		if i < 0 {
+			all = append(all, c)
+		} else {
+			near[i].End = c.End
 		}
 	}
 	return all
@@ -46,16 +65,9 @@ func Segment(cues []Cue) []byte { return write(header, cues) }
 func File(cues []Cue) []byte { return write("WEBVTT\n", cues) }
 
 func write(header string, cues []Cue) []byte {
-	sorted := slices.Clone(cues)
-	slices.SortStableFunc(sorted, func(a, b Cue) int {
-		if a.Start != b.Start {
-			return int(max(-1, min(1, a.Start-b.Start)))
-		}
-		return int(max(-1, min(1, a.End-b.End)))
-	})
 	var b bytes.Buffer
 	b.WriteString(header)
-	for _, c := range sorted {
+	for _, c := range InOrder(cues) {
 		fmt.Fprintf(&b, "\n%s --> %s", clock(c.Start), clock(c.End))
 		if c.Settings != "" {
 			b.WriteString(" " + c.Settings)
@@ -65,8 +77,18 @@ func write(header string, cues []Cue) []byte {
 	return b.Bytes()
 }
 
+// InOrder are the cues as they stand in a segment: in the order of their times.
+func InOrder(cues []Cue) []Cue {
+	return slices.SortedStableFunc(slices.Values(cues), func(a, b Cue) int {
+		return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.End, b.End))
+	})
+}
+
+// Milliseconds is what stands in a segment for a time in µs.
+func Milliseconds(us int64) int64 { return (max(us, 0) + 500) / 1000 }
+
 // clock is a WebVTT timestamp.
 func clock(us int64) string {
-	ms := (max(us, 0) + 500) / 1000
+	ms := Milliseconds(us)
 	return fmt.Sprintf("%02d:%02d:%02d.%03d", ms/3_600_000, ms/60_000%60, ms/1000%60, ms%1000)
 }

@@ -1,6 +1,13 @@
 package api
 
 import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/galafarm/gala/internal/address"
 	"github.com/galafarm/gala/internal/wire"
 	"github.com/galafarm/gala/media"
 	galav1 "github.com/galafarm/gala/proto/gala/v1"
@@ -13,6 +20,7 @@ import (
 func attachedOf(session fleet.Session, h *galav1.Hello) fleet.Attached {
 	e := fleet.Attached{
 		Session: session, Name: h.GetName(), Instance: h.GetInstance(), Version: h.GetVersion(), Labels: h.GetLabels(),
+		Sources: h.GetSources(),
 	}
 	for _, d := range h.GetDevices() {
 		e.Devices = append(e.Devices, deviceOf(d))
@@ -48,11 +56,23 @@ func eventOf(agent string, session fleet.Session, m *galav1.AttachRequest) fleet
 	case *galav1.AttachRequest_Anchor:
 		return proposalOf(agent, session, m.Anchor)
 	case *galav1.AttachRequest_Telemetry:
-		t := m.Telemetry
-		return fleet.Heard{Agent: agent, Session: session, Telemetry: fleet.Telemetry{
-			CPULoad: t.GetCpuLoad(), MemoryUsed: t.GetMemoryUsedBytes(), MemoryTotal: t.GetMemoryTotalBytes(), AgentCPUMicros: t.GetAgentCpuUs()}}
+		return fleet.Heard{Agent: agent, Session: session, Telemetry: telemetryOf(m.Telemetry)}
 	}
 	return nil
+}
+
+func telemetryOf(t *galav1.Telemetry) fleet.Telemetry {
+	out := fleet.Telemetry{CPULoad: t.GetCpuLoad(), MemoryUsed: t.GetMemoryUsedBytes(), MemoryTotal: t.GetMemoryTotalBytes(), AgentCPUMicros: t.GetAgentCpuUs()}
+	if len(t.GetGpus()) > 0 || t.GetGpuTrouble() != "" {
+		out.GPUs = t
+	}
+	if len(t.GetSources()) > 0 {
+		out.Sources = map[string]time.Duration{}
+	}
+	for _, s := range t.GetSources() {
+		out.Sources[s.GetJob()] = time.Duration(s.GetKeptUs()) * time.Microsecond
+	}
+	return out
 }
 
 func reportOf(agent string, session fleet.Session, r *galav1.AssignmentReport) fleet.Event {
@@ -76,17 +96,45 @@ func statusOf(p *galav1.WorkerStatus) fleet.Status {
 		SourceUS: p.GetSourceUs(), FramesDecoded: p.GetFramesDecoded(), FramesDoubled: p.GetFramesDoubled(),
 		FramesDropped: p.GetFramesDropped(), DecodeErrors: p.GetDecodeErrors(), Notes: p.GetNotes(), FirstSegment: p.GetFirstSegment(),
 	}
+	if src := p.GetSource(); src != nil {
+		s.Source = sourceStateOf(src)
+	}
+	s.Events = workerEventsOf(p.GetEvents())
 	for _, r := range p.GetRenditions() {
 		pr := fleet.Progress{
 			Name: r.GetName(), Frames: r.GetFrames(), FPS: r.GetFps(), Speed: r.GetSpeed(), Bitrate: r.GetBitrate(),
 			LastSegment: r.GetLastSegment(), Segments: r.GetSegments(), LateSegments: r.GetLateSegments(), Bytes: r.GetBytes(),
+			PublishedFrames: r.GetPublishedFrames(), Resting: r.GetResting(),
 		}
 		if at := r.GetLastSegmentAt(); at != nil {
 			pr.LastSegmentAt = at.AsTime()
 		}
 		s.Renditions = append(s.Renditions, pr)
 	}
+	for _, o := range p.GetOutputs() {
+		out := fleet.Output{State: fleet.OutputState(o.GetState()), LastSegment: o.GetLastSegment(), Behind: o.GetBehind(), Lost: o.GetLost(), Bytes: o.GetBytes(), Cause: o.GetCause()}
+		if at := o.GetLastSegmentAt(); at != nil {
+			out.LastSegmentAt = at.AsTime()
+		}
+		if at := o.GetTroubleSince(); at != nil {
+			out.Since = at.AsTime()
+		}
+		s.Outputs = append(s.Outputs, out)
+	}
 	return s
+}
+
+func sourceStateOf(p *galav1.SourceState) fleet.InputState {
+	s := fleet.InputState{Told: true, Input: int(p.GetInput()), Lapse: p.GetLapse(), Slate: p.GetSlate(), LagUS: p.GetLagUs(), Obeyed: p.GetOrderObeyed()}
+	s.Events = workerEventsOf(p.GetEvents())
+	return s
+}
+
+func workerEventsOf(all []*galav1.WorkerEvent) (events []fleet.WorkerEvent) {
+	for _, e := range all {
+		events = append(events, fleet.WorkerEvent{Number: e.GetNumber(), At: e.GetAt().AsTime(), Kind: e.GetKind(), Cause: e.GetCause(), Effect: e.GetEffect()})
+	}
+	return events
 }
 
 func probedOf(agent string, session fleet.Session, r *galav1.ProbeResult) fleet.Event {
@@ -110,7 +158,7 @@ func proposalOf(agent string, session fleet.Session, p *galav1.AnchorProposal) f
 	if err != nil {
 		return nil
 	}
-	return fleet.Proposal{Agent: agent, Session: session, Assignment: p.GetAssignment(), Job: p.GetJob(), Epoch: p.GetEpoch(), Anchor: anchor}
+	return fleet.Proposal{Agent: agent, Session: session, Assignment: p.GetAssignment(), Job: p.GetJob(), Epoch: p.GetEpoch(), Input: int(p.GetInput()), Anchor: anchor}
 }
 
 // Directive is what a plan sends to an agent, as its message; nil for what is
@@ -122,15 +170,26 @@ func Directive(j job.Job, s reconcile.Send, allowed []string) *galav1.AttachResp
 			Start: &galav1.StartAssignment{Assignment: assignmentProto(j, *s.Start, allowed)}}}
 	case s.Stop != nil:
 		return &galav1.AttachResponse{Message: &galav1.AttachResponse_Stop{Stop: &galav1.StopAssignment{
-			Assignment: s.Stop.Assignment, Epoch: s.Stop.Epoch, Mode: galav1.StopMode(s.Stop.Mode), Reason: s.Stop.Reason}}}
+			Assignment: s.Stop.Assignment, Epoch: s.Stop.Epoch, Mode: stopModes[s.Stop.Mode], Reason: s.Stop.Reason}}}
 	case s.Probe != nil:
 		return &galav1.AttachResponse{Message: &galav1.AttachResponse_Probe{
-			Probe: &galav1.ProbeRequest{Id: s.Probe.ID, Input: s.Probe.Input, AllowedSources: allowed, Job: j.Spec.ID, Kind: kindProto(j.Spec.Kind)}}}
+			Probe: &galav1.ProbeRequest{Id: s.Probe.ID, Input: s.Probe.Input, AllowedSources: allowed, Job: j.Spec.ID, Kind: kindProto(j.Spec.Kind), InputNumber: uint32(s.Probe.Number)}}}
+	case s.Hold != nil:
+		return &galav1.AttachResponse{Message: &galav1.AttachResponse_Hold{Hold: &galav1.HoldSource{
+			Job: j.Spec.ID, Input: j.Spec.Input, Backups: j.Spec.Backups, AllowedSources: allowed, Release: s.Hold.Release}}}
 	case s.Anchor != nil:
 		return &galav1.AttachResponse{Message: &galav1.AttachResponse_Anchor{Anchor: &galav1.AnchorDecision{
-			Assignment: s.Anchor.Assignment, Anchor: wire.AnchorProto(s.Anchor.Anchor)}}}
+			Assignment: s.Anchor.Assignment, Input: uint32(s.Anchor.Input), Anchor: wire.AnchorProto(s.Anchor.Anchor)}}}
+	case s.Switch != nil:
+		return &galav1.AttachResponse{Message: &galav1.AttachResponse_Switch{Switch: &galav1.SwitchInput{
+			Assignment: s.Switch.Assignment, Epoch: s.Switch.Epoch, Order: orderProto(s.Switch.Order)}}}
 	}
 	return nil
+}
+
+var stopModes = map[fleet.StopMode]galav1.StopMode{
+	fleet.Leave: galav1.StopMode_STOP_MODE_LEAVE, fleet.Finish: galav1.StopMode_STOP_MODE_FINISH,
+	fleet.Now: galav1.StopMode_STOP_MODE_NOW, fleet.Supersede: galav1.StopMode_STOP_MODE_SUPERSEDED,
 }
 
 func assignmentProto(j job.Job, s reconcile.Start, allowed []string) *galav1.Assignment {
@@ -141,7 +200,7 @@ func assignmentProto(j job.Job, s reconcile.Start, allowed []string) *galav1.Ass
 		Device: s.Placement.Device, Resume: s.Resume, ResumeSegment: s.ResumeSegment,
 		WritesManifest: true, WindowSeconds: j.Spec.Effective().WindowSeconds, AllowedSources: allowed,
 		Thumbnails: wire.ThumbnailsProto(j.Thumbnails), Mp4: j.MP4(),
-		Protection: protectionProto(j.Spec),
+		Protection: protectionProto(j.Spec), Logos: wire.LogoProtos(j.Spec.Logos),
 	}
 	if j.Grid != nil {
 		a.Grid = wire.GridProto(*j.Grid)
@@ -149,27 +208,65 @@ func assignmentProto(j job.Job, s reconcile.Start, allowed []string) *galav1.Ass
 	if s.Anchor != nil {
 		a.Anchor = wire.AnchorProto(*s.Anchor)
 	}
+	if s.Replica > 0 {
+		a.Replica, a.Replicas, a.Steering = uint32(s.Replica), uint32(len(j.Replicas)), j.Spec.Steering
+	}
+	addInputs(a, j, s.OnScreen)
 	for _, o := range j.Outputs {
-		a.Outputs = append(a.Outputs, &galav1.Output{Url: o.URL})
+		a.Outputs = append(a.Outputs, &galav1.Output{Url: address.Below(o.URL, s.Folder)})
 	}
 	return a
 }
 
-// PresentAgent is an agent as people see it, with what is placed on it.
-func PresentAgent(a *fleet.Agent, used reconcile.Used) *galav1.AgentView {
+// JobTree is the job's tree of a replica's.
+func JobTree(tree string, replica uint32) string {
+	if replica == 0 {
+		return tree
+	}
+	return address.Above(tree, fmt.Sprintf("r%d", replica))
+}
+
+// PresentAgents are all agents as people see them, and those that have not been
+// seen since this scheduler started and are cordoned.
+func PresentAgents(v *fleet.View, used reconcile.Used) []*galav1.AgentView {
+	agents := make([]*galav1.AgentView, 0, 8)
+	for _, a := range v.Agents() {
+		agents = append(agents, presentAgent(v, a, used))
+	}
+	for _, c := range v.Cordons() {
+		if v.Agent(c.Agent) == nil && !slices.ContainsFunc(agents, func(a *galav1.AgentView) bool { return a.GetName() == c.Agent }) {
+			agents = append(agents, &galav1.AgentView{Name: c.Agent, Cordon: cordonProto(v.CordonOf(c.Agent, ""))})
+		}
+	}
+	slices.SortFunc(agents, func(a, b *galav1.AgentView) int { return cmp.Compare(a.GetName(), b.GetName()) })
+	return agents
+}
+
+// presentAgent is an agent as people see it, with what is placed on it.
+func presentAgent(v *fleet.View, a *fleet.Agent, used reconcile.Used) *galav1.AgentView {
 	p := &galav1.AgentView{
 		Name: a.Name, Instance: a.Instance, Connected: a.Connected && !a.Lost, LastBeat: timeProto(a.LastBeat),
-		Version: a.Version, Labels: a.Labels,
+		Version: a.Version, Labels: a.Labels, Cordon: cordonProto(v.CordonOf(a.Name, "")),
+		Sources: slices.Sorted(maps.Keys(a.Sources)),
 	}
 	for _, d := range a.Devices {
 		use := used[reconcile.Device{Agent: a.Name, ID: d.ID}]
 		p.Devices = append(p.Devices, &galav1.DeviceView{
 			Id: d.ID, Model: d.Model, Role: d.Role, RoleReason: d.RoleReason,
 			LoadPermille: uint32(min(max(placement.Permille(use.Live+use.VOD, d.PixelsPerSecond), 0), 1000)),
+			Cordon:       cordonProto(v.CordonOf(a.Name, d.ID)), Placed: uint32(max(use.Placed, 0)),
 		})
 	}
+	addFigures(p, a.Telemetry)
 	for _, l := range a.Held() {
 		p.Assignments = append(p.Assignments, l.Assignment)
 	}
 	return p
+}
+
+func cordonProto(c *fleet.Cordon) *galav1.CordonView {
+	if c == nil {
+		return nil
+	}
+	return &galav1.CordonView{Drain: c.Drain, Reason: c.Reason, Since: timeProto(c.Since)}
 }

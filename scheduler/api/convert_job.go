@@ -1,12 +1,17 @@
 package api
 
 import (
+	"crypto/sha256"
+	"fmt"
+	"math"
 	"net/url"
 	"strings"
 	"time"
 
+	"github.com/galafarm/gala/internal/address"
 	"github.com/galafarm/gala/internal/wire"
 	"github.com/galafarm/gala/ladders"
+	"github.com/galafarm/gala/media"
 	galav1 "github.com/galafarm/gala/proto/gala/v1"
 	"github.com/galafarm/gala/scheduler/fleet"
 	"github.com/galafarm/gala/scheduler/job"
@@ -19,22 +24,35 @@ func specOf(p *galav1.JobSpec) job.Spec {
 	return job.Spec{
 		ID: p.GetId(), Kind: KindOf(p.GetKind()), Input: p.GetInput(), Backups: p.GetBackups(),
 		Ladder: p.GetLadder(), LadderYAML: p.GetLadderYaml(), Destinations: p.GetDestinations(),
-		CPU: cpuOf(p.GetCpu()), Redundancy: p.GetRedundancy(), Priority: p.GetPriority(),
+		CPU: cpuOf(p.GetCpu()), Redundancy: p.GetRedundancy(), Priority: p.GetPriority(), Steering: p.GetSteering(),
 		WindowSeconds: p.GetWindowSeconds(), Encrypt: p.GetProtection().GetScheme(), Keys: p.GetProtection().GetKeys(), MP4: p.GetMp4(),
+		Logos: wire.Logos(p.GetLogos()), Loss: wire.Loss(p.GetFailover()), Slate: wire.Slate(p.GetSlate()),
 	}
 }
 
 func specProto(s job.Spec) *galav1.JobSpec {
 	destinations := make([]string, len(s.Destinations))
 	for i, d := range s.Destinations {
-		destinations[i] = public(d)
+		destinations[i] = address.Public(d)
 	}
 	return &galav1.JobSpec{
 		Id: s.ID, Kind: kindProto(s.Kind), Input: s.Input, Backups: s.Backups,
 		Ladder: s.Ladder, LadderYaml: s.LadderYAML, Destinations: destinations,
-		Cpu: cpuProto(s.CPU), Redundancy: s.Redundancy, Priority: s.Priority,
+		Cpu: cpuProto(s.CPU), Redundancy: s.Redundancy, Priority: s.Priority, Steering: s.Steering,
 		WindowSeconds: s.WindowSeconds, Protection: protectionProto(s), Mp4: s.MP4,
+		Logos: namedLogos(s.Logos), Failover: wire.LossProto(s.Loss), Slate: wire.SlateProto(media.Slate{Color: s.Slate.Color, Text: s.Slate.Text}),
 	}
+}
+
+// namedLogos tells logos by their hashes: whoever watches jobs need not get
+// files again with every change.
+func namedLogos(logos map[string][]byte) []*galav1.Logo {
+	out := wire.LogoProtos(logos)
+	for _, l := range out {
+		l.Sha256 = fmt.Sprintf("%x", sha256.Sum256(l.Png))
+		l.Png = nil
+	}
+	return out
 }
 
 // protectionProto is nil for output in the clear.
@@ -86,14 +104,37 @@ func timeProto(t time.Time) *timestamppb.Timestamp {
 	return timestamppb.New(t)
 }
 
-// public is an address without the name and password that writers need.
-func public(address string) string {
-	u, err := url.Parse(address)
-	if err != nil || u.User == nil {
-		return address
+// outputStatus is how one output fares: as the workers on it tell, and with what
+// those before them lost. Of several replicas it is the one that fares worst there.
+func outputStatus(j job.Job, i int, leases []fleet.Lease) *galav1.OutputStatus {
+	s := &galav1.OutputStatus{Url: j.Outputs[i].Name(), LastSegment: -1}
+	for _, r := range j.Replicas {
+		if i < len(r.Takers) {
+			s.Lost += r.Takers[i].Lost
+		}
 	}
-	u.User = nil
-	return u.String()
+	for _, l := range leases {
+		if l.Outcome != nil || i >= len(l.Status.Outputs) {
+			continue
+		}
+		now := l.Status.Outputs[i]
+		s.Bytes += now.Bytes
+		if s.Lost += now.Lost; galav1.OutputState(now.State) < s.State {
+			continue
+		}
+		s.State, s.LastSegment, s.LastSegmentAt = galav1.OutputState(now.State), now.LastSegment, timeProto(now.LastSegmentAt)
+		s.Behind, s.TroubleSince, s.Cause = now.Behind, timeProto(now.Since), now.Cause
+	}
+	return s
+}
+
+// playsAt is the address of an output's multivariant playlist.
+func playsAt(o job.Output) string {
+	u, err := url.Parse(o.Name())
+	if err != nil {
+		return o.Name()
+	}
+	return u.JoinPath("master.m3u8").String()
 }
 
 // Present is a job as clients see it: the record, and what the leases of its
@@ -111,46 +152,95 @@ func Present(j job.Job, leases []fleet.Lease) *galav1.Job {
 	for _, a := range j.Anchors {
 		p.Anchors = append(p.Anchors, wire.AnchorProto(a))
 	}
-	for _, r := range j.Renditions {
-		p.Renditions = append(p.Renditions, renditionStatus(j, r, leases))
+	p.Warm = j.Warm
+	p.Renditions, p.Replicas = runs(j, leases)
+	for _, pl := range j.Placements() {
+		p.Placements = append(p.Placements, placementProto(pl))
 	}
-	for _, pl := range j.Placements {
-		p.Placements = append(p.Placements, &galav1.PlacementView{
-			Assignment: pl.Assignment, Agent: pl.Agent, Device: pl.Device, Epoch: pl.Epoch, Reason: pl.Reason})
+	for i, o := range j.Outputs {
+		p.Outputs, p.OutputStates = append(p.Outputs, playsAt(o)), append(p.OutputStates, outputStatus(j, i, leases))
 	}
-	for _, o := range j.Outputs {
-		p.Outputs = append(p.Outputs, strings.TrimSuffix(public(o.URL), "/")+"/master.m3u8")
-	}
-	for _, e := range j.Events {
-		p.Events = append(p.Events, &galav1.JobEvent{Time: timeProto(e.Time), Kind: e.Kind, Cause: e.Cause, Effect: e.Effect})
-	}
+	p.Events = eventsProto(j.Events)
 	if e := j.Error; e != nil {
 		p.Error = &galav1.JobError{Code: e.Code, Message: e.Message, Advice: e.Advice, Retryable: e.Retryable}
 	}
 	p.ProgressPermille = progress(j, leases)
+	p.OnAir = onAirView(j, leases)
 	return p
 }
 
-func renditionStatus(j job.Job, r ladders.Rendition, leases []fleet.Lease) *galav1.RenditionStatus {
+func placementProto(pl job.Placement) *galav1.PlacementView {
+	return &galav1.PlacementView{Assignment: pl.Assignment, Agent: pl.Agent, Device: pl.Device, Epoch: pl.Epoch, Reason: pl.Reason}
+}
+
+// runs are the job's renditions, and those of each replica of a redundant one.
+// Its own are then those of the replica that is furthest.
+func runs(j job.Job, leases []fleet.Lease) ([]*galav1.RenditionStatus, []*galav1.ReplicaView) {
+	if !j.Redundant() {
+		var only job.Replica
+		if len(j.Replicas) > 0 {
+			only = j.Replicas[0]
+		}
+		return renditionsOf(j, only, leases), nil
+	}
+	var furthest []*galav1.RenditionStatus
+	var views []*galav1.ReplicaView
+	for _, r := range j.Replicas {
+		v := &galav1.ReplicaView{Number: uint32(r.Number), State: stateProto(r.State), Reason: r.Reason, Renditions: renditionsOf(j, r, leases)}
+		if r.Placement != nil {
+			v.Placement = placementProto(*r.Placement)
+		}
+		for _, o := range j.Outputs {
+			v.Outputs = append(v.Outputs, playsAt(job.Output{URL: address.Below(o.URL, r.Folder())}))
+		}
+		if furthest == nil || reached(v.Renditions) > reached(furthest) {
+			furthest = v.Renditions
+		}
+		views = append(views, v)
+	}
+	return furthest, views
+}
+
+// reached is the newest segment that all renditions have, -1 for none.
+func reached(renditions []*galav1.RenditionStatus) int64 {
+	least := int64(math.MaxInt64)
+	for _, r := range renditions {
+		least = min(least, r.GetLastSegment())
+	}
+	if len(renditions) == 0 {
+		return -1
+	}
+	return least
+}
+
+func renditionsOf(j job.Job, replica job.Replica, leases []fleet.Lease) (all []*galav1.RenditionStatus) {
+	for _, r := range j.Renditions {
+		all = append(all, renditionStatus(replica, r, leases))
+	}
+	return all
+}
+
+func renditionStatus(replica job.Replica, r ladders.Rendition, leases []fleet.Lease) *galav1.RenditionStatus {
 	s := &galav1.RenditionStatus{Rendition: wire.RenditionProto(r), LastSegment: -1}
-	if n, ok := j.Published[r.Name]; ok {
+	if n, ok := replica.Published[r.Name]; ok {
 		s.LastSegment = n
 	}
-	if len(j.Placements) > 0 {
-		s.Assignment = j.Placements[0].Assignment
-	}
-	t := j.Totals[r.Name]
+	t := replica.Totals[r.Name]
 	s.Frames, s.Segments, s.LateSegments, s.Bitrate = t.Frames, t.Segments, t.Late, t.Bitrate
+	if replica.Placement == nil {
+		return s
+	}
+	s.Assignment = replica.Placement.Assignment
 	for _, l := range leases {
+		if l.Assignment != s.Assignment || l.Outcome != nil { // counted in the totals
+			continue
+		}
 		for _, pr := range l.Status.Renditions {
 			if pr.Name != r.Name {
 				continue
 			}
-			if l.Outcome != nil {
-				continue // counted in the totals
-			}
 			s.Frames, s.Fps, s.Speed, s.Bitrate = s.Frames+pr.Frames, pr.FPS, pr.Speed, pr.Bitrate
-			s.LastSegment = max(s.LastSegment, pr.LastSegment)
+			s.LastSegment, s.Resting = max(s.LastSegment, pr.LastSegment), pr.Resting
 			s.LastSegmentAt, s.Segments, s.LateSegments = timeProto(pr.LastSegmentAt), s.Segments+pr.Segments, s.LateSegments+pr.LateSegments
 		}
 	}
@@ -178,9 +268,13 @@ func progress(j job.Job, leases []fleet.Lease) uint32 {
 	return uint32(min(done*1000/j.Source.DurationUS, 999))
 }
 
+// leastPublished of a job with one run.
 func leastPublished(j job.Job) (least int64, ok bool) {
+	if len(j.Replicas) == 0 {
+		return 0, false
+	}
 	for i, r := range j.Renditions {
-		n, have := j.Published[r.Name]
+		n, have := j.Replicas[0].Published[r.Name]
 		if !have {
 			return 0, false
 		}

@@ -22,6 +22,8 @@ type Farm struct {
 	Rules Rules
 	Now   func() time.Time
 	Log   *slog.Logger
+	// Cordons has its Tell set.
+	Cordons Cordons
 }
 
 // SubmitLive implements gala.v1.Farm.

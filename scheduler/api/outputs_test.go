@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/galafarm/gala/internal/address"
 	"github.com/galafarm/gala/ladders"
 	"github.com/galafarm/gala/scheduler/fleet"
 	"github.com/galafarm/gala/scheduler/job"
@@ -21,7 +22,7 @@ func TestOutputsTellNoToken(t *testing.T) {
 		if got := p.GetOutputs()[0]; got != "http://10.0.0.5:8090/origin/match/master.m3u8" {
 			t.Errorf("clients are told %s", got)
 		}
-		if got := public(origin); p.GetSpec().GetDestinations()[0] != got || j.Spec.Destinations[0] != origin {
+		if got := address.Public(origin); p.GetSpec().GetDestinations()[0] != got || j.Spec.Destinations[0] != origin {
 			t.Errorf("destination %s, want %s; the record keeps %s", p.GetSpec().GetDestinations()[0], got, j.Spec.Destinations[0])
 		}
 	}

@@ -7,9 +7,12 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/galafarm/gala/internal/address"
 	"github.com/galafarm/gala/ladders"
 	"github.com/galafarm/gala/media/input"
 	"github.com/galafarm/gala/media/keys"
+	"github.com/galafarm/gala/media/overlay"
+	"github.com/galafarm/gala/media/publish"
 	"github.com/galafarm/gala/scheduler/job"
 	"google.golang.org/grpc/codes"
 )
@@ -31,13 +34,18 @@ func (r Rules) check(s job.Spec) (outputs []job.Output, notes []string, err erro
 			return nil, nil, invalid("GROWING", "submit the recording as a clip (gala vod queue --growing 30s), or leave #growing out", "source %s is a recording that grows, which a live job does not follow", input.Display(source))
 		}
 	}
-	if s.Redundancy > 1 {
-		return nil, nil, problem{code: codes.Unimplemented, reason: "REDUNDANCY",
-			message: "this release runs one replica of a live job", advice: "submit it with redundancy 1"}.err()
+	for _, source := range append([]string{s.Input}, s.Backups...) {
+		if s.Redundancy > 1 && input.Pushed(source) {
+			return nil, nil, invalid("REDUNDANCY", "submit it with redundancy 1, or let the farm fetch the source (an SRT listener, an HLS playlist, a multicast group)",
+				"source %s is pushed to one host, and replicas run on several", input.Display(source))
+		}
 	}
 	ladder, err := suited(s)
 	if err != nil {
 		return nil, nil, invalid("LADDER", "", "%v", err)
+	}
+	if err := overlay.CheckLogos(ladder, s.Logos); err != nil {
+		return nil, nil, invalid("LOGO", "send the PNG files that the ladder's overlays name as the spec's logos, under those names; gala does", "ladder %s: %v", ladder.Name, err)
 	}
 	if err := checkMP4(s, ladder); err != nil {
 		return nil, nil, err
@@ -48,8 +56,11 @@ func (r Rules) check(s job.Spec) (outputs []job.Output, notes []string, err erro
 	if s.Encrypt != "" && ladder.Thumbnails != nil {
 		notes = append(notes, "thumbnails are left out: the job is encrypted")
 	}
-	if len(s.Backups) > 0 {
-		notes = append(notes, "backup inputs are written down; this release reads the first input only")
+	if s.Redundancy > 1 && strings.HasPrefix(s.Input, "rtmp:") {
+		notes = append(notes, "an RTMP source counts anew for every connection: the replicas are two ways to see it, and their segments are not the same frames")
+	}
+	if err := checkInputs(s); err != nil {
+		return nil, nil, err
 	}
 	outputs, err = r.outputs(s)
 	return outputs, notes, err
@@ -97,7 +108,7 @@ func (r Rules) outputs(s job.Spec) ([]job.Output, error) {
 	}
 	var all []job.Output
 	for _, d := range s.Destinations {
-		tree, err := treeURL(d, s.ID)
+		tree, err := treeURL(d, s)
 		if err != nil {
 			return nil, err
 		}
@@ -116,21 +127,38 @@ func OwnOutput(originURL, id string) job.Output {
 	return job.Output{URL: base + "/origin/" + id}
 }
 
-// treeURL is the job's tree below a destination.
-func treeURL(dest, id string) (string, error) {
+// treeURL is the job's tree below a destination, or the publishing point that it
+// is.
+func treeURL(dest string, s job.Spec) (string, error) {
 	if filepath.IsAbs(dest) {
-		return (&url.URL{Scheme: "file", Path: path.Join(filepath.ToSlash(dest), id)}).String(), nil
+		return (&url.URL{Scheme: "file", Path: path.Join(filepath.ToSlash(dest), s.ID)}).String(), nil
 	}
 	u, err := url.Parse(dest)
 	if err != nil {
 		return "", invalid("DESTINATION", "give an absolute directory or an http(s) URL", "destination %s is no URL", dest)
 	}
 	switch u.Scheme {
-	case "http", "https", "file":
-		return u.JoinPath(id).String(), nil
+	case "http", "https":
+		tracks, err := publish.IsIngest(u)
+		switch {
+		case err != nil:
+			return "", invalid("DESTINATION", "give ingest=cmaf, or leave it out", "destination %s: %v", address.Public(dest), err)
+		case tracks && s.Kind != job.Live:
+			return "", invalid("DESTINATION", "leave ingest=cmaf out: the clip is then put as objects", "destination %s: CMAF ingest is for live jobs", address.Public(dest))
+		case tracks: // a publishing point is one programme's
+			return dest, nil
+		}
+		return u.JoinPath(s.ID).String(), nil
+	case "file":
+		return u.JoinPath(s.ID).String(), nil
+	case "s3":
+		if err := publish.CheckBucket(u); err != nil {
+			return "", invalid("DESTINATION", "write it as s3://bucket/folder?region=…&endpoint=https://host", "destination %s: %v", address.Public(dest), err)
+		}
+		return u.JoinPath(s.ID).String(), nil
 	}
-	return "", problem{code: codes.Unimplemented, reason: "DESTINATION",
-		message: "destinations of type " + u.Scheme + ": are not supported yet", advice: "give an absolute directory or an http(s) URL"}.err()
+	return "", problem{code: codes.Unimplemented, reason: "DESTINATION", message: "destinations of type " + u.Scheme + ": are not supported",
+		advice: "give an absolute directory, an http(s) URL or s3://bucket/folder; Google's buckets are s3://bucket/folder?endpoint=https://storage.googleapis.com with an HMAC key"}.err()
 }
 
 // Ladder is the one that a spec names or holds.

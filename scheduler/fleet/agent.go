@@ -21,7 +21,9 @@ type Agent struct {
 	LastBeat        time.Time
 	LostAt          time.Time
 	Leases          map[string]*Lease
-	Telemetry       Telemetry
+	// Sources are the live sources that it holds without a worker, by job.
+	Sources   map[string]Source
+	Telemetry Telemetry
 }
 
 // Alive agents may be given work.
@@ -37,6 +39,14 @@ type Device struct {
 	CapacitySource  string
 	MaxSessions     int // 0: no limit known
 	MemoryBytes     int64
+}
+
+// Source is a live source that an agent holds for a successor.
+type Source struct {
+	// Kept is how much of it the agent has in its ring, 0 while nothing came.
+	Kept time.Duration
+	// Asked is when the agent was told to, or said that it does.
+	Asked time.Time
 }
 
 // CPU is the id of the device that is no GPU.
@@ -57,6 +67,8 @@ type Lease struct {
 	// Stop is the strongest stop sent in this session.
 	Stop   StopMode
 	StopAt time.Time
+	// Ordered is the newest order about inputs sent in this session.
+	Ordered int64
 	// Status is the worker's newest; Told says that there is one.
 	Status  Status
 	Told    bool
@@ -71,13 +83,14 @@ type StopMode int
 // The ways to stop.
 const (
 	KeepRunning StopMode = iota
+	Leave                // finish the open segment, leave the playlist to a successor
 	Finish               // finish the open segment, end the playlist
 	Now                  // drop what is open
 	Supersede            // a higher epoch runs elsewhere
 )
 
 func (m StopMode) String() string {
-	return [...]string{"keep running", "finish", "now", "superseded"}[m]
+	return [...]string{"keep running", "leave", "finish", "now", "superseded"}[m]
 }
 
 // Status is a worker's progress.
@@ -90,6 +103,49 @@ type Status struct {
 	DecodeErrors  int64
 	Notes         []string
 	FirstSegment  bool
+	Outputs       []Output // in the order of the assignment's
+	Events        []WorkerEvent
+	Source        InputState
+}
+
+// OutputState is how an output fares.
+type OutputState int
+
+// The states of an output.
+const (
+	OutputUnknown OutputState = iota
+	OutputStarting
+	OutputWell
+	OutputInTrouble
+)
+
+// Output is what one destination has got of a worker.
+type Output struct {
+	State         OutputState
+	LastSegment   int64 // -1 before the first
+	LastSegmentAt time.Time
+	Behind, Lost  int64 // segments
+	Bytes         int64 // brought there by the worker
+	Since         time.Time
+	Cause         string
+}
+
+// InputState is how a live job's inputs are; Told where a worker says so.
+type InputState struct {
+	Told         bool
+	Input        int // on air, or last
+	Lapse, Slate bool
+	LagUS        int64
+	Obeyed       int64 // the operator's newest order that was carried out
+	Events       []WorkerEvent
+}
+
+// WorkerEvent is something that happened to a live job while it ran. Numbers count
+// up in one worker, those of its inputs by themselves.
+type WorkerEvent struct {
+	Number              int64
+	At                  time.Time
+	Kind, Cause, Effect string
 }
 
 // Progress of one rendition.
@@ -103,6 +159,10 @@ type Progress struct {
 	Segments      int64
 	LateSegments  int64
 	Bytes         int64
+	// PublishedFrames of Frames are in segments that are published.
+	PublishedFrames int64
+	// Resting: it is left out at present.
+	Resting bool
 }
 
 // Telemetry is an agent's own account of its host.
@@ -111,4 +171,9 @@ type Telemetry struct {
 	MemoryUsed, MemoryTotal int64
 	AgentCPUMicros          int64
 	At                      time.Time
+	// Sources are how much is kept of each live source held without a worker.
+	Sources map[string]time.Duration
+	// GPUs is what their driver tells, as the agent sent it; opaque here, for
+	// people and decided on by nobody.
+	GPUs any
 }

@@ -27,10 +27,13 @@ func (e Attached) apply(v *View, now time.Time) []Effect {
 	}
 	a := &Agent{
 		Name: e.Name, Instance: e.Instance, Version: e.Version, Labels: e.Labels, Devices: e.Devices,
-		Session: e.Session, Connected: true, Attached: now, LastBeat: now, Leases: map[string]*Lease{},
+		Session: e.Session, Connected: true, Attached: now, LastBeat: now, Leases: map[string]*Lease{}, Sources: map[string]Source{},
+	}
+	for _, id := range e.Sources {
+		a.Sources[id] = Source{Asked: now}
 	}
 	v.agents[e.Name] = a
-	touched := a.inherit(old, e, now)
+	touched := append(a.inherit(old, e, now), e.Sources...)
 	for _, p := range v.probes {
 		if p.Agent == e.Name && p.Answer == nil {
 			p.Lost, touched = true, append(touched, p.Job)
@@ -170,7 +173,47 @@ func (e Heard) apply(v *View, now time.Time) []Effect {
 		return nil
 	}
 	a.Telemetry, a.Telemetry.At = e.Telemetry, now
-	return []Effect{Changed{a.Name, ""}}
+	return append([]Effect{Changed{a.Name, ""}}, a.hears(e.Telemetry.Sources, now)...)
+}
+
+// sourceUnheard is how long an agent that was told to hold a source may not
+// name it: its telemetry comes once a second.
+const sourceUnheard = 5 * time.Second
+
+// hears how much is kept of each source. Jobs whose source has got on, or is
+// held no more, are looked at again.
+func (a *Agent) hears(told map[string]time.Duration, now time.Time) []Effect {
+	var touched []string
+	for id, kept := range told {
+		was, known := a.Sources[id]
+		if !known {
+			was.Asked = now
+		}
+		if !known || was.Kept/time.Second != kept/time.Second {
+			touched = append(touched, id)
+		}
+		a.Sources[id] = Source{Kept: kept, Asked: was.Asked}
+	}
+	for id, s := range a.Sources {
+		if _, still := told[id]; !still && now.Sub(s.Asked) > sourceUnheard {
+			delete(a.Sources, id)
+			touched = append(touched, id)
+		}
+	}
+	return touches(touched)
+}
+
+func (e HoldSent) apply(v *View, now time.Time) []Effect {
+	a := v.agents[e.Agent]
+	if a == nil {
+		return nil
+	}
+	if e.Release {
+		delete(a.Sources, e.Job)
+	} else if _, already := a.Sources[e.Job]; !already {
+		a.Sources[e.Job] = Source{Asked: now}
+	}
+	return nil
 }
 
 func (e Granted) apply(v *View, now time.Time) []Effect {
@@ -193,13 +236,20 @@ func (e StopSent) apply(v *View, now time.Time) []Effect {
 
 func (e Decided) apply(v *View, now time.Time) []Effect {
 	if l := v.Lease(e.Agent, e.Assignment); l != nil {
-		l.Anchors = slices.DeleteFunc(l.Anchors, func(p Proposal) bool { return p.Anchor.Generation == e.Generation })
+		l.Anchors = slices.DeleteFunc(l.Anchors, func(p Proposal) bool { return p.Input == e.Input && p.Anchor.Generation == e.Generation })
+	}
+	return nil
+}
+
+func (e SwitchSent) apply(v *View, _ time.Time) []Effect {
+	if l := v.Lease(e.Agent, e.Assignment); l != nil {
+		l.Ordered = max(l.Ordered, e.Number)
 	}
 	return nil
 }
 
 func (e ProbeSent) apply(v *View, now time.Time) []Effect {
-	p := &Probe{ID: e.ID, Job: e.Job, Agent: e.Agent, Asked: now, Try: e.Try, Lost: true}
+	p := &Probe{ID: e.ID, Job: e.Job, Agent: e.Agent, Asked: now, Input: e.Input, Try: e.Try, Hopeless: e.Hopeless, Lost: true}
 	if a := v.agents[e.Agent]; a != nil {
 		p.Session, p.Lost = a.Session, !a.Connected
 	}
@@ -256,6 +306,9 @@ func (a *Agent) touchAll() []Effect {
 	var jobs []string
 	for _, l := range a.Leases {
 		jobs = append(jobs, l.Job)
+	}
+	for id := range a.Sources {
+		jobs = append(jobs, id)
 	}
 	return touches(jobs)
 }

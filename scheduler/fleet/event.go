@@ -20,6 +20,8 @@ type Attached struct {
 	Labels                  map[string]string
 	Devices                 []Device
 	Held                    []Held
+	// Sources are the jobs whose live sources it holds without a worker.
+	Sources []string
 }
 
 // Held is a lease that an agent re-reports when it attaches.
@@ -59,6 +61,7 @@ type Proposal struct {
 	Session         Session
 	Assignment, Job string
 	Epoch           uint64
+	Input           int
 	Anchor          timeline.Anchor
 }
 
@@ -92,22 +95,37 @@ type StopSent struct {
 	Mode              StopMode
 }
 
-// Decided: the agent is being told which anchor of a generation holds.
+// Decided: the agent is being told which anchor of a generation of an input holds.
 type Decided struct {
 	Agent, Assignment string
+	Input             int
 	Generation        uint32
 }
 
-// ProbeSent: the agent is being asked to probe a job's input.
+// SwitchSent: the agent is being told which input the operator wants.
+type SwitchSent struct {
+	Agent, Assignment string
+	Number            int64
+}
+
+// ProbeSent: the agent is being asked to probe an input of a job.
 type ProbeSent struct {
 	Agent, ID, Job string
-	Try            int
+	Input, Try     int
+	Hopeless       []int // inputs that were refused for good before
 }
 
 // Forget drops what is known about an assignment that ended.
 type Forget struct {
 	Agent, Assignment string
 	Epoch             uint64
+}
+
+// HoldSent: the agent is being told to hold a job's live source without a
+// worker, or to let go of it.
+type HoldSent struct {
+	Agent, Job string
+	Release    bool
 }
 
 // ForgetProbe drops a probe that was answered or given up.

@@ -26,6 +26,7 @@ type View struct {
 	timing   Timing
 	agents   map[string]*Agent
 	probes   map[string]*Probe // by job
+	cordons  map[place]Cordon
 	lastTick time.Time
 }
 
@@ -34,7 +35,9 @@ type Probe struct {
 	ID, Job, Agent string
 	Session        Session
 	Asked          time.Time
-	Try            int // 1 is the first
+	Input          int   // of the job: 0 is its first
+	Try            int   // 1 is the first
+	Hopeless       []int // inputs that were refused for good before
 	Answer         *Probed
 	Answered       time.Time
 	// Lost: its agent went away before it answered.
@@ -43,7 +46,7 @@ type Probe struct {
 
 // New is an empty fleet.
 func New(t Timing) *View {
-	return &View{timing: t, agents: map[string]*Agent{}, probes: map[string]*Probe{}}
+	return &View{timing: t, agents: map[string]*Agent{}, probes: map[string]*Probe{}, cordons: map[place]Cordon{}}
 }
 
 // Apply changes the view by an event received at now.
@@ -89,6 +92,18 @@ func (v *View) LeasesOf(job string) []HeldLease {
 			}
 		}
 	}
+	return found
+}
+
+// Holding are the agents that hold a job's live source without a worker, by name.
+func (v *View) Holding(job string) []*Agent {
+	var found []*Agent
+	for _, a := range v.agents {
+		if _, ok := a.Sources[job]; ok {
+			found = append(found, a)
+		}
+	}
+	sort.Slice(found, func(i, j int) bool { return found[i].Name < found[j].Name })
 	return found
 }
 

@@ -170,3 +170,49 @@ func TestAProbeWhoseAgentGoesAwayIsLost(t *testing.T) {
 		t.Error("the probe is still waited for")
 	}
 }
+
+// A device is closed by its own cordon or its agent's, a drain counts first, and
+// what runs there is looked at again.
+func TestCordons(t *testing.T) {
+	v := fleet.New(fleet.DefaultTiming())
+	v.Apply(at(0), attached(1, "x", lease))
+	if got := told(v.Apply(at(0), fleet.Cordoned{Cordon: fleet.Cordon{Agent: "a", Device: "cpu", Since: t0, Reason: "noise"}})); got != "Changed{a device cpu is cordoned since 20:00:00 (noise)} Touch{match}" {
+		t.Error(got)
+	}
+	if c := v.Cordon("a", "GPU-1"); c != nil || v.Cordon("b", "cpu") != nil {
+		t.Errorf("another device is closed: %v", c)
+	}
+	v.Apply(at(0), fleet.Cordoned{Cordon: fleet.Cordon{Agent: "a", Since: t0, Drain: true}})
+	if c := v.Cordon("a", "cpu"); c == nil || !c.Drain || v.Cordon("a", "GPU-1") == nil || v.CordonOf("a", "cpu").Drain {
+		t.Errorf("drained as a whole: %v", c)
+	}
+	if got := told(v.Apply(at(0), fleet.Uncordoned{Agent: "a"})); got != "Changed{a uncordoned} Room{} Touch{match}" {
+		t.Error(got)
+	}
+	if c := v.Cordon("a", "cpu"); c != nil {
+		t.Errorf("opened: %v", c)
+	}
+}
+
+// What an agent holds is what it names, with some patience for what it was told
+// just now.
+func TestSourcesHeld(t *testing.T) {
+	v := fleet.New(fleet.DefaultTiming())
+	v.Apply(at(0), attached(1, "x"))
+	heard := func(ms int, sources map[string]time.Duration) string {
+		return told(v.Apply(at(ms), fleet.Heard{Agent: "a", Session: 1, Telemetry: fleet.Telemetry{Sources: sources}}))
+	}
+	v.Apply(at(0), fleet.HoldSent{Agent: "a", Job: "match"})
+	if got := heard(500, nil); got != "Changed{a }" || len(v.Holding("match")) != 1 {
+		t.Errorf("told just now: %s, held by %d", got, len(v.Holding("match")))
+	}
+	if got := heard(1000, map[string]time.Duration{"match": 900 * time.Millisecond}); got != "Changed{a }" {
+		t.Error("less than a second:", got)
+	}
+	if got := heard(2000, map[string]time.Duration{"match": 1900 * time.Millisecond}); got != "Changed{a } Touch{match}" || v.Agent("a").Sources["match"].Kept != 1900*time.Millisecond {
+		t.Error("a second more:", got)
+	}
+	if got := heard(9000, nil); got != "Changed{a } Touch{match}" || len(v.Holding("match")) != 0 {
+		t.Error("no longer named:", got)
+	}
+}

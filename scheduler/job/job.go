@@ -2,17 +2,17 @@ package job
 
 import (
 	"encoding/json"
-	"maps"
 	"slices"
 	"time"
 
+	"github.com/galafarm/gala/internal/address"
 	"github.com/galafarm/gala/ladders"
 	"github.com/galafarm/gala/timeline"
 )
 
 // RecordVersion is the form in which records are written. A reader refuses a
-// later one.
-const RecordVersion = 1
+// later one. In version 1 a job had one run, whose fields were the job's own.
+const RecordVersion = 2
 
 // Job is one record.
 type Job struct {
@@ -25,6 +25,7 @@ type Job struct {
 
 	State   State     `json:"state"`
 	Reason  string    `json:"reason,omitempty"`
+	Entered time.Time `json:"entered,omitzero"` // that state, or the reason for it
 	Created time.Time `json:"created"`
 	Updated time.Time `json:"updated"`
 	Ended   time.Time `json:"ended,omitzero"`
@@ -35,40 +36,29 @@ type Job struct {
 	Renditions []ladders.Rendition `json:"renditions,omitempty"`
 	Thumbnails *ladders.Thumbnails `json:"thumbnails,omitempty"`
 	Outputs    []Output            `json:"outputs,omitempty"`
-	Placements []Placement         `json:"placements,omitempty"`
+	Replicas   []Replica           `json:"replicas,omitempty"`
 	Error      *Error              `json:"error,omitempty"`
 	Events     []Event             `json:"events,omitempty"`
-	Notes      []string            `json:"notes,omitempty"`
-	Attempts   uint32              `json:"attempts,omitempty"`
+	// Recorded counts the events that the job has had; Kept is how many of them
+	// the store had when the record was read.
+	Recorded uint64   `json:"recorded,omitempty"`
+	Kept     uint64   `json:"-"`
+	Notes    []string `json:"notes,omitempty"`
+	// Attempts of all replicas together.
+	Attempts uint32 `json:"attempts,omitempty"`
 
 	// Recovered: made again from what an agent ran. The ladder and where the
 	// client wanted the output by name are not known.
 	Recovered bool `json:"recovered,omitempty"`
 	// Stop is the client's wish that the job ends.
 	Stop *Stop `json:"stop,omitempty"`
-	// Epoch is the highest ever granted.
-	Epoch uint64 `json:"epoch,omitempty"`
-	// OnAir: a first segment of every rendition was published once.
-	OnAir bool `json:"on_air,omitempty"`
-	// Published is the newest segment of each rendition as last written down;
-	// reports in memory are newer.
-	Published   map[string]int64 `json:"published,omitempty"`
-	PublishedAt time.Time        `json:"published_at,omitzero"`
-	Retry       Retry            `json:"retry,omitzero"`
 	// Holder is the agent that a pushed source comes to: its ingest has the past.
 	Holder string `json:"holder,omitempty"`
-	// Totals is what attempts that ended have made of each rendition.
-	Totals map[string]Total `json:"totals,omitempty"`
-}
-
-// Total counts what one rendition's ended workers made. Bitrate is the last
-// one's, in bit/s.
-type Total struct {
-	Frames   int64 `json:"frames"`
-	Segments int64 `json:"segments"`
-	Late     int64 `json:"late,omitempty"`
-	Bytes    int64 `json:"bytes"`
-	Bitrate  int64 `json:"bitrate"`
+	// Warm is the agent that holds a live source beside those that run the job: a
+	// successor there has the past in its own ring.
+	Warm string `json:"warm,omitempty"`
+	// Inputs of a live job.
+	Inputs Inputs `json:"inputs,omitzero"`
 }
 
 // Source is what the probe found. Info is the probe's whole answer, which the
@@ -85,42 +75,13 @@ type Output struct {
 	URL string `json:"url"`
 }
 
-// Placement is one assignment of the job: the durable half of a lease.
-type Placement struct {
-	Assignment string    `json:"assignment"`
-	Agent      string    `json:"agent"`
-	Instance   string    `json:"instance"`
-	Device     string    `json:"device"`
-	Epoch      uint64    `json:"epoch"`
-	Attempt    uint32    `json:"attempt"`
-	Reason     string    `json:"reason,omitempty"`
-	Granted    time.Time `json:"granted"`
-	// ResumedAt is what had been published when it was placed, -1 for nothing.
-	ResumedAt int64 `json:"resumed_at"`
-	// Cost in pixels per second and encoder sessions, as placement counted it.
-	Cost     int64 `json:"cost"`
-	Sessions int   `json:"sessions"`
-}
+// Name is the output's address without what only writers may know.
+func (o Output) Name() string { return address.Public(o.URL) }
 
 // Stop is a client's wish that the job ends.
 type Stop struct {
 	At     time.Time `json:"at"`
 	Reason string    `json:"reason,omitempty"`
-}
-
-// Retry is where the job stands between two attempts.
-type Retry struct {
-	// Failures in a row without a new segment.
-	Failures  int       `json:"failures,omitempty"`
-	NotBefore time.Time `json:"not_before,omitzero"`
-	// Avoid is where it failed last, "agent/device".
-	Avoid string `json:"avoid,omitempty"`
-	// Left is the instance of an agent that handed the job over because it
-	// ends; it gets it not again before LeftUntil.
-	Left      string    `json:"left,omitempty"`
-	LeftUntil time.Time `json:"left_until,omitzero"`
-	// Lost: the last agent went away and may still be publishing.
-	Lost bool `json:"lost,omitempty"`
 }
 
 // Error is why a job failed.
@@ -136,14 +97,14 @@ type Error struct {
 func (j Job) Clone() Job {
 	c := j
 	c.Anchors = append([]timeline.Anchor(nil), j.Anchors...)
-	c.Placements = append([]Placement(nil), j.Placements...)
+	c.Replicas = make([]Replica, len(j.Replicas))
+	for i, r := range j.Replicas {
+		c.Replicas[i] = r.clone()
+	}
 	c.Events = append([]Event(nil), j.Events...)
 	c.Notes = append([]string(nil), j.Notes...)
-	c.Published = make(map[string]int64, len(j.Published))
-	for k, v := range j.Published {
-		c.Published[k] = v
-	}
-	c.Totals = maps.Clone(j.Totals)
+	c.Outputs = append([]Output(nil), j.Outputs...)
+	c.Inputs = j.Inputs.clone()
 	return c
 }
 
@@ -161,4 +122,35 @@ func (j Job) MP4() (names []string) {
 }
 
 // Placed tells whether some agent may be running the job.
-func (j Job) Placed() bool { return len(j.Placements) > 0 }
+func (j Job) Placed() bool {
+	return slices.ContainsFunc(j.Replicas, func(r Replica) bool { return r.Placement != nil })
+}
+
+// Placements are those of all replicas, in their order.
+func (j Job) Placements() (all []Placement) {
+	for _, r := range j.Replicas {
+		if r.Placement != nil {
+			all = append(all, *r.Placement)
+		}
+	}
+	return all
+}
+
+// OnAir: some replica has published a first segment of every rendition once.
+func (j Job) OnAir() bool {
+	return slices.ContainsFunc(j.Replicas, func(r Replica) bool { return r.OnAir })
+}
+
+// Redundant jobs run every rendition more than once.
+func (j Job) Redundant() bool { return j.Spec.Redundancy > 1 }
+
+// Replicate gives the job the replicas that its spec asks for.
+func (j *Job) Replicate() {
+	for len(j.Replicas) < max(1, int(j.Spec.Redundancy)) {
+		r := Replica{}
+		if j.Redundant() {
+			r.Number, r.State, r.Reason = len(j.Replicas)+1, Accepted, "not placed yet"
+		}
+		j.Replicas = append(j.Replicas, r)
+	}
+}

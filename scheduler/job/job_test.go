@@ -1,6 +1,7 @@
 package job_test
 
 import (
+	"encoding/json"
 	"testing"
 	"time"
 
@@ -59,22 +60,73 @@ func TestAnEndedJobStays(t *testing.T) {
 }
 
 func TestRequeueKeepsWhatWasDone(t *testing.T) {
-	j := job.Job{State: job.Failed, Epoch: 7, Published: map[string]int64{"480p": 3}, Error: &job.Error{Code: "stalled"},
-		Ended: now, Stop: &job.Stop{At: now}, Retry: job.Retry{Failures: 5}}
+	j := job.Job{State: job.Failed, Replicas: []job.Replica{{Epoch: 7, Published: map[string]int64{"480p": 3}, Retry: job.Retry{Failures: 5}}},
+		Error: &job.Error{Code: "stalled"}, Ended: now, Stop: &job.Stop{At: now}}
 	j.Requeue(now)
-	if j.State != job.Accepted || j.Error != nil || j.Stop != nil || !j.Ended.IsZero() || j.Retry != (job.Retry{}) {
+	r := j.Replicas[0]
+	if j.State != job.Accepted || j.Error != nil || j.Stop != nil || !j.Ended.IsZero() || r.Retry != (job.Retry{}) {
 		t.Errorf("requeued as %+v", j)
 	}
-	if j.Epoch != 7 || j.Published["480p"] != 3 {
+	if r.Epoch != 7 || r.Published["480p"] != 3 {
 		t.Error("epoch or what was published is gone")
 	}
 }
 
 func TestACloneSharesNothing(t *testing.T) {
-	j := job.Job{Published: map[string]int64{"a": 1}, Placements: []job.Placement{{Epoch: 1}}, Notes: []string{"x"}}
+	j := job.Job{Notes: []string{"x"}, Replicas: []job.Replica{{
+		Published: map[string]int64{"a": 1}, Placement: &job.Placement{Epoch: 1}, Handover: &job.Handover{Agent: "b"}, Totals: map[string]job.Total{"a": {Frames: 1}}}}}
 	c := j.Clone()
-	c.Published["a"], c.Placements[0].Epoch, c.Notes[0] = 2, 2, "y"
-	if j.Published["a"] != 1 || j.Placements[0].Epoch != 1 || j.Notes[0] != "x" {
+	r := &c.Replicas[0]
+	r.Published["a"], r.Placement.Epoch, r.Handover.Agent, r.Totals["a"], r.Epoch, c.Notes[0] = 2, 2, "c", job.Total{}, 2, "y"
+	if o := j.Replicas[0]; o.Published["a"] != 1 || o.Placement.Epoch != 1 || o.Handover.Agent != "b" || o.Totals["a"].Frames != 1 || o.Epoch != 0 || j.Notes[0] != "x" {
 		t.Error("changing the clone changed the original")
+	}
+}
+
+func TestReplicasAreThoseOfTheSpec(t *testing.T) {
+	for redundancy, want := range map[uint32][]string{0: {""}, 1: {""}, 3: {"r1", "r2", "r3"}} {
+		j := job.Job{Spec: job.Spec{Redundancy: redundancy}}
+		j.Replicate()
+		j.Replicate()
+		var got []string
+		for _, r := range j.Replicas {
+			got = append(got, r.Folder())
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("redundancy %d (-want +got): %s", redundancy, diff)
+		}
+	}
+}
+
+// A record that an earlier release wrote goes on as it was: its one run becomes
+// the job's only replica.
+func TestTheFirstFormOfRecordsIsRead(t *testing.T) {
+	const old = `{"version":1,"spec":{"id":"match","kind":"live","input":"in"},"revision":9,"state":"running",
+		"placements":[{"assignment":"match-0","agent":"a1","instance":"i","device":"cpu","epoch":4,"attempt":4,"granted":"2026-07-19T20:00:00Z","resumed_at":7,"cost":5,"sessions":1}],
+		"attempts":4,"epoch":4,"on_air":true,"published":{"480p":12},"published_at":"2026-07-19T20:00:00Z",
+		"retry":{"avoid":"b1/cpu"},"totals":{"480p":{"frames":100,"segments":2,"bytes":3,"bitrate":4,"last":7}}}`
+	var j job.Job
+	if err := json.Unmarshal([]byte(old), &j); err != nil {
+		t.Fatal(err)
+	}
+	want := []job.Replica{{
+		Placement: &job.Placement{Assignment: "match-0", Agent: "a1", Instance: "i", Device: "cpu", Epoch: 4, Attempt: 4, Granted: now, ResumedAt: 7, Cost: 5, Sessions: 1},
+		Epoch:     4, OnAir: true, Published: map[string]int64{"480p": 12}, PublishedAt: now, Retry: job.Retry{Avoid: "b1/cpu"},
+		Totals: map[string]job.Total{"480p": {Frames: 100, Segments: 2, Bytes: 3, Bitrate: 4, Last: 7}},
+	}}
+	if diff := cmp.Diff(want, j.Replicas); diff != "" {
+		t.Error("(-want +got):", diff)
+	}
+	j.Version = job.RecordVersion
+	again, err := json.Marshal(j)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var k job.Job
+	if err := json.Unmarshal(again, &k); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, k.Replicas); diff != "" {
+		t.Error("written and read again (-want +got):", diff)
 	}
 }

@@ -21,21 +21,41 @@ type Request struct {
 	// Avoid is where it failed last, "agent/device": taken only when nothing
 	// else fits.
 	Avoid string
-	// Holder is the agent that a pushed source comes to, "" where it can be had
-	// anywhere: the sender knows no other host.
-	Holder string
+	// Holder is the agent that a pushed input comes to, "" where all can be had
+	// anywhere, or where none was placed before: the sender knows no other host.
+	// Pushed names that input.
+	Holder, Pushed string
+	// Warm is an agent that has the past of a live source in its ring, "" for none.
+	Warm string
+	// Back is where it ran until a moment ago, "agent/device", and need not have left;
+	// "" for none.
+	Back string
+	// Apart are where the job's other replicas run: one failure never takes two.
+	Apart []Neighbour
+}
+
+// Neighbour is where another replica of the job runs.
+type Neighbour struct {
+	Replica int
+	Agent   string
+	Labels  map[string]string
 }
 
 // Device is a device with what it carries.
 type Device struct {
 	Agent, ID, Model, Role, RoleReason string
-	CPU                                bool
-	Encoders                           []string
-	Capacity                           int64 // pixels per second of the reference preset
-	MaxSessions                        int   // 0: no limit known
-	Used                               Usage
+	// Labels of its agent: "rack" and "zone" say what it would fail together with.
+	Labels      map[string]string
+	CPU         bool
+	Encoders    []string
+	Capacity    int64 // pixels per second of the reference preset
+	MaxSessions int   // 0: no limit known
+	Used        Usage
 	// Closed says why nothing may be placed here; empty when open.
 	Closed string
+	// Cordoned says why no new work may be placed here; empty when it may. A live
+	// job that ran here comes back when nothing else fits, rather than be off air.
+	Cordoned string
 }
 
 // Usage is what is placed on a device. Live outranks VOD, so the two are
@@ -43,6 +63,8 @@ type Device struct {
 type Usage struct {
 	Live, VOD int64
 	Sessions  int
+	// Placed counts the placements, and the moves here that are under way.
+	Placed int
 }
 
 // Decision is where the job goes, or why nowhere.
@@ -59,6 +81,7 @@ type Choice struct {
 	// LoadPermille of the device once this runs on it.
 	LoadPermille int64
 	Reason       string
+	cordoned     bool
 }
 
 // Reject says in one sentence why a device does not fit.
@@ -100,26 +123,36 @@ func Place(req Request, devices []Device) Decision {
 func why(req Request, c Choice, n int) string {
 	switch {
 	case req.Holder == c.Agent:
-		return "; the source is pushed to this host"
+		return fmt.Sprintf("; %s is pushed to this host", req.Pushed)
 	case req.Holder != "":
-		return fmt.Sprintf("; the source was pushed to %s, which cannot take it: its sender has to come here", req.Holder)
+		return fmt.Sprintf("; %s was pushed to %s, which cannot take it: its sender has to come here", req.Pushed, req.Holder)
+	case req.Pushed != "":
+		return fmt.Sprintf("; %s has to be pushed to this host", req.Pushed)
+	case req.Back == c.Agent+"/"+c.Device:
+		return "; it ran here, and need not move any more"
+	case req.Warm == c.Agent:
+		return "; this host holds the source already"
 	case n > 1:
 		return fmt.Sprintf("; least loaded of %d devices that fit", n)
 	}
 	return ""
 }
 
-// rank orders by wish before load.
+// rank orders by wish before load: each counts for more than all below it.
 func rank(req Request, c Choice) int {
 	n := 0
-	if req.Holder != "" && c.Agent != req.Holder {
-		n += 4
-	}
-	if c.Agent+"/"+c.Device == req.Avoid {
-		n += 2
-	}
-	if onCPU(c) && req.CPU != job.CPUOnly {
-		n++
+	for _, against := range []bool{
+		c.cordoned,
+		req.Holder != "" && c.Agent != req.Holder,
+		c.Agent+"/"+c.Device == req.Avoid,
+		req.Back != "" && c.Agent+"/"+c.Device != req.Back,
+		onCPU(c) && req.CPU != job.CPUOnly,
+		req.Warm != "" && c.Agent != req.Warm,
+	} {
+		n <<= 1
+		if against {
+			n++
+		}
 	}
 	return n
 }
@@ -149,7 +182,7 @@ func consider(req Request, dev Device) (Choice, string) {
 	after := dev.Used.Live + dev.Used.VOD + cost.Pixels
 	load := Permille(after, dev.Capacity)
 	return Choice{
-		Agent: dev.Agent, Device: dev.ID, Renditions: rs, Cost: cost, LoadPermille: load,
+		Agent: dev.Agent, Device: dev.ID, Renditions: rs, Cost: cost, LoadPermille: load, cordoned: dev.Cordoned != "",
 		Reason: fmt.Sprintf("takes %s of %s, load %d.%d %%", Mega(cost.Pixels), Mega(dev.Capacity), load/10, load%10),
 	}, ""
 }
@@ -168,6 +201,8 @@ func unfit(req Request, dev Device) string {
 	switch {
 	case dev.Closed != "":
 		return dev.Closed
+	case dev.Cordoned != "" && !(req.Kind == job.Live && req.Avoid == dev.Agent+"/"+dev.ID):
+		return dev.Cordoned
 	case dev.Role != "encode":
 		return strings.TrimSuffix(fmt.Sprintf("role is %s, not encode: %s", dev.Role, dev.RoleReason), ": ")
 	case dev.CPU && req.CPU == job.CPUNever:
@@ -176,6 +211,27 @@ func unfit(req Request, dev Device) string {
 		return "the job's cpu policy is only"
 	case dev.Capacity <= 0:
 		return "its agent states no encode capacity"
+	}
+	return together(req.Apart, dev)
+}
+
+// together says what a device would fail together with, "" for nothing: a host
+// is always one, a zone or, where no zones are told, a rack is where both say it.
+func together(apart []Neighbour, dev Device) string {
+	for _, n := range apart {
+		if n.Agent == dev.Agent {
+			return fmt.Sprintf("is on the host of replica %d", n.Replica)
+		}
+		for _, label := range []string{"zone", "rack"} {
+			ours, theirs := dev.Labels[label], n.Labels[label]
+			if ours == "" || theirs == "" {
+				continue
+			}
+			if ours == theirs {
+				return fmt.Sprintf("is in %s %s, as replica %d on %s is", label, ours, n.Replica, n.Agent)
+			}
+			break // racks of two zones may have one name
+		}
 	}
 	return ""
 }

@@ -28,6 +28,21 @@ func gpu(agent string, mega int64, sessions int, used placement.Usage) placement
 		Encoders: []string{"h264_nvenc"}, Capacity: mega * 1_000_000, MaxSessions: sessions, Used: used}
 }
 
+func cordoned(d placement.Device) placement.Device {
+	d.Cordoned = "is cordoned since 20:00:00"
+	return d
+}
+
+func in(d placement.Device, rack, zone string) placement.Device {
+	d.Labels = map[string]string{"rack": rack, "zone": zone}
+	return d
+}
+
+// beside a second replica.
+func beside(agent, rack, zone string) []placement.Neighbour {
+	return []placement.Neighbour{{Replica: 2, Agent: agent, Labels: map[string]string{"rack": rack, "zone": zone}}}
+}
+
 func TestPlace(t *testing.T) {
 	one := []ladders.Rendition{p480("h264", "fast")}
 	busy := func(d placement.Device) placement.Device { d.Closed = "is lost: no beat since 20:00:00"; return d }
@@ -51,10 +66,23 @@ func TestPlace(t *testing.T) {
 		{"sessions", placement.Request{Kind: job.Live}, []placement.Device{gpu("a", 90, 3, placement.Usage{Sessions: 3})}, "", "needs 1 encoder sessions, 0 of 3 are free"},
 		{"avoid", placement.Request{Kind: job.Live, Avoid: "a/cpu"}, []placement.Device{cpu("a", 90, placement.Usage{}), cpu("b", 20, placement.Usage{})}, "b/cpu", ""},
 		{"avoided but the only one", placement.Request{Kind: job.Live, Avoid: "a/cpu"}, []placement.Device{cpu("a", 90, placement.Usage{})}, "a/cpu", ""},
-		{"where the source is pushed to", placement.Request{Kind: job.Live, Holder: "b"}, []placement.Device{cpu("a", 90, placement.Usage{}), cpu("b", 20, placement.Usage{})}, "b/cpu", "; the source is pushed to this host"},
+		{"where the source is pushed to", placement.Request{Kind: job.Live, Holder: "b", Pushed: "the source"}, []placement.Device{cpu("a", 90, placement.Usage{}), cpu("b", 20, placement.Usage{})}, "b/cpu", "; the source is pushed to this host"},
+		{"where a backup is to be pushed to", placement.Request{Kind: job.Live, Pushed: "backup-1"}, []placement.Device{cpu("a", 20, placement.Usage{})}, "a/cpu", "; backup-1 has to be pushed to this host"},
+		{"back where it ran", placement.Request{Kind: job.Live, Back: "b/cpu", Warm: "a"}, []placement.Device{cpu("a", 90, placement.Usage{}), cpu("b", 20, placement.Usage{})}, "b/cpu", "; it ran here, and need not move any more"},
 		{"there before a GPU elsewhere", placement.Request{Kind: job.Live, Holder: "a", Avoid: "a/cpu"}, []placement.Device{cpu("a", 20, placement.Usage{}), gpu("b", 90, 0, placement.Usage{})}, "a/cpu", ""},
-		{"no room where it is pushed to", placement.Request{Kind: job.Live, Holder: "a"}, []placement.Device{cpu("a", 1, placement.Usage{}), cpu("b", 20, placement.Usage{})}, "b/cpu", "the source was pushed to a, which cannot take it: its sender has to come here"},
+		{"no room where it is pushed to", placement.Request{Kind: job.Live, Holder: "a", Pushed: "the source"}, []placement.Device{cpu("a", 1, placement.Usage{}), cpu("b", 20, placement.Usage{})}, "b/cpu", "the source was pushed to a, which cannot take it: its sender has to come here"},
 		{"closed", placement.Request{Kind: job.Live}, []placement.Device{busy(cpu("a", 90, placement.Usage{}))}, "", "a/cpu is lost"},
+		{"cordoned", placement.Request{Kind: job.Live}, []placement.Device{cordoned(cpu("a", 90, placement.Usage{}))}, "", "a/cpu is cordoned since 20:00:00"},
+		{"back to a cordoned device, rather than off air", placement.Request{Kind: job.Live, Avoid: "a/cpu"}, []placement.Device{cordoned(cpu("a", 90, placement.Usage{}))}, "a/cpu", ""},
+		{"a clip does not come back", placement.Request{Kind: job.VOD, Avoid: "a/cpu"}, []placement.Device{cordoned(cpu("a", 90, placement.Usage{}))}, "", "is cordoned"},
+		{"anywhere before a cordoned device", placement.Request{Kind: job.Live, Avoid: "a/cpu", Holder: "a"}, []placement.Device{cordoned(cpu("a", 90, placement.Usage{})), cpu("b", 9, placement.Usage{})}, "b/cpu", ""},
+		{"where the source is held", placement.Request{Kind: job.Live, Warm: "b"}, []placement.Device{cpu("a", 90, placement.Usage{}), cpu("b", 20, placement.Usage{})}, "b/cpu", "; this host holds the source already"},
+		{"a GPU before where the source is held", placement.Request{Kind: job.Live, Warm: "b"}, []placement.Device{gpu("a", 90, 0, placement.Usage{}), cpu("b", 20, placement.Usage{})}, "a/GPU-1", ""},
+		{"not on the host of another replica", placement.Request{Kind: job.Live, Apart: beside("a", "", "")}, []placement.Device{cpu("a", 90, placement.Usage{}), gpu("a", 90, 0, placement.Usage{})}, "", "a/cpu is on the host of replica 2"},
+		{"not in its rack", placement.Request{Kind: job.Live, Apart: beside("a", "r1", "")}, []placement.Device{in(cpu("b", 90, placement.Usage{}), "r1", "z2"), in(cpu("c", 9, placement.Usage{}), "r2", "")}, "c/cpu", ""},
+		{"not in its zone", placement.Request{Kind: job.Live, Apart: beside("a", "r1", "z1")}, []placement.Device{in(cpu("b", 90, placement.Usage{}), "r2", "z1")}, "", "b/cpu is in zone z1, as replica 2 on a is"},
+		{"racks of two zones", placement.Request{Kind: job.Live, Apart: beside("a", "r1", "z1")}, []placement.Device{in(cpu("b", 90, placement.Usage{}), "r1", "z2")}, "b/cpu", ""},
+		{"where nothing is told", placement.Request{Kind: job.Live, Apart: beside("a", "r1", "z1")}, []placement.Device{cpu("b", 90, placement.Usage{})}, "b/cpu", ""},
 		{"no capacity stated", placement.Request{Kind: job.Live}, []placement.Device{cpu("a", 0, placement.Usage{})}, "", "states no encode capacity"},
 		{"decode only", placement.Request{Kind: job.Live}, []placement.Device{{Agent: "a", ID: "GPU-1", Role: "decode-only", RoleReason: "no NVENC"}}, "", "role is decode-only, not encode: no NVENC"},
 		{"no encoder", placement.Request{Kind: job.Live, Renditions: []ladders.Rendition{p480("av1", "fast")}}, []placement.Device{cpu("a", 90, placement.Usage{})}, "", "has no encoder for av1 (it offers libx264, libx265)"},

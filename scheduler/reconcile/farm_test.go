@@ -28,7 +28,12 @@ type farm struct {
 	wakes   map[string]time.Time
 	blocked map[string]bool
 	session fleet.Session
-	stale   bool // the next write finds that somebody was faster
+	zones   map[string]string // of agents to come
+	cordons map[string]bool   // as the store has them; true: draining
+	stale   bool              // the next write finds that somebody was faster
+	alone   bool              // one job is looked at: no other counts on what its plan frees
+	sending bool
+	touched []string // meanwhile
 	trace   []string
 	// granted is every (assignment, epoch) that ever left, with its agent.
 	granted map[string]string
@@ -43,8 +48,10 @@ type host struct {
 	session   fleet.Session
 	connected bool
 	beating   bool
-	workers   map[string]*worker // by assignment
-	inbox     []fleet.Event      // probes to answer
+	zone      string
+	workers   map[string]*worker       // by assignment
+	sources   map[string]time.Duration // held without a worker, by job
+	inbox     []fleet.Event            // probes to answer
 }
 
 // worker runs one assignment.
@@ -52,6 +59,7 @@ type worker struct {
 	job     string
 	epoch   uint64
 	segment int64
+	leaving bool // after its segment
 	rs      []ladders.Rendition
 }
 
@@ -60,6 +68,7 @@ func newFarm() *farm {
 	return &farm{
 		now: start, settled: start, view: fleet.New(fleet.DefaultTiming()), used: reconcile.Used{}, jobs: map[string]job.Job{},
 		agents: map[string]*host{}, wakes: map[string]time.Time{}, blocked: map[string]bool{}, granted: map[string]string{},
+		cordons: map[string]bool{}, zones: map[string]string{},
 	}
 }
 
@@ -70,7 +79,7 @@ func (f *farm) say(format string, args ...any) {
 func (f *farm) attach(name string, pixels int64, anew bool) {
 	h := f.agents[name]
 	if h == nil {
-		h = &host{name: name, pixels: pixels, workers: map[string]*worker{}}
+		h = &host{name: name, zone: f.zones[name], pixels: pixels, workers: map[string]*worker{}, sources: map[string]time.Duration{}}
 		f.agents[name] = h
 	}
 	if anew {
@@ -78,12 +87,16 @@ func (f *farm) attach(name string, pixels int64, anew bool) {
 			f.detach(name)
 		}
 		h.instance++
-		h.workers = map[string]*worker{}
+		h.workers, h.sources = map[string]*worker{}, map[string]time.Duration{}
 	}
 	f.session++
 	h.session, h.connected, h.beating = f.session, true, true
 	hello := fleet.Attached{Session: h.session, Name: name, Instance: fmt.Sprintf("%s#%d", name, h.instance), Devices: []fleet.Device{
 		{ID: "cpu", Role: "encode", Encoders: []string{"libx264"}, PixelsPerSecond: h.pixels}}}
+	if h.zone != "" {
+		hello.Labels = map[string]string{"zone": h.zone}
+	}
+	hello.Sources = slices.Sorted(maps.Keys(h.sources))
 	for _, id := range slices.Sorted(maps.Keys(h.workers)) {
 		w := h.workers[id]
 		hello.Held = append(hello.Held, fleet.Held{Assignment: id, Job: w.job, Device: "cpu", Epoch: w.epoch})
@@ -97,10 +110,25 @@ func (f *farm) detach(name string) {
 	f.tell(fleet.Detached{Agent: name, Session: h.session, Cause: "the test"})
 }
 
-func (f *farm) submit(kind job.Kind, id string, priority int32, input string) {
-	f.jobs[id] = job.Job{Spec: job.Spec{ID: id, Kind: kind, Input: input, Ladder: "one", Priority: priority},
-		State: job.Accepted, Created: f.now, Updated: f.now, Revision: 1, Seq: uint64(len(f.jobs) + 1)}
+func (f *farm) submit(kind job.Kind, id string, priority int32, input string, redundancy uint32) {
+	inputs := strings.Split(input, ",")
+	f.jobs[id] = job.Job{Spec: job.Spec{ID: id, Kind: kind, Input: inputs[0], Backups: inputs[1:], Ladder: "one", Priority: priority, Redundancy: redundancy},
+		Outputs: []job.Output{{URL: "http://gala:token@origin/in/" + id}},
+		State:   job.Accepted, Created: f.now, Updated: f.now, Revision: 1, Seq: uint64(len(f.jobs) + 1)}
 	f.reconcile(id)
+}
+
+// cordon as the scheduler's service does.
+func (f *farm) cordon(place string, drain bool) {
+	agent, device, _ := strings.Cut(place, "/")
+	f.tell(fleet.Cordoned{Cordon: fleet.Cordon{Agent: agent, Device: device, Drain: drain, Since: f.now}})
+	f.cordons[place] = drain
+}
+
+func (f *farm) uncordon(place string) {
+	agent, device, _ := strings.Cut(place, "/")
+	delete(f.cordons, place)
+	f.tell(fleet.Uncordoned{Agent: agent, Device: device})
 }
 
 func (f *farm) stop(id string) {
@@ -111,11 +139,15 @@ func (f *farm) stop(id string) {
 	f.reconcile(id)
 }
 
-// beat for every agent that beats.
+// beat for every agent that beats, and tell what it holds.
 func (f *farm) beat() {
 	for _, name := range slices.Sorted(maps.Keys(f.agents)) {
 		if h := f.agents[name]; h.connected && h.beating {
 			f.tell(fleet.Beat{Agent: name, Session: h.session, Assignments: slices.Sorted(maps.Keys(h.workers))})
+			if len(h.sources) == 0 && len(f.view.Agent(name).Sources) == 0 {
+				continue // nothing that anybody decides on
+			}
+			f.tell(fleet.Heard{Agent: name, Session: h.session, Telemetry: fleet.Telemetry{Sources: maps.Clone(h.sources)}})
 		}
 	}
 }
@@ -125,6 +157,11 @@ func (f *farm) sleep(d time.Duration) {
 	const step = 100 * time.Millisecond
 	for end := f.now.Add(d); f.now.Before(end); {
 		f.now = f.now.Add(step)
+		for _, h := range f.agents {
+			for id := range h.sources {
+				h.sources[id] = min(h.sources[id]+step, 45*time.Second)
+			}
+		}
 		f.beat()
 		f.tell(fleet.Tick{})
 		var due []string
@@ -157,11 +194,11 @@ func (f *farm) answer(name string, err *media.Error) {
 }
 
 // publish reports that every rendition has segment n now.
-func (f *farm) publish(name, assignment string, n int64) {
+func (f *farm) publish(name, assignment string, n int64, outputs ...fleet.Output) {
 	h := f.agents[name]
 	w := h.workers[assignment]
 	w.segment = n
-	status := &fleet.Status{FirstSegment: n >= 0}
+	status := &fleet.Status{FirstSegment: n >= 0, Outputs: outputs}
 	for _, r := range w.rs {
 		status.Renditions = append(status.Renditions, fleet.Progress{Name: r.Name, LastSegment: n})
 	}
@@ -196,6 +233,10 @@ func (f *farm) tell(e fleet.Event) {
 			}
 		}
 	}
+	if f.sending { // looked at when everything is sent
+		f.touched = append(f.touched, touched...)
+		return
+	}
 	f.reconcile(touched...)
 }
 
@@ -210,6 +251,7 @@ func (f *farm) reconcile(ids ...string) {
 	if len(look) == 0 {
 		return
 	}
+	f.alone = len(look) == 1
 	var again []string // once all are carried out: the plans of one look know of each other
 	for _, p := range reconcile.Look(reconcile.Input{
 		Now: f.now, Jobs: look, Fleet: f.view, Used: f.used, Resolve: oneRendition, Settings: reconcile.DefaultSettings(),
@@ -219,6 +261,7 @@ func (f *farm) reconcile(ids ...string) {
 			again = append(again, p.Job.Spec.ID)
 		}
 	}
+	again, f.touched = append(again, f.touched...), nil
 	f.reconcile(again...)
 }
 
@@ -245,7 +288,7 @@ func (f *farm) carryOut(p reconcile.Plan) bool {
 	}
 	if p.Write {
 		f.check(read, p.Job)
-		if f.stale {
+		if f.stale && f.alone {
 			f.stale = false
 			f.say("%s: the plan is stale and does nothing", id)
 			f.used.Count(p.Job, -1)
@@ -256,34 +299,67 @@ func (f *farm) carryOut(p reconcile.Plan) bool {
 		f.jobs[id] = p.Job
 	}
 	f.trace = append(f.trace, p.Trace...)
+	f.sending = true
 	for _, s := range p.Sends {
 		f.deliver(p.Job, s)
 	}
+	f.sending = false
 	return p.Write
 }
 
 // check what must never be written.
 func (f *farm) check(was, is job.Job) {
 	if was.State.Ended() && (is.State != was.State || is.Placed()) {
-		f.broken = append(f.broken, fmt.Sprintf("%s ended as %s and is %s with %v", is.Spec.ID, was.State, is.State, is.Placements))
+		f.broken = append(f.broken, fmt.Sprintf("%s ended as %s and is %s with %v", is.Spec.ID, was.State, is.State, is.Placements()))
 	}
-	if is.Epoch < was.Epoch {
-		f.broken = append(f.broken, fmt.Sprintf("%s: epoch went back from %d to %d", is.Spec.ID, was.Epoch, is.Epoch))
+	for i, r := range was.Replicas {
+		if now := is.Replicas[i].Epoch; now < r.Epoch {
+			f.broken = append(f.broken, fmt.Sprintf("%s: epoch of replica %d went back from %d to %d", is.Spec.ID, r.Number, r.Epoch, now))
+		}
 	}
+	f.checkApart(is)
 	carries := map[string]int64{}
 	for id, j := range f.jobs {
 		if id == is.Spec.ID {
 			j = is
 		}
-		for _, pl := range j.Placements {
-			if j.Live() {
-				carries[pl.Agent] += pl.Cost
+		for _, r := range j.Replicas {
+			if r.Placement != nil && j.Live() {
+				carries[r.Placement.Agent] += r.Placement.Cost
+			}
+			if r.Handover != nil && r.Handover.Agent != "" {
+				carries[r.Handover.Agent] += r.Handover.Cost
 			}
 		}
 	}
 	for name, live := range carries {
 		if h := f.agents[name]; live > h.pixels {
 			f.broken = append(f.broken, fmt.Sprintf("%s carries %d of %d pixels per second", name, live, h.pixels))
+		}
+	}
+}
+
+// checkApart: no host runs two replicas, or is to, and no rack or zone where both
+// hosts tell theirs.
+func (f *farm) checkApart(j job.Job) {
+	on := map[string]int{}
+	for _, r := range j.Replicas {
+		places := map[string]bool{}
+		if r.Placement != nil {
+			places[r.Placement.Agent] = true
+		}
+		if r.Handover != nil && r.Handover.Agent != "" {
+			places[r.Handover.Agent] = true
+		}
+		for name := range places {
+			for _, domain := range []string{"host " + name, "zone " + f.agents[name].zone} {
+				if other, taken := on[domain]; taken && domain != "zone " {
+					f.broken = append(f.broken, fmt.Sprintf("%s: replicas %d and %d on %s", j.Spec.ID, other, r.Number, domain))
+				}
+			}
+		}
+		for name := range places {
+			on["host "+name], on["zone "+f.agents[name].zone] = r.Number, r.Number
 		}
 	}
 }
@@ -297,13 +373,25 @@ func (f *farm) deliver(j job.Job, s reconcile.Send) {
 		f.tell(fleet.StopSent{Agent: s.Agent, Assignment: s.Stop.Assignment, Epoch: s.Stop.Epoch, Mode: s.Stop.Mode})
 		f.obeyStop(h, *s.Stop)
 	case s.Probe != nil:
-		f.tell(fleet.ProbeSent{Agent: s.Agent, ID: s.Probe.ID, Job: j.Spec.ID, Try: s.Probe.Try})
+		f.tell(fleet.ProbeSent{Agent: s.Agent, ID: s.Probe.ID, Job: j.Spec.ID, Input: s.Probe.Number, Try: s.Probe.Try, Hopeless: s.Probe.Hopeless})
 		if h.connected {
 			h.inbox = append(h.inbox, fleet.Probed{Agent: s.Agent, ID: s.Probe.ID})
 		}
 	case s.Anchor != nil:
 		f.say("anchor generation %d frame %d -> %s", s.Anchor.Anchor.Generation, s.Anchor.Anchor.Frame, s.Agent)
-		f.tell(fleet.Decided{Agent: s.Agent, Assignment: s.Anchor.Assignment, Generation: s.Anchor.Generation})
+		f.tell(fleet.Decided{Agent: s.Agent, Assignment: s.Anchor.Assignment, Input: s.Anchor.Input, Generation: s.Anchor.Generation})
+	case s.Hold != nil:
+		f.tell(fleet.HoldSent{Agent: s.Agent, Job: j.Spec.ID, Release: s.Hold.Release})
+		if !h.connected {
+			break
+		}
+		if s.Hold.Release {
+			f.say("%s lets go of the source of %s", h.name, j.Spec.ID)
+			delete(h.sources, j.Spec.ID)
+		} else {
+			f.say("%s holds the source of %s", h.name, j.Spec.ID)
+			h.sources[j.Spec.ID] = 0
+		}
 	case s.Forget != nil:
 		f.tell(*s.Forget)
 	}
@@ -326,7 +414,14 @@ func (f *farm) start(h *host, j job.Job, s reconcile.Start) {
 // takes until the script says so.
 func (f *farm) obeyStop(h *host, s reconcile.Stop) {
 	w := h.workers[s.Assignment]
-	if !h.connected || w == nil || s.Epoch < w.epoch || s.Mode == fleet.Finish {
+	if !h.connected || w == nil || s.Epoch < w.epoch {
+		return
+	}
+	switch s.Mode {
+	case fleet.Leave:
+		w.leaving = true
+		return
+	case fleet.Finish:
 		return
 	}
 	code := media.Stopped
@@ -341,7 +436,7 @@ func (f *farm) states() {
 	for _, id := range slices.Sorted(maps.Keys(f.jobs)) {
 		j := f.jobs[id]
 		var on []string
-		for _, pl := range j.Placements {
+		for _, pl := range j.Placements() {
 			on = append(on, fmt.Sprintf(" on %s/%s epoch %d", pl.Agent, pl.Device, pl.Epoch))
 		}
 		f.say("%s %s%s attempts %d: %s", id, j.State, strings.Join(on, ","), j.Attempts, j.Reason)

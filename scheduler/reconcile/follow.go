@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/galafarm/gala/media"
@@ -10,132 +11,170 @@ import (
 )
 
 // follow looks how a placement is doing.
-func (p *pass) follow(pl job.Placement) {
-	agent, l := p.Fleet.Agent(pl.Agent), p.lease(pl)
+func (r run) follow(pl job.Placement) {
+	agent, l := r.Fleet.Agent(pl.Agent), r.lease(pl)
 	switch {
 	case l != nil && l.Outcome != nil:
-		p.outcome(pl, l)
-	case p.job.Stop != nil:
-		p.finish(pl, agent, l)
-	case agent == nil && !p.Settled:
-		p.wake(p.SettleAt)
+		r.outcome(pl, l)
+	case r.job.Stop != nil:
+		r.finish(pl, agent, l)
+	case agent == nil && !r.Settled:
+		r.wake(r.SettleAt)
 	case agent == nil:
-		p.lost(pl, fmt.Sprintf("agent %s has not attached", pl.Agent))
+		r.lost(pl, fmt.Sprintf("agent %s has not attached", pl.Agent))
 	case agent.Lost:
-		p.lost(pl, fmt.Sprintf("agent %s is lost", pl.Agent))
+		r.lost(pl, fmt.Sprintf("agent %s is lost", pl.Agent))
 	case !agent.Connected && l == nil: // the view knows of no reason to come back
-		p.wake(p.Now.Add(p.Settings.MissingGrace))
+		r.wake(r.Now.Add(r.Settings.MissingGrace))
 	case !agent.Connected: // its next beat, or its loss, brings us back
 	case l == nil:
-		p.gone(pl, fmt.Sprintf("agent %s runs it no more", pl.Agent))
+		r.gone(pl, fmt.Sprintf("agent %s runs it no more", pl.Agent))
 	case !l.Missing.IsZero():
-		p.missing(pl, l)
+		r.missing(pl, l)
 	default:
-		p.runs(pl, l)
+		r.runs(pl, fleet.HeldLease{Agent: agent, Lease: l})
 	}
 }
 
 // runs is the good case.
-func (p *pass) runs(pl job.Placement, l *fleet.Lease) {
-	p.job.Retry.Lost = false
-	if !l.Told {
+func (r run) runs(pl job.Placement, h fleet.HeldLease) {
+	if r.r.Retry.Lost {
+		r.r.Retry.Lost = false
+		r.record("agent_back", fmt.Sprintf("agent %s is heard again", pl.Agent), "its worker has run on; nothing is placed anew")
+	}
+	stays := r.move(pl, h)
+	if !h.Told {
 		return // nothing is known yet: what the record says stands
 	}
-	if !l.Status.FirstSegment {
-		p.enter(p.restarting(), fmt.Sprintf("starting on %s/%s", pl.Agent, pl.Device))
+	if !h.Status.FirstSegment {
+		r.enter(r.restarting(), fmt.Sprintf("starting on %s/%s", pl.Agent, pl.Device))
 		return
 	}
-	if !p.job.OnAir {
-		p.job.OnAir = true
-		p.keep(l.Status)
-		p.record("first_segment", "every rendition has published a segment", "the ladder plays")
+	if !r.r.OnAir {
+		r.r.OnAir = true
+		r.keep(h.Status)
+		r.record("first_segment", "every rendition has published a segment", "the ladder plays")
 	}
-	p.enter(job.Running, fmt.Sprintf("runs on %s/%s", pl.Agent, pl.Device))
-}
-
-func (p *pass) missing(pl job.Placement, l *fleet.Lease) {
-	if due := l.Missing.Add(p.Settings.MissingGrace); p.Now.Before(due) {
-		p.wake(due)
+	reason := fmt.Sprintf("runs on %s/%s", pl.Agent, pl.Device)
+	if stays != "" {
+		r.restate(job.Running, reason+", "+stays)
 		return
 	}
-	p.gone(pl, fmt.Sprintf("agent %s no longer names it", pl.Agent))
+	r.enter(job.Running, reason)
 }
 
-// lost: the agent cannot be heard, and may well go on publishing. The job moves
+func (r run) missing(pl job.Placement, l *fleet.Lease) {
+	if due := l.Missing.Add(r.Settings.MissingGrace); r.Now.Before(due) {
+		r.wake(due)
+		return
+	}
+	r.gone(pl, fmt.Sprintf("agent %s no longer names it", pl.Agent))
+}
+
+// lost: the agent cannot be heard, and may well go on publishing. The replica moves
 // when another device has room; until then it stays where it is.
-func (p *pass) lost(pl job.Placement, cause string) {
-	d := p.decide()
+func (r run) lost(pl job.Placement, cause string) {
+	d := r.decide(nil)
 	if d.Chosen == nil {
-		p.plan.Blocked = true
-		if !p.job.Retry.Lost {
-			p.job.Retry.Lost = true
-			p.record("agent_lost", cause, "no other device has room; it may still be publishing there")
+		r.plan.Blocked = true
+		if !r.r.Retry.Lost {
+			r.r.Retry.Lost = true
+			r.record("agent_lost", cause, "no other device has room; it may still be publishing there")
 		}
-		p.restate(p.without(), fmt.Sprintf("%s, and may still be publishing; %s", cause, d.Why()))
+		r.restate(r.without(), fmt.Sprintf("%s, and may still be publishing; %s", cause, d.Why()))
 		return
 	}
-	p.keepPublished(pl)
-	p.job.Retry.Lost = false
-	p.record("agent_lost", cause, "failover: a higher epoch takes over")
-	p.trace("failover from %s/%s: %s", pl.Agent, pl.Device, cause)
-	p.grant(*d.Chosen, cause)
+	r.collectLast(pl)
+	r.r.Retry.Lost = false
+	if !slices.Contains(r.r.Away, pl.Agent) {
+		r.r.Away = append(r.r.Away, pl.Agent)
+	}
+	r.record("agent_lost", cause, "failover: a higher epoch takes over")
+	r.trace("failover from %s/%s: %s", pl.Agent, pl.Device, cause)
+	r.grant(*d.Chosen, cause)
+}
+
+// heardAgain records that agents which the replica was moved from are back.
+func (r run) heardAgain() {
+	for _, name := range slices.Clone(r.r.Away) {
+		if !r.Fleet.Agent(name).Alive() {
+			r.plan.Blocked = true // an agent that comes is room, too
+			continue
+		}
+		r.r.Away = slices.DeleteFunc(r.r.Away, func(n string) bool { return n == name })
+		r.record("agent_back", fmt.Sprintf("agent %s is heard again", name), "what it still runs of an older epoch is told to stop")
+	}
 }
 
 // gone: the agent is well and the worker is not there.
-func (p *pass) gone(pl job.Placement, cause string) {
-	p.retry(pl, &media.Error{Code: media.Crashed, Message: cause, Retryable: true,
+func (r run) gone(pl job.Placement, cause string) {
+	r.collectLast(pl)
+	r.retry(pl, &media.Error{Code: media.Crashed, Message: cause, Retryable: true,
 		Advice: "see the log of the agent and of its worker"})
 }
 
-func (p *pass) keepPublished(pl job.Placement) {
-	if l := p.lease(pl); l != nil {
-		p.keep(l.Status)
+// collectLast takes down what a worker that left no outcome has told last.
+func (r run) collectLast(pl job.Placement) {
+	if l := r.lease(pl); l != nil {
+		r.keep(l.Status)
+		r.total(l.Status)
 	}
 }
 
-// finish brings a job to its end that the client asked for.
-func (p *pass) finish(pl job.Placement, agent *fleet.Agent, l *fleet.Lease) {
-	if !p.job.Live() {
-		p.cancel(pl, agent, l)
+// finish brings a replica to its end that the client asked for.
+func (r run) finish(pl job.Placement, agent *fleet.Agent, l *fleet.Lease) {
+	if !r.job.Live() {
+		r.cancel(pl, agent, l)
 		return
 	}
 	switch {
-	case agent == nil && !p.Settled:
-		p.wake(p.SettleAt)
+	case agent == nil && !r.Settled:
+		r.wake(r.SettleAt)
 	case agent == nil || agent.Lost || agent.Connected && l == nil:
-		p.endStopped("its worker could not be asked to finish; the playlists may lack their end")
+		r.collectLast(pl)
+		r.job.Note("its worker could not be asked to finish; the playlists may lack their end")
+		r.leave()
 	case !agent.Connected:
-		p.wake(p.Now.Add(p.Settings.MissingGrace))
+		r.wake(r.Now.Add(r.Settings.MissingGrace))
 	default:
-		p.finishLive(pl, agent, l)
+		r.finishLive(pl, agent, l)
 	}
 }
 
-func (p *pass) finishLive(pl job.Placement, agent *fleet.Agent, l *fleet.Lease) {
-	patience := p.Settings.FinishPatience
+func (r run) finishLive(pl job.Placement, agent *fleet.Agent, l *fleet.Lease) {
+	patience := r.Settings.FinishPatience
 	h := fleet.HeldLease{Agent: agent, Lease: l}
 	switch {
-	case l.Stop == fleet.KeepRunning:
-		p.stop(h, pl.Epoch, fleet.Finish, p.stopReason())
-		p.wake(p.Now.Add(patience))
-	case p.Now.Before(l.StopAt.Add(patience)):
-		p.wake(l.StopAt.Add(patience))
+	case l.Stop < fleet.Finish:
+		r.stop(h, pl.Epoch, fleet.Finish, r.stopReason())
+		r.wake(r.Now.Add(patience))
+	case r.Now.Before(l.StopAt.Add(patience)):
+		r.wake(l.StopAt.Add(patience))
 	case l.Stop == fleet.Finish:
-		p.stop(h, pl.Epoch, fleet.Now, "it took too long to finish its segment")
-		p.wake(p.Now.Add(patience))
+		r.stop(h, pl.Epoch, fleet.Now, "it took too long to finish its segment")
+		r.wake(r.Now.Add(patience))
 	default:
-		p.endStopped("its worker did not stop when asked; the playlists may lack their end")
+		r.collectLast(pl)
+		r.job.Note("its worker did not stop when asked; the playlists may lack their end")
+		r.leave()
 		return
 	}
-	p.enter(job.Finishing, "stopped by the client; the open segment is being finished")
+	r.pass.enter(job.Finishing, "stopped by the client; the open segment is being finished")
+}
+
+// leave gives up a placement for good; the job ends when all replicas have.
+func (r run) leave() {
+	r.free()
+	r.changed()
 }
 
 // cancel ends a VOD job at once; the worker is told, not waited for.
-func (p *pass) cancel(pl job.Placement, agent *fleet.Agent, l *fleet.Lease) {
+func (r run) cancel(pl job.Placement, agent *fleet.Agent, l *fleet.Lease) {
+	r.collectLast(pl)
 	if agent != nil && l != nil {
-		p.stop(fleet.HeldLease{Agent: agent, Lease: l}, pl.Epoch, fleet.Now, p.stopReason())
+		r.stop(fleet.HeldLease{Agent: agent, Lease: l}, pl.Epoch, fleet.Now, r.stopReason())
 	}
-	p.endStopped("")
+	r.leave()
 }
 
 func (p *pass) stopReason() string {
@@ -147,11 +186,9 @@ func (p *pass) stopReason() string {
 
 // endStopped: a live job that was on air is done, as its client wanted; one
 // that never was, and any VOD job, is cancelled.
-func (p *pass) endStopped(note string) {
-	p.job.Note(note)
-	p.job.Placements = nil
+func (p *pass) endStopped() {
 	state := job.Cancelled
-	if p.job.Live() && p.job.OnAir {
+	if p.job.Live() && p.job.OnAir() {
 		state = job.Done
 	}
 	p.record("stopped_by_client", p.stopReason(), string(state))
@@ -159,44 +196,62 @@ func (p *pass) endStopped(note string) {
 }
 
 // outcome: the worker has ended.
-func (p *pass) outcome(pl job.Placement, l *fleet.Lease) {
-	p.keep(l.Status)
-	p.total(l.Status)
+func (r run) outcome(pl job.Placement, l *fleet.Lease) {
+	r.keep(l.Status)
+	r.total(l.Status)
 	o := l.Outcome
-	p.send(Send{Agent: pl.Agent, Forget: &fleet.Forget{Agent: pl.Agent, Assignment: pl.Assignment, Epoch: pl.Epoch}})
+	r.send(Send{Agent: pl.Agent, Forget: &fleet.Forget{Agent: pl.Agent, Assignment: pl.Assignment, Epoch: pl.Epoch}})
 	switch {
-	case p.job.Stop != nil:
-		p.endStopped("")
+	case r.job.Stop != nil:
+		r.leave()
 	case o.Code == media.Finished, o.Code == media.SourceEnded && !o.Retryable:
-		p.done(o)
+		r.done(o)
 	case o.Code == media.HandedOver:
-		p.handedOver(pl, o)
+		r.handedOver(pl, o)
 	case retryable(o):
-		p.retry(pl, o)
+		r.retry(pl, o)
+	case r.othersRun():
+		r.retryLater(pl, o)
 	default:
-		p.record("worker_"+string(o.Code), o.Message, "the job fails: trying again would not help")
-		p.fail(jobError(o))
+		r.record("worker_"+string(o.Code), o.Message, "the job fails: trying again would not help")
+		r.fail(jobError(o))
 	}
 }
 
-func (p *pass) done(o *media.Error) {
-	p.job.Placements = nil
+func (r run) done(o *media.Error) {
+	r.free()
 	cause := "the worker finished"
 	if o.Code == media.SourceEnded {
 		cause = "the source ended"
 	}
-	p.record("finished", cause, "done")
-	p.enter(job.Done, cause)
+	if r.r.Number > 0 { // the job is done when all replicas are
+		r.r.Over = true
+		r.record("replica_finished", cause, "its playlists are at their end")
+		return
+	}
+	r.record("finished", cause, "done")
+	r.enter(job.Done, cause)
 }
 
-// handedOver: the agent ends and has left the playlists open. That is nobody's
-// failure; the job goes on elsewhere at once, or where the agent comes back.
-func (p *pass) handedOver(pl job.Placement, o *media.Error) {
-	p.job.Placements = nil
-	p.job.Retry.Left, p.job.Retry.LeftUntil = pl.Instance, p.Now.Add(p.Settings.LeaveGrace)
-	p.record("handed_over", "agent "+pl.Agent+" ends its work", o.Message)
-	p.trace("handed over by %s", pl.Agent)
-	p.enter(p.without(), "agent "+pl.Agent+" handed it over")
+// handedOver: the worker has left the playlists open, because it was told to
+// make room or because its agent ends. That is nobody's failure; the job goes on
+// elsewhere at once, or where the agent comes back.
+func (r run) handedOver(pl job.Placement, o *media.Error) {
+	cause := fmt.Sprintf("the worker on %s/%s has left after its segment", pl.Agent, pl.Device)
+	switch m, place := r.r.Handover, pl.Agent+"/"+pl.Device; {
+	case m == nil:
+		cause = "agent " + pl.Agent + " ends its work"
+		r.r.Retry.Left, r.r.Retry.LeftUntil = pl.Instance, r.Now.Add(r.Settings.LeaveGrace)
+	case m.Back:
+		r.r.Retry.Avoid, r.r.Retry.Left = "", ""
+		r.back[r.r.Number] = place
+	default:
+		r.r.Retry.Avoid, r.r.Retry.Left = place, ""
+	}
+	r.free()
+	r.record("handed_over", cause, o.Message)
+	r.trace("handed over by %s", pl.Agent)
+	r.enter(r.without(), "agent "+pl.Agent+" handed it over")
 }
 
 // retryable: what says nothing about the source or the ladder may go better
@@ -210,28 +265,49 @@ func retryable(o *media.Error) bool {
 	return o.Retryable
 }
 
-// retry frees the placement and lets the job be placed again: at once when the
+// othersRun: another replica is on air or may still come there, so that the job does
+// not fail by this one.
+func (r run) othersRun() bool {
+	return slices.ContainsFunc(r.job.Replicas, func(o job.Replica) bool {
+		return o.Number != r.r.Number && (o.Over || o.Placement != nil || o.OnAir) && o.Retry.Failures < r.Settings.MaxFailures
+	})
+}
+
+// retry frees the placement and lets the replica be placed again: at once when the
 // last attempt got something published, else after a growing pause.
-func (p *pass) retry(pl job.Placement, o *media.Error) {
-	newest, have := p.published()
-	p.keepPublished(pl)
-	p.job.Placements = nil
-	p.job.Retry.Avoid = pl.Agent + "/" + pl.Device
+func (r run) retry(pl job.Placement, o *media.Error) {
+	newest, have := r.published()
+	r.r.Retry.Avoid = pl.Agent + "/" + pl.Device
 	if progressed := have && newest > pl.ResumedAt; progressed {
-		p.job.Retry.Failures = 0
+		r.r.Retry.Failures = 0
 	} else {
-		p.job.Retry.Failures++
+		r.r.Retry.Failures++
 	}
-	if p.job.Retry.Failures >= p.Settings.MaxFailures {
-		p.record("worker_"+string(o.Code), o.Message, fmt.Sprintf("given up after %d attempts without a new segment", p.job.Retry.Failures))
-		p.fail(jobError(o))
+	if r.r.Retry.Failures >= r.Settings.MaxFailures {
+		if r.othersRun() {
+			r.retryLater(pl, o)
+			return
+		}
+		r.record("worker_"+string(o.Code), o.Message, fmt.Sprintf("given up after %d attempts without a new segment", r.r.Retry.Failures))
+		r.fail(jobError(o))
 		return
 	}
-	pause := p.Settings.pause(p.job.Retry.Failures)
-	p.job.Retry.NotBefore = p.Now.Add(pause)
-	p.record("worker_"+string(o.Code), o.Message, "it will be started again"+after(pause))
-	p.trace("retry after %s%s", o.Code, after(pause))
-	p.enter(p.without(), fmt.Sprintf("worker %s: %s; starting again%s", o.Code, o.Message, after(pause)))
+	r.pauseFor(o, r.Settings.pause(r.r.Retry.Failures))
+}
+
+// retryLater tries what looks hopeless again and again, at the longest pause: the
+// job is on air by its other replicas.
+func (r run) retryLater(pl job.Placement, o *media.Error) {
+	r.r.Retry.Avoid = pl.Agent + "/" + pl.Device
+	r.pauseFor(o, r.Settings.LastBackoff)
+}
+
+func (r run) pauseFor(o *media.Error, pause time.Duration) {
+	r.free()
+	r.r.Retry.NotBefore = r.Now.Add(pause)
+	r.record("worker_"+string(o.Code), o.Message, "it will be started again"+after(pause))
+	r.trace("retry after %s%s", o.Code, after(pause))
+	r.enter(r.without(), fmt.Sprintf("worker %s: %s; starting again%s", o.Code, o.Message, after(pause)))
 }
 
 func after(pause time.Duration) string {

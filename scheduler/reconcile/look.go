@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/galafarm/gala/scheduler/fleet"
@@ -32,23 +33,33 @@ type Device struct{ Agent, ID string }
 // Used is what is placed on each device.
 type Used map[Device]placement.Usage
 
-// Count adds (sign 1) or takes away (sign -1) what a job's placements use.
+// Count adds (sign 1) or takes away (sign -1) what a job's placements use, and
+// what is kept free for its moves.
 func (u Used) Count(j job.Job, sign int64) {
-	for _, p := range j.Placements {
-		at := Device{p.Agent, p.Device}
-		use := u[at]
-		use.Sessions += int(sign) * p.Sessions
-		if j.Live() {
-			use.Live += sign * p.Cost
-		} else {
-			use.VOD += sign * p.Cost
+	for _, r := range j.Replicas {
+		if p := r.Placement; p != nil {
+			u.count(Device{p.Agent, p.Device}, j.Live(), sign, p.Cost, p.Sessions)
 		}
-		if use == (placement.Usage{}) {
-			delete(u, at)
-			continue
+		if h := r.Handover; h != nil && h.Agent != "" {
+			u.count(Device{h.Agent, h.Device}, j.Live(), sign, h.Cost, h.Sessions)
 		}
-		u[at] = use
 	}
+}
+
+func (u Used) count(at Device, live bool, sign, cost int64, sessions int) {
+	use := u[at]
+	use.Placed += int(sign)
+	use.Sessions += int(sign) * sessions
+	if live {
+		use.Live += sign * cost
+	} else {
+		use.VOD += sign * cost
+	}
+	if use == (placement.Usage{}) {
+		delete(u, at)
+		return
+	}
+	u[at] = use
 }
 
 // Look plans for each job of the input, live before VOD, then by priority,
@@ -88,17 +99,45 @@ type pass struct {
 	*shared
 	job  job.Job
 	plan Plan
+	back map[int]string // where replicas begin again, "agent/device", by number
+}
+
+// run is the look at one replica of it.
+type run struct {
+	*pass
+	r *job.Replica
+}
+
+// replicas are the job's, to be looked at.
+func (p *pass) replicas() []run {
+	all := make([]run, len(p.job.Replicas))
+	for i := range all {
+		all[i] = run{p, &p.job.Replicas[i]}
+	}
+	return all
+}
+
+// runOf is the replica that an assignment runs, false for none.
+func (p *pass) runOf(assignment string) (run, bool) {
+	for _, r := range p.replicas() {
+		if AssignmentID(p.job.Spec.ID, r.r.Number) == assignment {
+			return r, true
+		}
+	}
+	return run{}, false
 }
 
 func (s *shared) look(read job.Job) Plan {
 	// What the job itself takes is free for it: it may start again where it was.
 	s.recount(read, -1)
-	p := &pass{shared: s, job: read.Clone()}
+	p := &pass{shared: s, job: read.Clone(), back: map[int]string{}}
+	p.job.Replicate()
 	p.strays()
 	if !p.job.State.Ended() {
 		p.collect()
 		p.advance()
 	}
+	p.warm()
 	if p.plan.Write {
 		p.job.Updated = p.Now
 		s.recount(p.job, 1)
@@ -119,21 +158,77 @@ func (s *shared) recount(j job.Job, sign int64) {
 
 // advance takes the job as far as it gets now.
 func (p *pass) advance() {
+	for _, r := range p.replicas() {
+		r.heardAgain()
+		if r.r.Placement != nil && !p.job.State.Ended() {
+			r.follow(*r.r.Placement)
+		}
+	}
 	switch {
-	case p.job.Placed():
-		p.follow(p.job.Placements[0])
+	case p.job.State.Ended() || p.job.Stop != nil && p.job.Placed():
+		return
 	case p.job.Stop != nil:
-		p.endStopped("")
+		p.endStopped()
+		return
 	case p.job.Source == nil:
 		p.probe()
 	}
-	if p.job.State.Ended() || p.job.Stop != nil || p.job.Placed() || p.job.Source == nil {
+	if p.job.State.Ended() || p.job.Source == nil {
 		return
 	}
 	if p.job.Grid == nil && !p.resolve() {
 		return
 	}
-	p.place()
+	for _, r := range p.replicas() {
+		if r.r.Placement == nil && !r.r.Over {
+			r.place()
+		}
+	}
+	p.combine()
+}
+
+// combine makes the state of a redundant job of its replicas'. One that comes on
+// air for the first time takes nothing from the others.
+func (p *pass) combine() {
+	if !p.job.Redundant() || p.job.State.Ended() || p.job.Stop != nil {
+		return
+	}
+	var run, over int
+	var lacks *job.Replica
+	var on []string
+	for i := range p.job.Replicas {
+		r := &p.job.Replicas[i]
+		switch {
+		case r.Over:
+			over++
+		case r.State == job.Running && r.Placement != nil:
+			run++
+			on = append(on, r.Placement.Agent+"/"+r.Placement.Device)
+		case lacks == nil || lacks.State == job.Starting && r.State != job.Starting:
+			lacks = r
+		}
+	}
+	switch reason := ""; {
+	case over == len(p.job.Replicas):
+		p.record("finished", "the source ended", "done")
+		p.enter(job.Done, "the source ended")
+	case lacks == nil && run > 0:
+		p.enter(job.Running, "runs on "+strings.Join(on, " and "))
+	case lacks == nil:
+	default:
+		reason = fmt.Sprintf("replica %d: %s", lacks.Number, lacks.Reason)
+		state := lacks.State
+		switch {
+		case run > 0 && lacks.State == job.Starting:
+			state = job.Running
+		case run > 0 || p.job.OnAir():
+			state = job.Degraded
+		}
+		if run > 0 {
+			reason = "runs on " + strings.Join(on, " and ") + "; " + reason
+		}
+		p.restate(state, reason)
+	}
 }
 
 func (p *pass) trace(format string, args ...any) {
@@ -159,6 +254,72 @@ func (p *pass) enter(s job.State, reason string) {
 	}
 }
 
+// restateEvery bounds how often a mere change of the numbers in a reason is
+// written: a hundred waiting jobs must not be rewritten whenever one ends.
+const restateEvery = 5 * time.Second
+
+func (p *pass) restate(s job.State, reason string) {
+	if p.job.State == s && p.job.Reason != reason && !p.mayRestate(p.job.Entered) {
+		return
+	}
+	p.enter(s, reason)
+}
+
+func (p *pass) mayRestate(last time.Time) bool {
+	due := last.Add(restateEvery)
+	if p.Now.Before(due) {
+		p.wake(due)
+		return false
+	}
+	return true
+}
+
+// enter says how the replica stands: the job's only one stands for the job.
+func (r run) enter(s job.State, reason string) {
+	if r.r.Number == 0 {
+		r.pass.enter(s, reason)
+		return
+	}
+	was := r.r.State
+	if was == s && r.r.Reason == reason {
+		return
+	}
+	r.r.State, r.r.Reason, r.r.Entered = s, reason, r.Now
+	r.changed()
+	if was != s {
+		r.trace("%s -> %s: %s", was, s, reason)
+	}
+}
+
+func (r run) restate(s job.State, reason string) {
+	if r.r.Number == 0 {
+		r.pass.restate(s, reason)
+		return
+	}
+	if r.r.State == s && r.r.Reason != reason && !r.mayRestate(r.r.Entered) {
+		return
+	}
+	r.enter(s, reason)
+}
+
+// record says of a redundant job's event which replica it is about.
+func (r run) record(kind, cause, effect string) { r.recordAt(r.Now, kind, cause, effect) }
+
+func (r run) recordAt(at time.Time, kind, cause, effect string) {
+	if r.r.Number > 0 {
+		cause = fmt.Sprintf("replica %d: %s", r.r.Number, cause)
+	}
+	r.job.Record(at, kind, cause, effect)
+	r.changed()
+}
+
+func (r run) trace(format string, args ...any) {
+	if r.r.Number > 0 {
+		format = fmt.Sprintf("replica %d: ", r.r.Number) + format
+	}
+	r.pass.trace(format, args...)
+}
+
 func (p *pass) send(s Send) { p.plan.Sends = append(p.plan.Sends, s) }
 
 // wake asks for another look at t.
@@ -169,7 +330,9 @@ func (p *pass) wake(t time.Time) {
 }
 
 func (p *pass) fail(e job.Error) {
-	p.job.Placements = nil
+	for _, r := range p.replicas() {
+		r.free()
+	}
 	p.job.Error = &e
 	p.record("failed", e.Message, e.Advice)
 	p.enter(job.Failed, e.Message)

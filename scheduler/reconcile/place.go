@@ -5,79 +5,116 @@ import (
 	"slices"
 	"time"
 
+	"github.com/galafarm/gala/media"
 	"github.com/galafarm/gala/media/input"
 	"github.com/galafarm/gala/scheduler/fleet"
 	"github.com/galafarm/gala/scheduler/job"
 	"github.com/galafarm/gala/scheduler/placement"
 )
 
-// place finds a device for a job that has none.
-func (p *pass) place() {
-	if p.Now.Before(p.job.Retry.NotBefore) {
-		p.wake(p.job.Retry.NotBefore)
+// place finds a device for a replica that has none.
+func (r run) place() {
+	if r.Now.Before(r.r.Retry.NotBefore) {
+		r.wake(r.r.Retry.NotBefore)
 		return
 	}
-	d := p.decide()
+	d := r.decide(nil)
 	if d.Chosen == nil {
-		p.plan.Blocked = true
-		if p.Now.Before(p.job.Retry.LeftUntil) {
-			p.wake(p.job.Retry.LeftUntil)
+		r.plan.Blocked = true
+		if r.Now.Before(r.r.Retry.LeftUntil) {
+			r.wake(r.r.Retry.LeftUntil)
 		}
-		p.restate(p.without(), d.Why())
+		r.restate(r.without(), d.Why())
 		return
 	}
 	cause := "submitted"
-	if p.job.Attempts > 0 {
+	if r.job.Attempts > 0 && r.r.Epoch > 0 {
 		cause = "started again"
 	}
-	p.grant(*d.Chosen, cause)
+	r.grant(*d.Chosen, cause)
 }
 
-// restateEvery bounds how often a mere change of the numbers in a reason is
-// written: a hundred waiting jobs must not be rewritten whenever one ends.
-const restateEvery = 5 * time.Second
+// free gives up the placement, and the room that a move of it has kept.
+func (r run) free() { r.r.Placement, r.r.Handover = nil, nil }
 
-func (p *pass) restate(s job.State, reason string) {
-	if p.job.State == s && p.job.Reason != reason {
-		if due := p.job.Updated.Add(restateEvery); p.Now.Before(due) {
-			p.wake(due)
-			return
-		}
-	}
-	p.enter(s, reason)
-}
-
-// without a device a job on air is degraded, any other waits.
-func (p *pass) without() job.State {
-	if p.job.Live() && p.job.OnAir {
+// without a device what was on air is degraded, any other waits.
+func (r run) without() job.State {
+	if r.job.Live() && r.r.OnAir {
 		return job.Degraded
 	}
 	return job.Waiting
 }
 
-func (p *pass) decide() placement.Decision {
-	if p.shared.devices == nil {
-		p.shared.devices = Devices(p.Fleet, p.Used)
+// decide where the replica may run. closed says of a device why not there; it may
+// be nil.
+func (r run) decide(closed func(placement.Device) string) placement.Decision {
+	if r.shared.devices == nil {
+		r.shared.devices = Devices(r.Fleet, r.Used)
+	}
+	devices := r.shared.devices
+	if r.handedBack() {
+		devices = shut(devices, r.leaver)
+	}
+	if closed != nil {
+		devices = shut(devices, closed)
 	}
 	return placement.Place(placement.Request{
-		Kind: p.job.Spec.Kind, CPU: p.job.Spec.Effective().CPU,
-		Renditions: p.job.Renditions, Rate: p.job.Grid.Rate, Avoid: p.job.Retry.Avoid, Holder: p.job.Holder,
-	}, p.notTheLeaver(p.shared.devices))
+		Kind: r.job.Spec.Kind, CPU: r.job.Spec.Effective().CPU,
+		Renditions: r.job.Renditions, Rate: r.job.Grid.Rate, Avoid: r.r.Retry.Avoid,
+		Holder: r.holder(), Pushed: r.pushed(), Warm: r.job.Warm, Apart: r.apart(),
+		Back: r.back[r.r.Number],
+	}, devices)
 }
 
-// notTheLeaver closes the agent that has just handed this job over: it ends,
-// and says so only by ending.
-func (p *pass) notTheLeaver(devices []placement.Device) []placement.Device {
-	if p.job.Retry.Left == "" || !p.Now.Before(p.job.Retry.LeftUntil) {
-		return devices
-	}
+// shut is devices with those closed that why says something about.
+func shut(devices []placement.Device, why func(placement.Device) string) []placement.Device {
 	devices = slices.Clone(devices)
 	for i, d := range devices {
-		if d.Closed == "" && p.instance(d.Agent) == p.job.Retry.Left {
-			devices[i].Closed = "has just handed it over"
+		if d.Closed == "" {
+			devices[i].Closed = why(d)
 		}
 	}
 	return devices
+}
+
+// apart are the places of the job's other replicas, those included that they are
+// being moved to.
+func (r run) apart() (others []placement.Neighbour) {
+	for i := range r.job.Replicas {
+		o := &r.job.Replicas[i]
+		if o.Number == r.r.Number {
+			continue
+		}
+		if o.Placement != nil {
+			others = append(others, placement.Neighbour{Replica: o.Number, Agent: o.Placement.Agent, Labels: o.Placement.Domain})
+		}
+		if o.Handover != nil && o.Handover.Agent != "" {
+			others = append(others, placement.Neighbour{Replica: o.Number, Agent: o.Handover.Agent, Labels: o.Handover.Domain})
+		}
+	}
+	return others
+}
+
+// Domain is what an agent's labels say that it would fail together with.
+func Domain(a *fleet.Agent) map[string]string {
+	domain := map[string]string{}
+	for _, label := range []string{"rack", "zone"} {
+		if a != nil && a.Labels[label] != "" {
+			domain[label] = a.Labels[label]
+		}
+	}
+	return domain
+}
+
+// handedBack: an agent has just handed this work over because it ends.
+func (r run) handedBack() bool { return r.r.Retry.Left != "" && r.Now.Before(r.r.Retry.LeftUntil) }
+
+// leaver closes that agent: it says that it ends only by ending.
+func (r run) leaver(d placement.Device) string {
+	if r.instance(d.Agent) == r.r.Retry.Left {
+		return "has just handed it over"
+	}
+	return ""
 }
 
 // Devices is the fleet as placement sees it.
@@ -89,6 +126,7 @@ func Devices(v *fleet.View, used Used) []placement.Device {
 				Agent: a.Name, ID: d.ID, Model: d.Model, Role: d.Role, RoleReason: d.RoleReason,
 				CPU: d.ID == fleet.CPU, Encoders: d.Encoders, Capacity: d.PixelsPerSecond,
 				MaxSessions: d.MaxSessions, Used: used[Device{a.Name, d.ID}], Closed: closed(a),
+				Labels: a.Labels, Cordoned: cordoned(v, a.Name, d.ID),
 			})
 		}
 	}
@@ -105,42 +143,94 @@ func closed(a *fleet.Agent) string {
 	return ""
 }
 
-// grant makes the one placement of the job: a new epoch, in the same write.
-func (p *pass) grant(c placement.Choice, cause string) {
-	resumeAt, resume := p.published()
-	p.job.Epoch++
-	p.job.Attempts++
-	pl := job.Placement{
-		Assignment: AssignmentID(p.job.Spec.ID), Agent: c.Agent, Instance: p.instance(c.Agent), Device: c.Device,
-		Epoch: p.job.Epoch, Attempt: p.job.Attempts, Reason: c.Reason, Granted: p.Now,
-		ResumedAt: -1, Cost: c.Cost.Pixels, Sessions: c.Cost.Sessions,
+func cordoned(v *fleet.View, agent, device string) string {
+	if c := v.Cordon(agent, device); c != nil {
+		return c.Why()
 	}
-	start := Start{Renditions: c.Renditions, Anchor: p.anchor()}
+	return ""
+}
+
+// grant makes the one placement of the replica: a new epoch, in the same write.
+func (r run) grant(c placement.Choice, cause string) {
+	resumeAt, resume := r.published()
+	if r.r.Epoch == 0 {
+		r.beginAsOthers()
+	}
+	r.r.Epoch++
+	r.job.Attempts++
+	pl := job.Placement{
+		Assignment: AssignmentID(r.job.Spec.ID, r.r.Number), Agent: c.Agent, Instance: r.instance(c.Agent), Device: c.Device,
+		Epoch: r.r.Epoch, Attempt: r.job.Attempts, Reason: c.Reason, Granted: r.Now,
+		ResumedAt: -1, Cost: c.Cost.Pixels, Sessions: c.Cost.Sessions,
+		Domain: Domain(r.Fleet.Agent(c.Agent)),
+	}
+	start := Start{Renditions: c.Renditions, Anchor: r.anchor(), Replica: r.r.Number, Folder: r.r.Folder(), OnScreen: r.r.OnScreen}
 	if resume {
 		pl.ResumedAt = resumeAt
 		start.Resume, start.ResumeSegment = true, resumeAt+1
+		r.again(resumeAt)
+	} else if !r.job.Live() {
+		r.r.Totals = nil // all of it is made again
 	}
 	start.Placement = pl
-	p.job.Placements = []job.Placement{pl}
-	p.heldBy(c.Agent)
-	p.job.Renditions = slices.Clone(c.Renditions)
+	r.free()
+	r.r.Placement = &pl
+	r.heldBy(c.Agent)
+	r.job.Renditions = slices.Clone(c.Renditions)
 	effect := fmt.Sprintf("attempt %d with epoch %d on %s/%s: %s", pl.Attempt, pl.Epoch, c.Agent, c.Device, c.Reason)
-	p.record("placed", cause, effect)
-	p.enter(p.restarting(), fmt.Sprintf("starting on %s/%s", c.Agent, c.Device))
-	p.trace("place on %s/%s epoch %d attempt %d%s: %s", c.Agent, c.Device, pl.Epoch, pl.Attempt, resumeText(start), c.Reason)
-	p.send(Send{Agent: c.Agent, Start: &start})
+	r.record("placed", cause, effect)
+	r.enter(r.restarting(), fmt.Sprintf("starting on %s/%s", c.Agent, c.Device))
+	r.trace("place on %s/%s epoch %d attempt %d%s: %s", c.Agent, c.Device, pl.Epoch, pl.Attempt, resumeText(start), c.Reason)
+	r.send(Send{Agent: c.Agent, Start: &start})
 }
 
-// heldBy notes which agent a pushed source comes to from now on.
+// beginAsOthers lets a replica that starts later show what those on air show.
+func (r run) beginAsOthers() {
+	for _, o := range r.job.Replicas {
+		if o.OnAir {
+			r.r.OnScreen.Input, r.r.OnScreen.Obeyed, r.r.OnScreen.LagUS = o.OnScreen.Input, o.OnScreen.Obeyed, o.OnScreen.LagUS
+			return
+		}
+	}
+}
+
+// heldBy notes which agent pushed inputs come to from now on: it listens for all
+// of them.
 func (p *pass) heldBy(agent string) {
-	if p.job.Live() && input.Pushed(p.job.Spec.Input) {
+	if p.pushed() != "" {
 		p.job.Holder = agent
 	}
 }
 
-// restarting: a job that was on air is degraded until it publishes again.
-func (p *pass) restarting() job.State {
-	if p.job.Live() && p.job.OnAir {
+// holder is the agent that pushed inputs come to. Where only backups do, a host on
+// which one worker after the other ends is not stayed with for them.
+func (r run) holder() string {
+	if r.r.Retry.Failures > 0 && !input.Pushed(r.job.Spec.InputAt(0)) {
+		return ""
+	}
+	return r.job.Holder
+}
+
+// pushed names the first input of a live job that comes to the farm, "" for none.
+func (p *pass) pushed() string {
+	if !p.job.Live() {
+		return ""
+	}
+	for n := range len(p.job.Spec.Backups) + 1 {
+		switch {
+		case !input.Pushed(p.job.Spec.InputAt(n)):
+		case n == 0:
+			return "the source"
+		default:
+			return media.InputName(n)
+		}
+	}
+	return ""
+}
+
+// restarting: what was on air is degraded until it publishes again.
+func (r run) restarting() job.State {
+	if r.job.Live() && r.r.OnAir {
 		return job.Degraded
 	}
 	return job.Starting
@@ -153,13 +243,16 @@ func (p *pass) instance(agent string) string {
 	return ""
 }
 
-func resumeText(s Start) string {
-	if !s.Resume {
-		return ""
+func resumeText(s Start) (text string) {
+	if s.Resume {
+		text = fmt.Sprintf(" resume %d", s.ResumeSegment)
 	}
-	return fmt.Sprintf(" resume %d", s.ResumeSegment)
+	if n := s.OnScreen.Input; n > 0 {
+		text += " on " + media.InputName(n)
+	}
+	return text
 }
 
-// AssignmentID names the assignment of a job. The suffix keeps it apart from
+// AssignmentID names the assignment of a replica. The suffix keeps it apart from
 // every other job's, whatever their ids.
-func AssignmentID(jobID string) string { return jobID + "-0" }
+func AssignmentID(jobID string, replica int) string { return fmt.Sprintf("%s-%d", jobID, replica) }

@@ -31,15 +31,22 @@ type Send struct {
 	Stop   *Stop
 	Probe  *Probe
 	Anchor *Anchor
+	Hold   *Hold
+	Switch *Switch
 	// Forget is no directive: the view drops a lease that has told its outcome.
 	Forget *fleet.Forget
 }
 
 // Start an assignment.
 type Start struct {
-	Placement  job.Placement
+	Placement job.Placement
+	// Replica and Folder are those of job.Replica: Folder is its tree in the job's.
+	Replica    int
+	Folder     string
 	Renditions []ladders.Rendition
 	Anchor     *timeline.Anchor
+	// OnScreen is what the worker before showed.
+	OnScreen job.OnScreen
 	// Resume after what is published; ResumeSegment is the first to encode.
 	Resume        bool
 	ResumeSegment int64
@@ -53,15 +60,29 @@ type Stop struct {
 	Reason     string
 }
 
-// Probe a job's input.
+// Probe an input of a job: 0 is its first.
 type Probe struct {
 	ID, Input string
+	Number    int
 	Try       int
+	// Hopeless are the inputs that were refused for good before.
+	Hopeless []int
+}
+
+// Hold the job's live source without a worker, or let go of it.
+type Hold struct{ Release bool }
+
+// Switch an assignment to another input.
+type Switch struct {
+	Assignment string
+	Epoch      uint64
+	Order      job.InputOrder
 }
 
 // Anchor that holds for an assignment's source.
 type Anchor struct {
 	Assignment string
+	Input      int
 	Generation uint32 // of the proposal that is answered
 	Anchor     timeline.Anchor
 }
@@ -88,6 +109,9 @@ type Settings struct {
 	MaxFailures int
 	// FirstBackoff and LastBackoff bound the pause between such failures.
 	FirstBackoff, LastBackoff time.Duration
+	// WarmRing is how much of a source must be held at the new place of a run
+	// before it is handed over; WarmPatience how long that is waited for.
+	WarmRing, WarmPatience time.Duration
 	// PublishEvery is how often at most the newest segments are written down.
 	PublishEvery time.Duration
 }
@@ -99,6 +123,7 @@ func DefaultSettings() Settings {
 		ProbeTimeout: 45 * time.Second, ProbeTries: 3, ProbesPerAgent: 4,
 		FinishPatience: 20 * time.Second, LeaveGrace: 10 * time.Second,
 		MaxFailures: 5, FirstBackoff: 500 * time.Millisecond, LastBackoff: 15 * time.Second,
+		WarmRing: 10 * time.Second, WarmPatience: 30 * time.Second,
 		PublishEvery: 5 * time.Second,
 	}
 }

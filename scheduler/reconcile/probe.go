@@ -18,11 +18,11 @@ func (p *pass) probe() {
 	asked := p.Fleet.Probe(p.job.Spec.ID)
 	switch {
 	case asked == nil:
-		p.ask(1)
+		p.ask(nil)
 	case asked.Answer != nil && asked.Answer.Err != nil:
 		p.refused(asked)
 	case asked.Answer != nil:
-		p.answered(*asked.Answer)
+		p.answered(asked)
 	case asked.Lost:
 		p.askAgain(asked, "its agent went away")
 	case p.Now.Sub(asked.Asked) >= p.Settings.ProbeTimeout:
@@ -34,7 +34,7 @@ func (p *pass) probe() {
 
 func (p *pass) askAgain(asked *fleet.Probe, why string) {
 	if asked.Try < p.Settings.ProbeTries || p.awaited() {
-		p.ask(asked.Try + 1)
+		p.ask(asked)
 		return
 	}
 	p.fail(job.Error{
@@ -44,20 +44,23 @@ func (p *pass) askAgain(asked *fleet.Probe, why string) {
 	})
 }
 
-// ask the agent with the fewest open questions; the names decide a tie.
-func (p *pass) ask(try int) {
-	var best *fleet.Agent
-	fewest, alive := 0, false
-	for _, a := range p.Fleet.Agents() {
-		if !a.Alive() {
-			continue
-		}
-		alive = true
-		open := p.Fleet.ProbesOn(a.Name) + p.shared.asked[a.Name]
-		if open < p.Settings.ProbesPerAgent && (best == nil || open < fewest) {
-			best, fewest = a, open
+// ask the agent with the fewest open questions; the names decide a tie. before is
+// the question that this one follows, nil for the first.
+//
+// Where the first input is not on air its backups are looked at in turn, so that
+// the job starts on one that is. A source that is pushed comes to one host, and
+// nobody knows to which: all are asked in turn, and listen from then on.
+func (p *pass) ask(before *fleet.Probe) {
+	best, alive := p.leastAsked()
+	next := &Probe{Try: 1}
+	if before != nil {
+		next.Try, next.Hopeless = before.Try+1, before.Hopeless
+		next.Number = p.nextInput(before)
+		if round := next.Number <= before.Input; p.pushed() != "" {
+			best = p.turn(before.Agent, round)
 		}
 	}
+	next.ID, next.Input = fmt.Sprintf("%s-%d-%d", p.job.Spec.ID, p.job.Revision, next.Try), p.job.Spec.InputAt(next.Number)
 	if best == nil {
 		p.plan.Blocked = true
 		if !alive {
@@ -69,21 +72,90 @@ func (p *pass) ask(try int) {
 		p.shared.asked = map[string]int{}
 	}
 	p.shared.asked[best.Name]++
-	p.trace("probe on %s", best.Name)
-	p.send(Send{Agent: best.Name, Probe: &Probe{
-		ID: fmt.Sprintf("%s-%d-%d", p.job.Spec.ID, p.job.Revision, try), Input: p.job.Spec.Input, Try: try,
-	}})
+	of := ""
+	if next.Number > 0 {
+		of = " of " + media.InputName(next.Number)
+	}
+	p.trace("probe%s on %s", of, best.Name)
+	p.send(Send{Agent: best.Name, Probe: next})
 	p.wake(p.Now.Add(p.Settings.ProbeTimeout))
+}
+
+// firstLooks are those of the first input, before its backups are looked at too:
+// senders that are started together do not connect in order.
+const firstLooks = 2
+
+// nextInput is the input to look at after a question: the next one that was not
+// refused for good, and the same one again where nothing was learnt.
+func (p *pass) nextInput(before *fleet.Probe) int {
+	n := len(p.job.Spec.Backups) + 1
+	if !p.awaited() || before.Answer == nil || before.Try < firstLooks && len(before.Hopeless) == 0 {
+		return before.Input
+	}
+	for i := range n {
+		if next := (before.Input + 1 + i) % n; !slices.Contains(before.Hopeless, next) {
+			return next
+		}
+	}
+	return before.Input
+}
+
+// turn is the agent to look at inputs next: the same one until it was asked about
+// all of them, round, then the next by name.
+func (p *pass) turn(agent string, round bool) *fleet.Agent {
+	if a := p.Fleet.Agent(agent); a != nil && !round {
+		if _, ok := p.roomToAsk(a); ok {
+			return a
+		}
+	}
+	return p.after(agent)
+}
+
+// roomToAsk tells whether an agent takes another question.
+func (p *pass) roomToAsk(a *fleet.Agent) (open int, ok bool) {
+	open = p.Fleet.ProbesOn(a.Name) + p.shared.asked[a.Name]
+	return open, a.Alive() && open < p.Settings.ProbesPerAgent
+}
+
+func (p *pass) leastAsked() (best *fleet.Agent, alive bool) {
+	fewest := 0
+	for _, a := range p.Fleet.Agents() {
+		alive = alive || a.Alive()
+		if open, ok := p.roomToAsk(a); ok && (best == nil || open < fewest) {
+			best, fewest = a, open
+		}
+	}
+	return best, alive
+}
+
+// after is the next agent by name that takes a question; behind the last comes
+// the first.
+func (p *pass) after(name string) (next *fleet.Agent) {
+	for _, a := range p.Fleet.Agents() {
+		if _, ok := p.roomToAsk(a); !ok {
+			continue
+		}
+		if a.Name > name {
+			return a
+		}
+		if next == nil {
+			next = a
+		}
+	}
+	return next
 }
 
 // refused: the source could not be read, for good or for now.
 func (p *pass) refused(asked *fleet.Probe) {
 	err := asked.Answer.Err
-	if !err.Retryable || asked.Try >= p.Settings.ProbeTries && !p.awaited() {
+	if !err.Retryable && p.awaited() {
+		asked = hopeless(asked)
+	}
+	switch given := len(asked.Hopeless) > len(p.job.Spec.Backups); {
+	case given, !err.Retryable && !p.awaited(), asked.Try >= p.Settings.ProbeTries && !p.awaited():
 		p.fail(jobError(err))
 		return
-	}
-	if p.awaited() {
+	case p.awaited():
 		p.restate(job.Waiting, "waits for its source: "+err.Error())
 	}
 	pause := p.Settings.pause(asked.Try)
@@ -97,17 +169,38 @@ func (p *pass) refused(asked *fleet.Probe) {
 	p.askAgain(asked, err.Error())
 }
 
+// hopeless is a question whose input was refused for good: it is not looked at
+// again, and the job fails when that is true of all of them.
+func hopeless(asked *fleet.Probe) *fleet.Probe {
+	c := *asked
+	if !slices.Contains(c.Hopeless, c.Input) {
+		c.Hopeless = append(slices.Clone(c.Hopeless), c.Input)
+	}
+	return &c
+}
+
 // awaitedPause is how long a live source may be on air unnoticed, at most.
 const awaitedPause = time.Second
 
 // awaited: a live source is often named before it is on air.
 func (p *pass) awaited() bool { return p.job.Live() && input.Continuous(p.job.Spec.Input) }
 
-func (p *pass) answered(a fleet.Probed) {
+// answered: the job begins with the input that was found on air.
+func (p *pass) answered(asked *fleet.Probe) {
+	a := asked.Answer
 	p.job.Source = a.Source
-	p.heldBy(a.Agent)
+	if input.Pushed(p.job.Spec.InputAt(asked.Input)) {
+		p.heldBy(a.Agent)
+	}
 	p.job.Note(a.Source.Notes...)
-	p.record("probed", "agent "+a.Agent+" looked at the source", describe(*a.Source))
+	effect := describe(*a.Source)
+	if asked.Input > 0 {
+		for i := range p.job.Replicas {
+			p.job.Replicas[i].OnScreen.Input = asked.Input
+		}
+		effect = fmt.Sprintf("the job begins with %s, what comes before it is not on air: %s", media.InputName(asked.Input), effect)
+	}
+	p.record("probed", "agent "+a.Agent+" looked at the source", effect)
 }
 
 // describe a source in half a line.

@@ -13,9 +13,10 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Whatever happens, in whatever order: no epoch is granted twice, no device
-// carries more live work than it offers, an ended job stays ended; and when the
-// trouble is over, every job is where it should be.
+// Whatever happens, in whatever order: no epoch of a tree is granted twice, no
+// device carries more live work than it offers, no host or zone carries two
+// replicas of a job, an ended job stays ended; and when the trouble is over, every
+// job is where it should be.
 func TestNoHistoryBreaksTheFarm(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		c := &chaos{farm: newFarm(), rt: rt}
@@ -35,6 +36,7 @@ func TestNoHistoryBreaksTheFarm(t *testing.T) {
 			"vanish":  func(*rapid.T) { c.vanish() },
 			"stop":    func(*rapid.T) { c.stopAny() },
 			"stale":   func(*rapid.T) { c.stale = true },
+			"close":   func(*rapid.T) { c.closeAny() },
 			"sleep": func(*rapid.T) {
 				c.sleep(time.Duration(rapid.IntRange(1, 30).Draw(rt, "tenths")) * 100 * time.Millisecond)
 			},
@@ -61,7 +63,25 @@ func (c *chaos) submitAny() {
 		return
 	}
 	kind := rapid.SampledFrom([]job.Kind{job.Live, job.VOD}).Draw(c.rt, "kind")
-	c.submit(kind, fmt.Sprintf("%s%d", kind, len(c.jobs)), int32(rapid.IntRange(-3, 3).Draw(c.rt, "priority")), "in")
+	source, redundancy := "in", uint32(1)
+	if kind == job.Live {
+		source = rapid.SampledFrom([]string{"in", "srt://studio:9000"}).Draw(c.rt, "source")
+		redundancy = uint32(rapid.IntRange(1, 3).Draw(c.rt, "redundancy"))
+	}
+	c.submit(kind, fmt.Sprintf("%s%d", kind, len(c.jobs)), int32(rapid.IntRange(-3, 3).Draw(c.rt, "priority")), source, redundancy)
+}
+
+// closeAny cordons or drains an agent or its device, or opens it again.
+func (c *chaos) closeAny() {
+	place := c.agentName() + rapid.SampledFrom([]string{"", "/cpu"}).Draw(c.rt, "device")
+	switch rapid.IntRange(0, 2).Draw(c.rt, "close") {
+	case 0:
+		c.cordon(place, false)
+	case 1:
+		c.cordon(place, true)
+	default:
+		c.uncordon(place)
+	}
 }
 
 // work: agents answer what they were asked, and workers get on.
@@ -93,6 +113,8 @@ func (c *chaos) workOn(h *host, id string) {
 	switch {
 	case j.Stop != nil:
 		c.end(h.name, id, media.Error{Code: media.Stopped})
+	case w.leaving:
+		c.end(h.name, id, media.Error{Code: media.HandedOver, Retryable: true})
 	case !j.Live() && w.segment >= 3:
 		c.end(h.name, id, media.Error{Code: media.Finished})
 	}
@@ -104,6 +126,7 @@ func (c *chaos) trouble() {
 	h := c.agents[name]
 	switch what := rapid.IntRange(0, 9).Draw(c.rt, "trouble"); {
 	case h == nil:
+		c.zones[name] = rapid.SampledFrom([]string{"", "z1", "z2"}).Draw(c.rt, "zone")
 		c.attach(name, 20_000_000, true)
 	case what == 0:
 		for _, h := range c.agents {
@@ -163,6 +186,9 @@ func (c *chaos) stopAny() {
 // is no room; every VOD job has ended; what was stopped has ended.
 func (c *chaos) peace() {
 	c.stale = false
+	for _, place := range slices.Sorted(maps.Keys(c.cordons)) {
+		c.uncordon(place)
+	}
 	for _, name := range []string{"a", "b", "c"} {
 		if h := c.agents[name]; h == nil || !h.connected {
 			c.attach(name, 20_000_000, h == nil)
@@ -179,15 +205,42 @@ func (c *chaos) peace() {
 			if n := c.writers(id); len(n) > 0 {
 				c.rt.Fatalf("%s ended as %s and runs on %v\n%s", id, j.State, n, strings.Join(c.trace, "\n"))
 			}
+			for name, h := range c.agents {
+				if _, holds := h.sources[id]; holds {
+					c.rt.Fatalf("%s ended as %s and %s holds its source\n%s", id, j.State, name, strings.Join(c.trace, "\n"))
+				}
+			}
+		case !j.Live() && j.Stop == nil && strings.Contains(j.Reason, "no device has room"): // live goes first
 		case !j.Live() || j.Stop != nil:
 			c.rt.Fatalf("%s is %s after a minute of peace: %s\n%s", id, j.State, j.Reason, strings.Join(c.trace, "\n"))
-		case j.State == job.Running:
-			want := []string{fmt.Sprintf("%s epoch %d", j.Placements[0].Agent, j.Epoch)}
-			if n := c.writers(id); !slices.Equal(n, want) {
-				c.rt.Fatalf("%s runs on %v, want %v\n%s", id, n, want, strings.Join(c.trace, "\n"))
-			}
-		case !strings.Contains(j.Reason, "no device has room"):
-			c.rt.Fatalf("%s is %s after a minute of peace: %s\n%s", id, j.State, j.Reason, strings.Join(c.trace, "\n"))
+		default:
+			c.checkRuns(j)
+		}
+	}
+}
+
+// checkRuns: each replica runs once, as the record grants it, or has no room.
+func (c *chaos) checkRuns(j job.Job) {
+	var want []string
+	for _, r := range j.Replicas {
+		state, reason := r.State, r.Reason
+		if r.Number == 0 {
+			state, reason = j.State, j.Reason
+		}
+		switch {
+		case r.Placement != nil && state == job.Running:
+			want = append(want, fmt.Sprintf("%s epoch %d", r.Placement.Agent, r.Epoch))
+		case !strings.Contains(reason, "no device has room"):
+			c.rt.Fatalf("%s is %s after a minute of peace: %s\n%s", j.Spec.ID, state, reason, strings.Join(c.trace, "\n"))
+		}
+	}
+	slices.Sort(want)
+	if n := c.writers(j.Spec.ID); !slices.Equal(n, want) {
+		c.rt.Fatalf("%s runs on %v, want %v\n%s", j.Spec.ID, n, want, strings.Join(c.trace, "\n"))
+	}
+	for name, h := range c.agents {
+		if _, holds := h.sources[j.Spec.ID]; holds != (j.Warm == name) || holds && slices.ContainsFunc(want, func(w string) bool { return strings.HasPrefix(w, name+" ") }) {
+			c.rt.Fatalf("%s holds the source of %s: %v; the record says %q, it runs on %v\n%s", name, j.Spec.ID, holds, j.Warm, want, strings.Join(c.trace, "\n"))
 		}
 	}
 }

@@ -83,8 +83,9 @@ func (f *farm) do(args []string) error {
 		return ""
 	}
 	switch verb {
-	case "attach": // NAME [MEGAPIXELS]
+	case "attach": // NAME [MEGAPIXELS [ZONE]]
 		mega, _ := strconv.ParseInt(at(1), 10, 64)
+		f.zones[at(0)] = at(2)
 		f.attach(at(0), mega*1_000_000, false)
 	case "restart": // NAME: the agent's process, without its workers
 		f.attach(at(0), 0, true)
@@ -94,13 +95,18 @@ func (f *farm) do(args []string) error {
 		f.agents[at(0)].beating = true
 	case "detach":
 		f.detach(at(0))
-	case "submit": // KIND ID [PRIORITY [INPUT]]
+	case "submit": // KIND ID [PRIORITY [INPUT[,BACKUP]... [REDUNDANCY]]]
 		p, _ := strconv.Atoi(at(2))
 		source := at(3)
 		if source == "" {
 			source = "in"
 		}
-		f.submit(job.Kind(at(0)), at(1), int32(p), source)
+		n, _ := strconv.Atoi(at(4))
+		f.submit(job.Kind(at(0)), at(1), int32(p), source, uint32(n))
+	case "cordon", "drain": // AGENT[/DEVICE]
+		f.cordon(at(0), verb == "drain")
+	case "uncordon":
+		f.uncordon(at(0))
 	case "stop":
 		f.stop(at(0))
 	case "answer": // NAME [ERROR-CODE [retryable]]
@@ -115,6 +121,14 @@ func (f *farm) do(args []string) error {
 			return err
 		}
 		f.publish(at(0), at(1), n)
+	case "output": // NAME ASSIGNMENT SEGMENT starting|well|trouble [LOST]: of its first output
+		n, err := strconv.ParseInt(at(2), 10, 64)
+		if err != nil {
+			return err
+		}
+		lost, _ := strconv.ParseInt(at(4), 10, 64)
+		state := map[string]fleet.OutputState{"starting": fleet.OutputStarting, "well": fleet.OutputWell, "trouble": fleet.OutputInTrouble}[at(3)]
+		f.publish(at(0), at(1), n, fleet.Output{State: state, Lost: lost, LastSegment: n, LastSegmentAt: f.now, Since: f.now, Cause: "PUT: 503"})
 	case "end": // NAME ASSIGNMENT CODE [retryable]
 		f.end(at(0), at(1), media.Error{Code: media.Code(at(2)), Message: "the script said so", Retryable: at(3) != ""})
 	case "vanish": // NAME ASSIGNMENT: a worker without an outcome
@@ -132,6 +146,9 @@ func (f *farm) do(args []string) error {
 		f.view, f.settled = fleet.New(fleet.DefaultTiming()), f.now.Add(3*time.Second)
 		for _, h := range f.agents {
 			h.connected = false
+		}
+		for place, drain := range f.cordons {
+			f.cordon(place, drain)
 		}
 		f.reconcile(slices.Sorted(maps.Keys(f.jobs))...)
 	case "sleep":

@@ -2,10 +2,12 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sort"
 	"sync"
 
+	"github.com/galafarm/gala/scheduler/fleet"
 	"github.com/galafarm/gala/scheduler/job"
 )
 
@@ -16,11 +18,13 @@ type Memory struct {
 	records  map[string]memoryRecord
 	order    []string // ids by Seq, which is the index plus one
 	watchers map[*memoryWatcher]struct{}
+	cordons  map[string]string
 }
 
 type memoryRecord struct {
 	seq, revision uint64
 	body          []byte
+	history       []job.Event
 }
 
 // memoryWatcher remembers which records changed; that is all a slow watcher costs.
@@ -31,7 +35,7 @@ type memoryWatcher struct {
 
 // NewMemory is an empty store.
 func NewMemory() *Memory {
-	return &Memory{records: map[string]memoryRecord{}, watchers: map[*memoryWatcher]struct{}{}}
+	return &Memory{records: map[string]memoryRecord{}, watchers: map[*memoryWatcher]struct{}{}, cordons: map[string]string{}}
 }
 
 // Create implements Store.
@@ -122,6 +126,31 @@ func (m *Memory) List(ctx context.Context, before uint64, limit int) ([]job.Job,
 	return jobs, nil
 }
 
+// appendNew adds the events that a history lacks and lets the oldest go.
+func appendNew(history, events []job.Event) []job.Event {
+	for _, e := range events {
+		if n := len(history); n == 0 || history[n-1].Seq < e.Seq {
+			history = append(history, e)
+		}
+	}
+	return history[max(0, len(history)-job.MaxHistory):]
+}
+
+// History implements Store.
+func (m *Memory) History(ctx context.Context, id string, after uint64, limit int) ([]job.Event, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r, ok := m.records[id]
+	if !ok {
+		return nil, fmt.Errorf("job %s: %w", id, ErrNotFound)
+	}
+	from := sort.Search(len(r.history), func(i int) bool { return r.history[i].Seq > after })
+	return append([]job.Event(nil), r.history[from:min(from+limit, len(r.history))]...), nil
+}
+
 // Watch implements Store.
 func (m *Memory) Watch(ctx context.Context, yield func(Batch) error) error {
 	w := m.join()
@@ -140,6 +169,41 @@ func (m *Memory) Watch(ctx context.Context, yield func(Batch) error) error {
 		case <-w.wake:
 		}
 	}
+}
+
+// PutCordon implements Store.
+func (m *Memory) PutCordon(ctx context.Context, c fleet.Cordon) error {
+	body, err := encodeCordon(c)
+	if err = errors.Join(ctx.Err(), err); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.cordons[cordonKey(c.Agent, c.Device)] = body
+	return nil
+}
+
+// DeleteCordons implements Store.
+func (m *Memory) DeleteCordons(ctx context.Context, agent, device string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, key := range cordonKeys(m.cordons, agent, device) {
+		delete(m.cordons, key)
+	}
+	return nil
+}
+
+// Cordons implements Store.
+func (m *Memory) Cordons(ctx context.Context) ([]fleet.Cordon, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return readCordons(m.cordons)
 }
 
 // Ping implements Store.
@@ -162,7 +226,8 @@ func (m *Memory) write(j job.Job) (job.Job, error) {
 	if err != nil {
 		return job.Job{}, err
 	}
-	m.records[j.Spec.ID] = memoryRecord{j.Seq, j.Revision, body}
+	history := appendNew(m.records[j.Spec.ID].history, j.Unkept())
+	m.records[j.Spec.ID] = memoryRecord{j.Seq, j.Revision, body, history}
 	for w := range m.watchers {
 		w.touch(j.Spec.ID)
 	}

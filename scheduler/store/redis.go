@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"github.com/galafarm/gala/scheduler/fleet"
 	"github.com/galafarm/gala/scheduler/job"
 	"github.com/redis/go-redis/v9"
 )
@@ -18,6 +19,8 @@ import (
 //	gala:{jobs}::seq      the last seq given
 //	gala:{jobs}::changes  stream: n (counts every write), id
 //	gala:{jobs}::n        the last n
+//	gala:{jobs}::cordons  hash: cordon by agent/device
+//	gala:{jobs}::events:<id>  stream: the job's events, entry SEQ-0
 //
 // An id holds no colon, so no job can take the place of the others.
 const (
@@ -26,6 +29,8 @@ const (
 	keySeq     = "gala:{jobs}::seq"
 	keyChanges = "gala:{jobs}::changes"
 	keyN       = "gala:{jobs}::n"
+	keyCordons = "gala:{jobs}::cordons"
+	keyEvents  = "gala:{jobs}::events:"
 )
 
 // changesKept bounds the stream of changes. A watcher that fell further
@@ -40,9 +45,21 @@ type Redis struct {
 	watch redis.UniversalClient
 }
 
-// createScript: KEYS job order seq changes n; ARGV id body kept.
+// recordEvents appends those events to the stream at key that it lacks: ARGV
+// from first is how many are kept, then number and body of each.
+const recordEvents = `
+local function record(key, first)
+  local have, last = 0, redis.call('XREVRANGE', key, '+', '-', 'COUNT', 1)[1]
+  if last then have = tonumber(string.match(last[1], '^%d+')) end
+  for i = first + 1, #ARGV, 2 do
+    if tonumber(ARGV[i]) > have then redis.call('XADD', key, 'MAXLEN', '~', ARGV[first], ARGV[i] .. '-0', 'e', ARGV[i + 1]) end
+  end
+end
+`
+
+// createScript: KEYS job order seq changes n events; ARGV id body kept, then as recordEvents.
 // Returns {1, seq} or, when the id is taken, {0, seq, body}.
-var createScript = redis.NewScript(`
+var createScript = redis.NewScript(recordEvents + `
 local seq = redis.call('HGET', KEYS[1], 'seq')
 if seq then return {0, seq, redis.call('HGET', KEYS[1], 'body')} end
 seq = redis.call('INCR', KEYS[3])
@@ -50,22 +67,24 @@ redis.call('HSET', KEYS[1], 'rev', 1, 'seq', seq, 'body', ARGV[2])
 redis.call('ZADD', KEYS[2], seq, ARGV[1])
 local n = redis.call('INCR', KEYS[5])
 redis.call('XADD', KEYS[4], 'MAXLEN', '~', ARGV[3], '*', 'n', n, 'id', ARGV[1])
+record(KEYS[6], 4)
 return {1, tostring(seq)}`)
 
-// updateScript: KEYS job changes n; ARGV id body revision kept.
+// updateScript: KEYS job changes n events; ARGV id body revision kept, then as recordEvents.
 // Returns {1, seq}, {0, revision} on a conflict, {-1} when there is no record.
-var updateScript = redis.NewScript(`
+var updateScript = redis.NewScript(recordEvents + `
 local rev = redis.call('HGET', KEYS[1], 'rev')
 if not rev then return {-1} end
 if rev ~= ARGV[3] then return {0, rev} end
 redis.call('HSET', KEYS[1], 'rev', tonumber(rev) + 1, 'body', ARGV[2])
 local n = redis.call('INCR', KEYS[3])
 redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[4], '*', 'n', n, 'id', ARGV[1])
+record(KEYS[4], 5)
 return {1, redis.call('HGET', KEYS[1], 'seq')}`)
 
-// restoreScript: KEYS job order seq changes n; ARGV id body revision kept.
+// restoreScript: KEYS job order seq changes n events; ARGV id body revision kept, then as recordEvents.
 // Returns {1, seq}, or {0, revision} when the store holds it or a later one.
-var restoreScript = redis.NewScript(`
+var restoreScript = redis.NewScript(recordEvents + `
 local rev = redis.call('HGET', KEYS[1], 'rev')
 if rev and tonumber(rev) >= tonumber(ARGV[3]) then return {0, rev} end
 local seq = redis.call('HGET', KEYS[1], 'seq') or redis.call('INCR', KEYS[3])
@@ -73,6 +92,7 @@ redis.call('HSET', KEYS[1], 'rev', tonumber(ARGV[3]) + 1, 'seq', seq, 'body', AR
 redis.call('ZADD', KEYS[2], seq, ARGV[1])
 local n = redis.call('INCR', KEYS[5])
 redis.call('XADD', KEYS[4], 'MAXLEN', '~', ARGV[4], '*', 'n', n, 'id', ARGV[1])
+record(KEYS[6], 5)
 return {1, tostring(seq)}`)
 
 // Create implements Store.
@@ -83,8 +103,12 @@ func (r *Redis) Create(ctx context.Context, j job.Job) (job.Job, error) {
 		return job.Job{}, err
 	}
 	id := j.Spec.ID
-	keys := []string{keyJob + id, keyOrder, keySeq, keyChanges, keyN}
-	got, err := createScript.Run(ctx, r.client, keys, id, body, changesKept).Slice()
+	keys := []string{keyJob + id, keyOrder, keySeq, keyChanges, keyN, keyEvents + id}
+	args, err := withEvents(j.Events, id, body, changesKept)
+	if err != nil {
+		return job.Job{}, err
+	}
+	got, err := createScript.Run(ctx, r.client, keys, args...).Slice()
 	if err != nil {
 		return job.Job{}, fmt.Errorf("creating job %s in redis: %w", id, err)
 	}
@@ -119,8 +143,12 @@ func (r *Redis) Update(ctx context.Context, j job.Job) (job.Job, error) {
 	if err != nil {
 		return job.Job{}, err
 	}
-	keys := []string{keyJob + id, keyChanges, keyN}
-	got, err := updateScript.Run(ctx, r.client, keys, id, body, read, changesKept).Slice()
+	keys := []string{keyJob + id, keyChanges, keyN, keyEvents + id}
+	args, err := withEvents(j.Unkept(), id, body, read, changesKept)
+	if err != nil {
+		return job.Job{}, err
+	}
+	got, err := updateScript.Run(ctx, r.client, keys, args...).Slice()
 	if err != nil {
 		return job.Job{}, fmt.Errorf("writing job %s to redis: %w", id, err)
 	}
@@ -145,8 +173,12 @@ func (r *Redis) Restore(ctx context.Context, j job.Job) (job.Job, error) {
 	if err != nil {
 		return job.Job{}, err
 	}
-	keys := []string{keyJob + id, keyOrder, keySeq, keyChanges, keyN}
-	got, err := restoreScript.Run(ctx, r.client, keys, id, body, had, changesKept).Slice()
+	keys := []string{keyJob + id, keyOrder, keySeq, keyChanges, keyN, keyEvents + id}
+	args, err := withEvents(j.Events, id, body, had, changesKept)
+	if err != nil {
+		return job.Job{}, err
+	}
+	got, err := restoreScript.Run(ctx, r.client, keys, args...).Slice()
 	if err != nil {
 		return job.Job{}, fmt.Errorf("restoring job %s to redis: %w", id, err)
 	}
@@ -200,6 +232,43 @@ func (r *Redis) read(ctx context.Context, ids []string) ([]job.Job, error) {
 		}
 	}
 	return jobs, nil
+}
+
+// PutCordon implements Store.
+func (r *Redis) PutCordon(ctx context.Context, c fleet.Cordon) error {
+	body, err := encodeCordon(c)
+	if err != nil {
+		return err
+	}
+	if err := r.client.HSet(ctx, keyCordons, cordonKey(c.Agent, c.Device), body).Err(); err != nil {
+		return fmt.Errorf("writing the cordon of %s to redis: %w", c, err)
+	}
+	return nil
+}
+
+// DeleteCordons implements Store.
+func (r *Redis) DeleteCordons(ctx context.Context, agent, device string) error {
+	kept, err := r.client.HGetAll(ctx, keyCordons).Result()
+	if err != nil {
+		return fmt.Errorf("reading the cordons from redis: %w", err)
+	}
+	keys := cordonKeys(kept, agent, device)
+	if len(keys) == 0 {
+		return nil
+	}
+	if err := r.client.HDel(ctx, keyCordons, keys...).Err(); err != nil {
+		return fmt.Errorf("removing cordons from redis: %w", err)
+	}
+	return nil
+}
+
+// Cordons implements Store.
+func (r *Redis) Cordons(ctx context.Context) ([]fleet.Cordon, error) {
+	kept, err := r.client.HGetAll(ctx, keyCordons).Result()
+	if err != nil {
+		return nil, fmt.Errorf("reading the cordons from redis: %w", err)
+	}
+	return readCordons(kept)
 }
 
 // Ping implements Store.

@@ -1,4 +1,5 @@
-// Package store keeps job records: in memory, or in Redis.
+// Package store keeps job records, and what operators have cordoned: in memory,
+// or in Redis.
 //
 // Invariants: a record changes only by compare-and-set on its revision, so
 // that of two writers who read the same revision one loses and reads again; a
@@ -14,6 +15,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/galafarm/gala/scheduler/fleet"
 	"github.com/galafarm/gala/scheduler/job"
 )
 
@@ -48,11 +50,23 @@ type Store interface {
 	// List reads records newest first, those with Seq < before (0: from the
 	// newest), at most limit.
 	List(ctx context.Context, before uint64, limit int) ([]job.Job, error)
+	// History reads the events of a job after the one with this number, oldest
+	// first, at most limit; ErrNotFound where there is no such job. An event is
+	// in it as soon as the write of the record that has it was acknowledged.
+	// About job.MaxHistory of them are kept, the newest.
+	History(ctx context.Context, id string, after uint64, limit int) ([]job.Event, error)
 	// Watch yields every record there is, then one batch with Synced set, then
 	// changes until ctx ends or the store fails; it always returns an error. A
 	// batch holds each record once, in its newest form. Synced may come again,
 	// after the whole content was read anew because changes may have been missed.
 	Watch(ctx context.Context, yield func(Batch) error) error
+	// PutCordon writes a cordon in place of the one of the same agent and device.
+	PutCordon(ctx context.Context, c fleet.Cordon) error
+	// DeleteCordons removes that of a device, or with device empty that of the
+	// agent and of all its devices. None there is no error.
+	DeleteCordons(ctx context.Context, agent, device string) error
+	// Cordons are all of them, by agent and device.
+	Cordons(ctx context.Context) ([]fleet.Cordon, error)
 	// Ping tells whether the store answers.
 	Ping(ctx context.Context) error
 	Close() error

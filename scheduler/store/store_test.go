@@ -14,6 +14,7 @@ import (
 
 	"github.com/alicebob/miniredis/v2"
 	"github.com/galafarm/gala/ladders"
+	"github.com/galafarm/gala/scheduler/fleet"
 	"github.com/galafarm/gala/scheduler/job"
 	"github.com/galafarm/gala/scheduler/store"
 	"github.com/galafarm/gala/scheduler/store/embedded"
@@ -93,21 +94,24 @@ var conformance = []struct {
 	{"of many writers one wins each revision", oneWins},
 	{"pages go from the newest to the oldest", pages},
 	{"restore writes back only what was lost", restores},
+	{"the history has every event", history},
+	{"a record from before the history brings its events", oldHistory},
 	{"a watcher sees what was there and then what changes", watches},
 	{"a slow watcher misses no newest form", slowWatcher},
 	{"a watcher ends with its context", watcherEnds},
+	{"cordons are kept until they are removed", keepsCordons},
 }
 
 func newJob(id string) job.Job {
 	at := time.Date(2026, 7, 19, 20, 0, 0, 123456000, time.UTC)
 	j := job.Job{
 		Spec:  job.Spec{ID: id, Kind: job.Live, Input: "testcard:", Ladder: "mini"},
-		State: job.Accepted, Created: at, Updated: at, Epoch: 3,
+		State: job.Accepted, Created: at, Updated: at,
 		Grid:       &timeline.Grid{Rate: timeline.Rate{Num: 30000, Den: 1001}, FramesPerGOP: 60, GOPsPerSegment: 1, Timescale: 30000},
 		Anchors:    []timeline.Anchor{{Generation: 1, Source: 1 << 40, Base: timeline.Timebase{Num: 1, Den: 90000}, Frame: 1 << 45}},
 		Renditions: []ladders.Rendition{{Name: "480p", Video: &ladders.Video{Width: 854, Height: 480, Divisor: 1}}},
-		Placements: []job.Placement{{Assignment: id + "-0", Agent: "a1", Epoch: 3, ResumedAt: -1}},
-		Published:  map[string]int64{"480p": 892345678},
+		Replicas: []job.Replica{{Placement: &job.Placement{Assignment: id + "-0", Agent: "a1", Epoch: 3, ResumedAt: -1},
+			Epoch: 3, Published: map[string]int64{"480p": 892345678}}},
 	}
 	j.Record(at, "accepted", "submitted", "waiting")
 	return j
@@ -122,7 +126,7 @@ func create(t *testing.T, s store.Store, id string) job.Job {
 	return j
 }
 
-var equal = cmp.Options{cmpopts.EquateEmpty(), cmpopts.IgnoreFields(job.Job{}, "Seq", "Version")}
+var equal = cmp.Options{cmpopts.EquateEmpty(), cmpopts.IgnoreFields(job.Job{}, "Seq", "Kept", "Version")}
 
 func readsBack(t *testing.T, s store.Store) {
 	made := create(t, s, "match")
@@ -190,7 +194,7 @@ func oneWins(t *testing.T, s store.Store) {
 					t.Error(err)
 					return
 				}
-				j.Published = map[string]int64{"n": j.Published["n"] + 1}
+				j.Replicas[0].Published = map[string]int64{"n": j.Replicas[0].Published["n"] + 1}
 				j.Note(fmt.Sprint("writer ", w))
 				switch _, err := s.Update(t.Context(), j); {
 				case err == nil:
@@ -207,8 +211,8 @@ func oneWins(t *testing.T, s store.Store) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if j.Published["n"] != writers*each || j.Revision != writers*each+1 {
-		t.Errorf("%d writes counted at revision %d, want %d and %d", j.Published["n"], j.Revision, writers*each, writers*each+1)
+	if j.Replicas[0].Published["n"] != writers*each || j.Revision != writers*each+1 {
+		t.Errorf("%d writes counted at revision %d, want %d and %d", j.Replicas[0].Published["n"], j.Revision, writers*each, writers*each+1)
 	}
 }
 
@@ -258,6 +262,83 @@ func restores(t *testing.T, s store.Store) {
 	}
 	if all, err := s.List(t.Context(), 0, 10); err != nil || len(all) != 1 {
 		t.Fatalf("%d jobs listed, %v; want 1", len(all), err)
+	}
+}
+
+// eventKinds pages through a job's history.
+func eventKinds(t *testing.T, s store.Store, id string, after uint64, page int) (kinds []string) {
+	t.Helper()
+	for {
+		events, err := s.History(t.Context(), id, after, page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(events) == 0 {
+			return kinds
+		}
+		for _, e := range events {
+			if e.Seq <= after || e.Time.IsZero() {
+				t.Fatalf("event %+v after %d", e, after)
+			}
+			kinds, after = append(kinds, e.Kind), e.Seq
+		}
+	}
+}
+
+func history(t *testing.T, s store.Store) {
+	if _, err := s.History(t.Context(), "nobody", 0, 10); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("history of no job: %v", err)
+	}
+	j := newJob("a")
+	at := j.Created
+	j, err := s.Create(t.Context(), j)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const writes = job.MaxEvents + 20
+	want := []string{"accepted"}
+	for i := range writes {
+		at = at.Add(time.Second)
+		for _, kind := range []string{"placed", fmt.Sprint("lost-", i)} {
+			j.Record(at, kind, "", "")
+			want = append(want, kind)
+		}
+		stale := j.Clone()
+		if j, err = s.Update(t.Context(), j); err != nil {
+			t.Fatal(err)
+		}
+		stale.Record(at, "never happened", "", "")
+		if _, err := s.Update(t.Context(), stale); !errors.Is(err, store.ErrConflict) {
+			t.Fatalf("a stale write: %v", err)
+		}
+	}
+	if len(j.Events) != job.MaxEvents {
+		t.Errorf("the record keeps %d events", len(j.Events))
+	}
+	for _, page := range []int{7, 1000} {
+		if diff := cmp.Diff(want, eventKinds(t, s, "a", 0, page)); diff != "" {
+			t.Errorf("pages of %d (-want +got): %s", page, diff)
+		}
+	}
+	if got := eventKinds(t, s, "a", 2*writes, 10); len(got) != 1 || got[0] != want[2*writes] {
+		t.Errorf("after all but the last: %v", got)
+	}
+}
+
+// The first write of a build that counts events numbers those that are there.
+func oldHistory(t *testing.T, s store.Store) {
+	j := newJob("a")
+	j.Recorded, j.Events = 0, []job.Event{{Time: j.Created, Kind: "accepted"}, {Time: j.Created, Kind: "placed"}}
+	j, err := s.Create(t.Context(), j)
+	if err != nil {
+		t.Fatal(err)
+	}
+	j.Record(j.Created, "worker_crashed", "", "")
+	if _, err := s.Update(t.Context(), j); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"accepted", "placed", "worker_crashed"}, eventKinds(t, s, "a", 0, 10)); diff != "" {
+		t.Error("(-want +got):", diff)
 	}
 }
 
@@ -393,4 +474,44 @@ func TestRecordOfALaterBuildIsRefused(t *testing.T) {
 	if _, err := s.Get(t.Context(), "late"); !errors.Is(err, store.ErrRecord) {
 		t.Fatalf("error %v, want ErrRecord", err)
 	}
+}
+
+func keepsCordons(t *testing.T, s store.Store) {
+	at := time.Date(2026, 7, 19, 20, 0, 0, 0, time.UTC)
+	put := func(c fleet.Cordon) fleet.Cordon {
+		t.Helper()
+		c.Since = at
+		if err := s.PutCordon(t.Context(), c); err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	want := func(when string, all ...fleet.Cordon) {
+		t.Helper()
+		got, err := s.Cordons(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(all, got, cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("%s (-want +got): %s", when, diff)
+		}
+	}
+	remove := func(agent, device string) {
+		t.Helper()
+		if err := s.DeleteCordons(t.Context(), agent, device); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want("at first")
+	remove("a1", "")
+	put(fleet.Cordon{Agent: "a1"})
+	whole := put(fleet.Cordon{Agent: "a1", Drain: true, Reason: "new kernel"})
+	device := put(fleet.Cordon{Agent: "a1", Device: "GPU-1"})
+	other := put(fleet.Cordon{Agent: "a10", Device: "cpu"})
+	want("three", whole, device, other)
+	remove("a1", "GPU-1")
+	want("without the device's", whole, other)
+	put(fleet.Cordon{Agent: "a1", Device: "GPU-1"})
+	remove("a1", "")
+	want("without the agent's, whose name another begins with", other)
 }

@@ -26,6 +26,7 @@ build libx265-dev    -           HEVC on the CPU
 build libsvtav1enc-dev -         AV1 on the CPU
 build libdav1d-dev   -           reads AV1
 build libopus-dev    -           Opus
+build libzvbi-dev    -           teletext
 build libsrt-openssl-dev -       SRT sources
 build libssl-dev     -           https and rtmps sources
 build libzimg-dev    -           colour conversion
@@ -44,6 +45,7 @@ test  gstreamer1.0-plugins-base - its decodebin
 test  gstreamer1.0-plugins-good - reads MP4 and HTTP
 test  gstreamer1.0-plugins-bad - reads HLS and DASH
 test  gstreamer1.0-libav -      decodes for it
+test  nginx-light    nginx       an origin of somebody else's, that takes PUT
 test  iproute2       ip          test hosts in network namespaces
 test  procps         ps          finds left-over processes
 test  shellcheck     shellcheck  lints the scripts
@@ -88,9 +90,12 @@ if [ "$(id -u)" != 0 ]; then
 fi
 apt() { "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 "$@"; }
 
-# The farm starts Redis itself, on its own socket: installing the package must not put one on port 6379.
+# The farm starts Redis itself, on its own socket, and tests start nginx: installing the packages must not put one on
+# port 6379 and the other on port 80.
 policy=/usr/sbin/policy-rc.d
-if [ -n "${why[redis-server]:-}" ] && [ ! -e $policy ]; then
+services=()
+for service in redis-server nginx-light; do [ -z "${why[$service]:-}" ] || services+=("${service%-light}"); done
+if [ ${#services[@]} -gt 0 ] && [ ! -e $policy ]; then
     printf '#!/bin/sh\nexit 101\n' | "${root[@]}" tee $policy >/dev/null
     "${root[@]}" chmod 755 $policy
     trap '"${root[@]}" rm -f $policy' EXIT
@@ -102,7 +107,7 @@ if ! install 2>/dev/null; then
     apt update
     install || die "apt-get could not install: ${missing[*]}"
 fi
-if [ -n "${why[redis-server]:-}" ] && [ -d /run/systemd/system ]; then
-    "${root[@]}" systemctl --quiet disable redis-server || true
+if [ ${#services[@]} -gt 0 ] && [ -d /run/systemd/system ]; then
+    "${root[@]}" systemctl --quiet disable "${services[@]}" || true
 fi
 say "installed"

@@ -20,8 +20,8 @@ die() { say "$*"; exit 1; }
 case $license in gpl | lgpl) ;; *) die "FFMPEG_LICENSE is '$license'; it can be gpl or lgpl" ;; esac
 
 # The external libraries by the names that pkg-config knows them by, and the Debian packages that hold them.
-libs=(openssl srt zimg opus SvtAv1Enc dav1d freetype2 harfbuzz zlib)
-packages=(libssl-dev libsrt-openssl-dev libzimg-dev libopus-dev libsvtav1enc-dev libdav1d-dev libfreetype-dev
+libs=(openssl srt zimg opus zvbi-0.2 SvtAv1Enc dav1d freetype2 harfbuzz zlib)
+packages=(libssl-dev libsrt-openssl-dev libzimg-dev libopus-dev libzvbi-dev libsvtav1enc-dev libdav1d-dev libfreetype-dev
     libharfbuzz-dev zlib1g-dev)
 if [ "$license" = gpl ]; then
     libs+=(x264 x265)

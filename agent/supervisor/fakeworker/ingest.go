@@ -44,9 +44,9 @@ type fakeIngest struct {
 }
 
 func (f fakeIngest) State(ctx context.Context, r *galav1.StateRequest) (*galav1.StateResponse, error) {
-	st := &galav1.StateResponse{Protocol: version.Protocol, Job: f.task.GetJob(), Packets: 1}
+	st := &galav1.StateResponse{Protocol: version.Protocol, Job: f.task.GetJob(), Packets: 1, KeptUs: 1_000_000}
 	if strings.HasSuffix(f.task.GetInput(), "streamid=silent") {
-		st.Packets = 0
+		st.Packets, st.KeptUs = 0, 0
 		select {
 		case <-time.After(time.Duration(r.GetWaitMs()) * time.Millisecond):
 		case <-ctx.Done():

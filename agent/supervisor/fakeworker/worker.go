@@ -232,6 +232,13 @@ func (w *worker) SetAnchor(_ context.Context, r *galav1.SetAnchorRequest) (*gala
 	return &galav1.SetAnchorResponse{}, nil
 }
 
+func (w *worker) Switch(_ context.Context, r *galav1.SwitchRequest) (*galav1.SwitchResponse, error) {
+	w.change(func(s *galav1.WatchResponse) {
+		s.Status.Notes = append(s.Status.Notes, fmt.Sprintf("told to switch to input %d", r.GetOrder().GetInput()))
+	})
+	return &galav1.SwitchResponse{}, nil
+}
+
 func (w *worker) Stop(_ context.Context, r *galav1.StopRequest) (*galav1.StopResponse, error) {
 	w.asked <- r
 	return &galav1.StopResponse{}, nil

@@ -121,8 +121,17 @@ type JobSpec struct {
 	// Video renditions that also become one progressive MP4 each, by the rung's
 	// name; "all" means every one. VOD only.
 	Mp4 []string `protobuf:"bytes,70,rep,name=mp4,proto3" json:"mp4,omitempty"`
+	// The files that the ladder's overlays name, 256 KiB in all.
+	Logos []*Logo `protobuf:"bytes,71,rep,name=logos,proto3" json:"logos,omitempty"`
 	// Absent: the output is in the clear.
-	Protection    *Protection `protobuf:"bytes,60,opt,name=protection,proto3" json:"protection,omitempty"`
+	Protection *Protection `protobuf:"bytes,60,opt,name=protection,proto3" json:"protection,omitempty"`
+	// Live only. Absent: a dark picture that says so.
+	Slate *Slate `protobuf:"bytes,110,opt,name=slate,proto3" json:"slate,omitempty"`
+	// Live only. Absent: the defaults.
+	Failover *Failover `protobuf:"bytes,111,opt,name=failover,proto3" json:"failover,omitempty"`
+	// Which replica players take. Empty: a steering manifest beside the playlists
+	// says it; "off": none does; else the address of another steering server.
+	Steering      string `protobuf:"bytes,170,opt,name=steering,proto3" json:"steering,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -241,11 +250,39 @@ func (x *JobSpec) GetMp4() []string {
 	return nil
 }
 
+func (x *JobSpec) GetLogos() []*Logo {
+	if x != nil {
+		return x.Logos
+	}
+	return nil
+}
+
 func (x *JobSpec) GetProtection() *Protection {
 	if x != nil {
 		return x.Protection
 	}
 	return nil
+}
+
+func (x *JobSpec) GetSlate() *Slate {
+	if x != nil {
+		return x.Slate
+	}
+	return nil
+}
+
+func (x *JobSpec) GetFailover() *Failover {
+	if x != nil {
+		return x.Failover
+	}
+	return nil
+}
+
+func (x *JobSpec) GetSteering() string {
+	if x != nil {
+		return x.Steering
+	}
+	return ""
 }
 
 type SubmitLiveRequest struct {
@@ -701,8 +738,12 @@ func (x *WatchJobsRequest) GetUntilEnded() bool {
 }
 
 type WatchJobsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Job           *Job                   `protobuf:"bytes,1,opt,name=job,proto3" json:"job,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Job   *Job                   `protobuf:"bytes,1,opt,name=job,proto3" json:"job,omitempty"`
+	// Every event since the job's last message on this stream, oldest first; none
+	// with its first one. Where a job changes often some of its forms are left
+	// out, its events never are.
+	Events        []*JobEvent `protobuf:"bytes,130,rep,name=events,proto3" json:"events,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -740,6 +781,13 @@ func (*WatchJobsResponse) Descriptor() ([]byte, []int) {
 func (x *WatchJobsResponse) GetJob() *Job {
 	if x != nil {
 		return x.Job
+	}
+	return nil
+}
+
+func (x *WatchJobsResponse) GetEvents() []*JobEvent {
+	if x != nil {
+		return x.Events
 	}
 	return nil
 }
@@ -928,6 +976,209 @@ func (x *RetryJobResponse) GetJob() *Job {
 	return nil
 }
 
+type ListJobEventsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    string                 `protobuf:"bytes,130,opt,name=id,proto3" json:"id,omitempty"`
+	// Only events with a higher number; 0: from the first that is kept.
+	After         uint64 `protobuf:"varint,131,opt,name=after,proto3" json:"after,omitempty"`
+	PageSize      int32  `protobuf:"varint,132,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"` // 0 means 200
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListJobEventsRequest) Reset() {
+	*x = ListJobEventsRequest{}
+	mi := &file_gala_v1_farm_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListJobEventsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListJobEventsRequest) ProtoMessage() {}
+
+func (x *ListJobEventsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_gala_v1_farm_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListJobEventsRequest.ProtoReflect.Descriptor instead.
+func (*ListJobEventsRequest) Descriptor() ([]byte, []int) {
+	return file_gala_v1_farm_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *ListJobEventsRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *ListJobEventsRequest) GetAfter() uint64 {
+	if x != nil {
+		return x.After
+	}
+	return 0
+}
+
+func (x *ListJobEventsRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+type ListJobEventsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// None: there are no later ones yet.
+	Events        []*JobEvent `protobuf:"bytes,130,rep,name=events,proto3" json:"events,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListJobEventsResponse) Reset() {
+	*x = ListJobEventsResponse{}
+	mi := &file_gala_v1_farm_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListJobEventsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListJobEventsResponse) ProtoMessage() {}
+
+func (x *ListJobEventsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_gala_v1_farm_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListJobEventsResponse.ProtoReflect.Descriptor instead.
+func (*ListJobEventsResponse) Descriptor() ([]byte, []int) {
+	return file_gala_v1_farm_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *ListJobEventsResponse) GetEvents() []*JobEvent {
+	if x != nil {
+		return x.Events
+	}
+	return nil
+}
+
+type SwitchInputRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// 0 is the job's input, 1 its first backup.
+	Input         uint32 `protobuf:"varint,2,opt,name=input,proto3" json:"input,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SwitchInputRequest) Reset() {
+	*x = SwitchInputRequest{}
+	mi := &file_gala_v1_farm_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SwitchInputRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SwitchInputRequest) ProtoMessage() {}
+
+func (x *SwitchInputRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_gala_v1_farm_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SwitchInputRequest.ProtoReflect.Descriptor instead.
+func (*SwitchInputRequest) Descriptor() ([]byte, []int) {
+	return file_gala_v1_farm_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *SwitchInputRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *SwitchInputRequest) GetInput() uint32 {
+	if x != nil {
+		return x.Input
+	}
+	return 0
+}
+
+type SwitchInputResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Job           *Job                   `protobuf:"bytes,1,opt,name=job,proto3" json:"job,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SwitchInputResponse) Reset() {
+	*x = SwitchInputResponse{}
+	mi := &file_gala_v1_farm_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SwitchInputResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SwitchInputResponse) ProtoMessage() {}
+
+func (x *SwitchInputResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_gala_v1_farm_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SwitchInputResponse.ProtoReflect.Descriptor instead.
+func (*SwitchInputResponse) Descriptor() ([]byte, []int) {
+	return file_gala_v1_farm_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *SwitchInputResponse) GetJob() *Job {
+	if x != nil {
+		return x.Job
+	}
+	return nil
+}
+
 type ListAgentsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -936,7 +1187,7 @@ type ListAgentsRequest struct {
 
 func (x *ListAgentsRequest) Reset() {
 	*x = ListAgentsRequest{}
-	mi := &file_gala_v1_farm_proto_msgTypes[15]
+	mi := &file_gala_v1_farm_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -948,7 +1199,7 @@ func (x *ListAgentsRequest) String() string {
 func (*ListAgentsRequest) ProtoMessage() {}
 
 func (x *ListAgentsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gala_v1_farm_proto_msgTypes[15]
+	mi := &file_gala_v1_farm_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -961,7 +1212,7 @@ func (x *ListAgentsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAgentsRequest.ProtoReflect.Descriptor instead.
 func (*ListAgentsRequest) Descriptor() ([]byte, []int) {
-	return file_gala_v1_farm_proto_rawDescGZIP(), []int{15}
+	return file_gala_v1_farm_proto_rawDescGZIP(), []int{19}
 }
 
 type ListAgentsResponse struct {
@@ -973,7 +1224,7 @@ type ListAgentsResponse struct {
 
 func (x *ListAgentsResponse) Reset() {
 	*x = ListAgentsResponse{}
-	mi := &file_gala_v1_farm_proto_msgTypes[16]
+	mi := &file_gala_v1_farm_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -985,7 +1236,7 @@ func (x *ListAgentsResponse) String() string {
 func (*ListAgentsResponse) ProtoMessage() {}
 
 func (x *ListAgentsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gala_v1_farm_proto_msgTypes[16]
+	mi := &file_gala_v1_farm_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -998,12 +1249,220 @@ func (x *ListAgentsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAgentsResponse.ProtoReflect.Descriptor instead.
 func (*ListAgentsResponse) Descriptor() ([]byte, []int) {
-	return file_gala_v1_farm_proto_rawDescGZIP(), []int{16}
+	return file_gala_v1_farm_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ListAgentsResponse) GetAgents() []*AgentView {
 	if x != nil {
 		return x.Agents
+	}
+	return nil
+}
+
+type CordonRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Agent         string                 `protobuf:"bytes,1,opt,name=agent,proto3" json:"agent,omitempty"`
+	Device        string                 `protobuf:"bytes,2,opt,name=device,proto3" json:"device,omitempty"` // empty: the whole agent
+	Drain         bool                   `protobuf:"varint,3,opt,name=drain,proto3" json:"drain,omitempty"`
+	Reason        string                 `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CordonRequest) Reset() {
+	*x = CordonRequest{}
+	mi := &file_gala_v1_farm_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CordonRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CordonRequest) ProtoMessage() {}
+
+func (x *CordonRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_gala_v1_farm_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CordonRequest.ProtoReflect.Descriptor instead.
+func (*CordonRequest) Descriptor() ([]byte, []int) {
+	return file_gala_v1_farm_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *CordonRequest) GetAgent() string {
+	if x != nil {
+		return x.Agent
+	}
+	return ""
+}
+
+func (x *CordonRequest) GetDevice() string {
+	if x != nil {
+		return x.Device
+	}
+	return ""
+}
+
+func (x *CordonRequest) GetDrain() bool {
+	if x != nil {
+		return x.Drain
+	}
+	return false
+}
+
+func (x *CordonRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+type CordonResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Agent         *AgentView             `protobuf:"bytes,1,opt,name=agent,proto3" json:"agent,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CordonResponse) Reset() {
+	*x = CordonResponse{}
+	mi := &file_gala_v1_farm_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CordonResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CordonResponse) ProtoMessage() {}
+
+func (x *CordonResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_gala_v1_farm_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CordonResponse.ProtoReflect.Descriptor instead.
+func (*CordonResponse) Descriptor() ([]byte, []int) {
+	return file_gala_v1_farm_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *CordonResponse) GetAgent() *AgentView {
+	if x != nil {
+		return x.Agent
+	}
+	return nil
+}
+
+type UncordonRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Agent         string                 `protobuf:"bytes,1,opt,name=agent,proto3" json:"agent,omitempty"`
+	Device        string                 `protobuf:"bytes,2,opt,name=device,proto3" json:"device,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UncordonRequest) Reset() {
+	*x = UncordonRequest{}
+	mi := &file_gala_v1_farm_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UncordonRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UncordonRequest) ProtoMessage() {}
+
+func (x *UncordonRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_gala_v1_farm_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UncordonRequest.ProtoReflect.Descriptor instead.
+func (*UncordonRequest) Descriptor() ([]byte, []int) {
+	return file_gala_v1_farm_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *UncordonRequest) GetAgent() string {
+	if x != nil {
+		return x.Agent
+	}
+	return ""
+}
+
+func (x *UncordonRequest) GetDevice() string {
+	if x != nil {
+		return x.Device
+	}
+	return ""
+}
+
+type UncordonResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Agent         *AgentView             `protobuf:"bytes,1,opt,name=agent,proto3" json:"agent,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UncordonResponse) Reset() {
+	*x = UncordonResponse{}
+	mi := &file_gala_v1_farm_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UncordonResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UncordonResponse) ProtoMessage() {}
+
+func (x *UncordonResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_gala_v1_farm_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UncordonResponse.ProtoReflect.Descriptor instead.
+func (*UncordonResponse) Descriptor() ([]byte, []int) {
+	return file_gala_v1_farm_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *UncordonResponse) GetAgent() *AgentView {
+	if x != nil {
+		return x.Agent
 	}
 	return nil
 }
@@ -1036,14 +1495,23 @@ type Job struct {
 	// What was repaired or given up, in sentences (a lossy source, no audio, ...).
 	Notes []string `protobuf:"bytes,18,rep,name=notes,proto3" json:"notes,omitempty"`
 	// What thumbnails the tree has when the job is done; absent: none.
-	Thumbnails    *Thumbnails `protobuf:"bytes,70,opt,name=thumbnails,proto3" json:"thumbnails,omitempty"`
+	Thumbnails *Thumbnails `protobuf:"bytes,70,opt,name=thumbnails,proto3" json:"thumbnails,omitempty"`
+	// How each destination fares, in the order of outputs.
+	OutputStates []*OutputStatus `protobuf:"bytes,120,rep,name=output_states,json=outputStates,proto3" json:"output_states,omitempty"`
+	// Of a redundant job, whose renditions above are those of the replica that is
+	// furthest; none for any other.
+	Replicas []*ReplicaView `protobuf:"bytes,100,rep,name=replicas,proto3" json:"replicas,omitempty"`
+	// The agent that holds the live source for a successor; empty: none.
+	Warm string `protobuf:"bytes,101,opt,name=warm,proto3" json:"warm,omitempty"`
+	// Inputs of a live job that has backups or was on air: which one is shown.
+	OnAir         *InputView `protobuf:"bytes,110,opt,name=on_air,json=onAir,proto3" json:"on_air,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Job) Reset() {
 	*x = Job{}
-	mi := &file_gala_v1_farm_proto_msgTypes[17]
+	mi := &file_gala_v1_farm_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1055,7 +1523,7 @@ func (x *Job) String() string {
 func (*Job) ProtoMessage() {}
 
 func (x *Job) ProtoReflect() protoreflect.Message {
-	mi := &file_gala_v1_farm_proto_msgTypes[17]
+	mi := &file_gala_v1_farm_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1068,7 +1536,7 @@ func (x *Job) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Job.ProtoReflect.Descriptor instead.
 func (*Job) Descriptor() ([]byte, []int) {
-	return file_gala_v1_farm_proto_rawDescGZIP(), []int{17}
+	return file_gala_v1_farm_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Job) GetSpec() *JobSpec {
@@ -1204,6 +1672,311 @@ func (x *Job) GetThumbnails() *Thumbnails {
 	return nil
 }
 
+func (x *Job) GetOutputStates() []*OutputStatus {
+	if x != nil {
+		return x.OutputStates
+	}
+	return nil
+}
+
+func (x *Job) GetReplicas() []*ReplicaView {
+	if x != nil {
+		return x.Replicas
+	}
+	return nil
+}
+
+func (x *Job) GetWarm() string {
+	if x != nil {
+		return x.Warm
+	}
+	return ""
+}
+
+func (x *Job) GetOnAir() *InputView {
+	if x != nil {
+		return x.OnAir
+	}
+	return nil
+}
+
+// OutputStatus is one destination of a job as it stands.
+type OutputStatus struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Url   string                 `protobuf:"bytes,1,opt,name=url,proto3" json:"url,omitempty"`                               // of the job's tree there, without what only writers may know
+	State OutputState            `protobuf:"varint,2,opt,name=state,proto3,enum=gala.v1.OutputState" json:"state,omitempty"` // unspecified while nothing runs
+	// Newest segment that every rendition lists there; -1 before the first.
+	LastSegment   int64                  `protobuf:"varint,3,opt,name=last_segment,json=lastSegment,proto3" json:"last_segment,omitempty"`
+	LastSegmentAt *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=last_segment_at,json=lastSegmentAt,proto3" json:"last_segment_at,omitempty"`
+	// Segments that were made since and are not there yet, of the slowest rendition.
+	Behind int64 `protobuf:"varint,5,opt,name=behind,proto3" json:"behind,omitempty"`
+	// Segments, of all renditions, that never came there.
+	Lost         int64                  `protobuf:"varint,6,opt,name=lost,proto3" json:"lost,omitempty"`
+	TroubleSince *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=trouble_since,json=troubleSince,proto3" json:"trouble_since,omitempty"`
+	Cause        string                 `protobuf:"bytes,8,opt,name=cause,proto3" json:"cause,omitempty"` // of the trouble
+	// What the workers on it have brought there since they began.
+	Bytes         int64 `protobuf:"varint,170,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OutputStatus) Reset() {
+	*x = OutputStatus{}
+	mi := &file_gala_v1_farm_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OutputStatus) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OutputStatus) ProtoMessage() {}
+
+func (x *OutputStatus) ProtoReflect() protoreflect.Message {
+	mi := &file_gala_v1_farm_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OutputStatus.ProtoReflect.Descriptor instead.
+func (*OutputStatus) Descriptor() ([]byte, []int) {
+	return file_gala_v1_farm_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *OutputStatus) GetUrl() string {
+	if x != nil {
+		return x.Url
+	}
+	return ""
+}
+
+func (x *OutputStatus) GetState() OutputState {
+	if x != nil {
+		return x.State
+	}
+	return OutputState_OUTPUT_STATE_UNSPECIFIED
+}
+
+func (x *OutputStatus) GetLastSegment() int64 {
+	if x != nil {
+		return x.LastSegment
+	}
+	return 0
+}
+
+func (x *OutputStatus) GetLastSegmentAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LastSegmentAt
+	}
+	return nil
+}
+
+func (x *OutputStatus) GetBehind() int64 {
+	if x != nil {
+		return x.Behind
+	}
+	return 0
+}
+
+func (x *OutputStatus) GetLost() int64 {
+	if x != nil {
+		return x.Lost
+	}
+	return 0
+}
+
+func (x *OutputStatus) GetTroubleSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.TroubleSince
+	}
+	return nil
+}
+
+func (x *OutputStatus) GetCause() string {
+	if x != nil {
+		return x.Cause
+	}
+	return ""
+}
+
+func (x *OutputStatus) GetBytes() int64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+// ReplicaView is one run of all renditions, with the tree rN below the job's.
+type ReplicaView struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Number        uint32                 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"` // from 1
+	State         JobState               `protobuf:"varint,2,opt,name=state,proto3,enum=gala.v1.JobState" json:"state,omitempty"`
+	Reason        string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	Placement     *PlacementView         `protobuf:"bytes,4,opt,name=placement,proto3" json:"placement,omitempty"` // absent: nowhere
+	Renditions    []*RenditionStatus     `protobuf:"bytes,5,rep,name=renditions,proto3" json:"renditions,omitempty"`
+	Outputs       []string               `protobuf:"bytes,6,rep,name=outputs,proto3" json:"outputs,omitempty"` // its master playlist per destination
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReplicaView) Reset() {
+	*x = ReplicaView{}
+	mi := &file_gala_v1_farm_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReplicaView) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReplicaView) ProtoMessage() {}
+
+func (x *ReplicaView) ProtoReflect() protoreflect.Message {
+	mi := &file_gala_v1_farm_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReplicaView.ProtoReflect.Descriptor instead.
+func (*ReplicaView) Descriptor() ([]byte, []int) {
+	return file_gala_v1_farm_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *ReplicaView) GetNumber() uint32 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *ReplicaView) GetState() JobState {
+	if x != nil {
+		return x.State
+	}
+	return JobState_JOB_STATE_UNSPECIFIED
+}
+
+func (x *ReplicaView) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *ReplicaView) GetPlacement() *PlacementView {
+	if x != nil {
+		return x.Placement
+	}
+	return nil
+}
+
+func (x *ReplicaView) GetRenditions() []*RenditionStatus {
+	if x != nil {
+		return x.Renditions
+	}
+	return nil
+}
+
+func (x *ReplicaView) GetOutputs() []string {
+	if x != nil {
+		return x.Outputs
+	}
+	return nil
+}
+
+// InputView is the input of a live job that is on air.
+type InputView struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Input uint32                 `protobuf:"varint,1,opt,name=input,proto3" json:"input,omitempty"` // 0 is the job's input, 1 its first backup
+	Name  string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`    // primary, backup-1, ...
+	// There is no programme: the last picture stands, or the slate.
+	Lapse bool `protobuf:"varint,3,opt,name=lapse,proto3" json:"lapse,omitempty"`
+	Slate bool `protobuf:"varint,4,opt,name=slate,proto3" json:"slate,omitempty"`
+	// The operator's order that waits for its input.
+	Pending       *InputOrder `protobuf:"bytes,5,opt,name=pending,proto3" json:"pending,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *InputView) Reset() {
+	*x = InputView{}
+	mi := &file_gala_v1_farm_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *InputView) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*InputView) ProtoMessage() {}
+
+func (x *InputView) ProtoReflect() protoreflect.Message {
+	mi := &file_gala_v1_farm_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use InputView.ProtoReflect.Descriptor instead.
+func (*InputView) Descriptor() ([]byte, []int) {
+	return file_gala_v1_farm_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *InputView) GetInput() uint32 {
+	if x != nil {
+		return x.Input
+	}
+	return 0
+}
+
+func (x *InputView) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *InputView) GetLapse() bool {
+	if x != nil {
+		return x.Lapse
+	}
+	return false
+}
+
+func (x *InputView) GetSlate() bool {
+	if x != nil {
+		return x.Slate
+	}
+	return false
+}
+
+func (x *InputView) GetPending() *InputOrder {
+	if x != nil {
+		return x.Pending
+	}
+	return nil
+}
+
 type JobError struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Code          string                 `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"` // an Outcome code or a scheduler's own, snake_case
@@ -1216,7 +1989,7 @@ type JobError struct {
 
 func (x *JobError) Reset() {
 	*x = JobError{}
-	mi := &file_gala_v1_farm_proto_msgTypes[18]
+	mi := &file_gala_v1_farm_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1228,7 +2001,7 @@ func (x *JobError) String() string {
 func (*JobError) ProtoMessage() {}
 
 func (x *JobError) ProtoReflect() protoreflect.Message {
-	mi := &file_gala_v1_farm_proto_msgTypes[18]
+	mi := &file_gala_v1_farm_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1241,7 +2014,7 @@ func (x *JobError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JobError.ProtoReflect.Descriptor instead.
 func (*JobError) Descriptor() ([]byte, []int) {
-	return file_gala_v1_farm_proto_rawDescGZIP(), []int{18}
+	return file_gala_v1_farm_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *JobError) GetCode() string {
@@ -1273,18 +2046,20 @@ func (x *JobError) GetRetryable() bool {
 }
 
 type JobEvent struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Time          *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=time,proto3" json:"time,omitempty"`
-	Kind          string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"` // snake_case: accepted, placed, worker_crashed, ...
-	Cause         string                 `protobuf:"bytes,3,opt,name=cause,proto3" json:"cause,omitempty"`
-	Effect        string                 `protobuf:"bytes,4,opt,name=effect,proto3" json:"effect,omitempty"`
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Time   *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=time,proto3" json:"time,omitempty"`
+	Kind   string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"` // snake_case: accepted, placed, worker_crashed, ...
+	Cause  string                 `protobuf:"bytes,3,opt,name=cause,proto3" json:"cause,omitempty"`
+	Effect string                 `protobuf:"bytes,4,opt,name=effect,proto3" json:"effect,omitempty"`
+	// Counts the events of a job from 1.
+	Seq           uint64 `protobuf:"varint,130,opt,name=seq,proto3" json:"seq,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *JobEvent) Reset() {
 	*x = JobEvent{}
-	mi := &file_gala_v1_farm_proto_msgTypes[19]
+	mi := &file_gala_v1_farm_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1296,7 +2071,7 @@ func (x *JobEvent) String() string {
 func (*JobEvent) ProtoMessage() {}
 
 func (x *JobEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_gala_v1_farm_proto_msgTypes[19]
+	mi := &file_gala_v1_farm_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1309,7 +2084,7 @@ func (x *JobEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JobEvent.ProtoReflect.Descriptor instead.
 func (*JobEvent) Descriptor() ([]byte, []int) {
-	return file_gala_v1_farm_proto_rawDescGZIP(), []int{19}
+	return file_gala_v1_farm_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *JobEvent) GetTime() *timestamppb.Timestamp {
@@ -1340,6 +2115,13 @@ func (x *JobEvent) GetEffect() string {
 	return ""
 }
 
+func (x *JobEvent) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
 type RenditionStatus struct {
 	state      protoimpl.MessageState `protogen:"open.v1"`
 	Rendition  *Rendition             `protobuf:"bytes,1,opt,name=rendition,proto3" json:"rendition,omitempty"`
@@ -1353,13 +2135,15 @@ type RenditionStatus struct {
 	LastSegmentAt *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=last_segment_at,json=lastSegmentAt,proto3" json:"last_segment_at,omitempty"`
 	Segments      int64                  `protobuf:"varint,9,opt,name=segments,proto3" json:"segments,omitempty"`
 	LateSegments  int64                  `protobuf:"varint,10,opt,name=late_segments,json=lateSegments,proto3" json:"late_segments,omitempty"`
+	// It is left out at present, because its machine cannot keep up.
+	Resting       bool `protobuf:"varint,140,opt,name=resting,proto3" json:"resting,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *RenditionStatus) Reset() {
 	*x = RenditionStatus{}
-	mi := &file_gala_v1_farm_proto_msgTypes[20]
+	mi := &file_gala_v1_farm_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1371,7 +2155,7 @@ func (x *RenditionStatus) String() string {
 func (*RenditionStatus) ProtoMessage() {}
 
 func (x *RenditionStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_gala_v1_farm_proto_msgTypes[20]
+	mi := &file_gala_v1_farm_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1384,7 +2168,7 @@ func (x *RenditionStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenditionStatus.ProtoReflect.Descriptor instead.
 func (*RenditionStatus) Descriptor() ([]byte, []int) {
-	return file_gala_v1_farm_proto_rawDescGZIP(), []int{20}
+	return file_gala_v1_farm_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *RenditionStatus) GetRendition() *Rendition {
@@ -1457,6 +2241,13 @@ func (x *RenditionStatus) GetLateSegments() int64 {
 	return 0
 }
 
+func (x *RenditionStatus) GetResting() bool {
+	if x != nil {
+		return x.Resting
+	}
+	return false
+}
+
 type PlacementView struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Assignment    string                 `protobuf:"bytes,1,opt,name=assignment,proto3" json:"assignment,omitempty"`
@@ -1470,7 +2261,7 @@ type PlacementView struct {
 
 func (x *PlacementView) Reset() {
 	*x = PlacementView{}
-	mi := &file_gala_v1_farm_proto_msgTypes[21]
+	mi := &file_gala_v1_farm_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1482,7 +2273,7 @@ func (x *PlacementView) String() string {
 func (*PlacementView) ProtoMessage() {}
 
 func (x *PlacementView) ProtoReflect() protoreflect.Message {
-	mi := &file_gala_v1_farm_proto_msgTypes[21]
+	mi := &file_gala_v1_farm_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1495,7 +2286,7 @@ func (x *PlacementView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PlacementView.ProtoReflect.Descriptor instead.
 func (*PlacementView) Descriptor() ([]byte, []int) {
-	return file_gala_v1_farm_proto_rawDescGZIP(), []int{21}
+	return file_gala_v1_farm_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *PlacementView) GetAssignment() string {
@@ -1534,22 +2325,29 @@ func (x *PlacementView) GetReason() string {
 }
 
 type AgentView struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Instance      string                 `protobuf:"bytes,2,opt,name=instance,proto3" json:"instance,omitempty"`
-	Connected     bool                   `protobuf:"varint,3,opt,name=connected,proto3" json:"connected,omitempty"`
-	LastBeat      *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=last_beat,json=lastBeat,proto3" json:"last_beat,omitempty"`
-	Version       string                 `protobuf:"bytes,5,opt,name=version,proto3" json:"version,omitempty"`
-	Labels        map[string]string      `protobuf:"bytes,6,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	Devices       []*DeviceView          `protobuf:"bytes,7,rep,name=devices,proto3" json:"devices,omitempty"`
-	Assignments   []string               `protobuf:"bytes,8,rep,name=assignments,proto3" json:"assignments,omitempty"`
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	Name        string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Instance    string                 `protobuf:"bytes,2,opt,name=instance,proto3" json:"instance,omitempty"`
+	Connected   bool                   `protobuf:"varint,3,opt,name=connected,proto3" json:"connected,omitempty"`
+	LastBeat    *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=last_beat,json=lastBeat,proto3" json:"last_beat,omitempty"`
+	Version     string                 `protobuf:"bytes,5,opt,name=version,proto3" json:"version,omitempty"`
+	Labels      map[string]string      `protobuf:"bytes,6,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Devices     []*DeviceView          `protobuf:"bytes,7,rep,name=devices,proto3" json:"devices,omitempty"`
+	Assignments []string               `protobuf:"bytes,8,rep,name=assignments,proto3" json:"assignments,omitempty"`
+	Cordon      *CordonView            `protobuf:"bytes,100,opt,name=cordon,proto3" json:"cordon,omitempty"` // of the agent as a whole; absent: none
+	// Jobs whose live source it holds for a successor.
+	Sources []string `protobuf:"bytes,101,rep,name=sources,proto3" json:"sources,omitempty"`
+	// When the devices' figures came here, by the scheduler's clock; absent: never.
+	TelemetryAt *timestamppb.Timestamp `protobuf:"bytes,150,opt,name=telemetry_at,json=telemetryAt,proto3" json:"telemetry_at,omitempty"`
+	// Why there are no figures of GPUs, or not of all; empty: there are.
+	GpuTrouble    string `protobuf:"bytes,151,opt,name=gpu_trouble,json=gpuTrouble,proto3" json:"gpu_trouble,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *AgentView) Reset() {
 	*x = AgentView{}
-	mi := &file_gala_v1_farm_proto_msgTypes[22]
+	mi := &file_gala_v1_farm_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1561,7 +2359,7 @@ func (x *AgentView) String() string {
 func (*AgentView) ProtoMessage() {}
 
 func (x *AgentView) ProtoReflect() protoreflect.Message {
-	mi := &file_gala_v1_farm_proto_msgTypes[22]
+	mi := &file_gala_v1_farm_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1574,7 +2372,7 @@ func (x *AgentView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AgentView.ProtoReflect.Descriptor instead.
 func (*AgentView) Descriptor() ([]byte, []int) {
-	return file_gala_v1_farm_proto_rawDescGZIP(), []int{22}
+	return file_gala_v1_farm_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *AgentView) GetName() string {
@@ -1633,6 +2431,95 @@ func (x *AgentView) GetAssignments() []string {
 	return nil
 }
 
+func (x *AgentView) GetCordon() *CordonView {
+	if x != nil {
+		return x.Cordon
+	}
+	return nil
+}
+
+func (x *AgentView) GetSources() []string {
+	if x != nil {
+		return x.Sources
+	}
+	return nil
+}
+
+func (x *AgentView) GetTelemetryAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.TelemetryAt
+	}
+	return nil
+}
+
+func (x *AgentView) GetGpuTrouble() string {
+	if x != nil {
+		return x.GpuTrouble
+	}
+	return ""
+}
+
+// CordonView says since when and why nothing new is placed somewhere.
+type CordonView struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Drain         bool                   `protobuf:"varint,1,opt,name=drain,proto3" json:"drain,omitempty"` // what runs there is moved away
+	Reason        string                 `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	Since         *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=since,proto3" json:"since,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CordonView) Reset() {
+	*x = CordonView{}
+	mi := &file_gala_v1_farm_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CordonView) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CordonView) ProtoMessage() {}
+
+func (x *CordonView) ProtoReflect() protoreflect.Message {
+	mi := &file_gala_v1_farm_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CordonView.ProtoReflect.Descriptor instead.
+func (*CordonView) Descriptor() ([]byte, []int) {
+	return file_gala_v1_farm_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *CordonView) GetDrain() bool {
+	if x != nil {
+		return x.Drain
+	}
+	return false
+}
+
+func (x *CordonView) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *CordonView) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
 type DeviceView struct {
 	state      protoimpl.MessageState `protogen:"open.v1"`
 	Id         string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"` // GPU UUID, or "cpu"
@@ -1640,14 +2527,19 @@ type DeviceView struct {
 	Role       string                 `protobuf:"bytes,3,opt,name=role,proto3" json:"role,omitempty"` // encode, decode-only, unusable
 	RoleReason string                 `protobuf:"bytes,4,opt,name=role_reason,json=roleReason,proto3" json:"role_reason,omitempty"`
 	// Used share of the binding resource after what is placed, 0..1000.
-	LoadPermille  uint32 `protobuf:"varint,5,opt,name=load_permille,json=loadPermille,proto3" json:"load_permille,omitempty"`
+	LoadPermille uint32      `protobuf:"varint,5,opt,name=load_permille,json=loadPermille,proto3" json:"load_permille,omitempty"`
+	Cordon       *CordonView `protobuf:"bytes,100,opt,name=cordon,proto3" json:"cordon,omitempty"` // its own; absent: none
+	// Placements here, and moves to here that are under way.
+	Placed uint32 `protobuf:"varint,101,opt,name=placed,proto3" json:"placed,omitempty"`
+	// What the GPU's driver told last; absent for the CPU, and before the first.
+	Figures       *DeviceFigures `protobuf:"bytes,150,opt,name=figures,proto3" json:"figures,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *DeviceView) Reset() {
 	*x = DeviceView{}
-	mi := &file_gala_v1_farm_proto_msgTypes[23]
+	mi := &file_gala_v1_farm_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1659,7 +2551,7 @@ func (x *DeviceView) String() string {
 func (*DeviceView) ProtoMessage() {}
 
 func (x *DeviceView) ProtoReflect() protoreflect.Message {
-	mi := &file_gala_v1_farm_proto_msgTypes[23]
+	mi := &file_gala_v1_farm_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1672,7 +2564,7 @@ func (x *DeviceView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeviceView.ProtoReflect.Descriptor instead.
 func (*DeviceView) Descriptor() ([]byte, []int) {
-	return file_gala_v1_farm_proto_rawDescGZIP(), []int{23}
+	return file_gala_v1_farm_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *DeviceView) GetId() string {
@@ -1710,11 +2602,32 @@ func (x *DeviceView) GetLoadPermille() uint32 {
 	return 0
 }
 
+func (x *DeviceView) GetCordon() *CordonView {
+	if x != nil {
+		return x.Cordon
+	}
+	return nil
+}
+
+func (x *DeviceView) GetPlaced() uint32 {
+	if x != nil {
+		return x.Placed
+	}
+	return 0
+}
+
+func (x *DeviceView) GetFigures() *DeviceFigures {
+	if x != nil {
+		return x.Figures
+	}
+	return nil
+}
+
 var File_gala_v1_farm_proto protoreflect.FileDescriptor
 
 const file_gala_v1_farm_proto_rawDesc = "" +
 	"\n" +
-	"\x12gala/v1/farm.proto\x12\agala.v1\x1a\x1bbuf/validate/validate.proto\x1a\x13gala/v1/media.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9c\x0e\n" +
+	"\x12gala/v1/farm.proto\x12\agala.v1\x1a\x1bbuf/validate/validate.proto\x1a\x11gala/v1/gpu.proto\x1a\x13gala/v1/media.proto\x1a\x14gala/v1/worker.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x96\x11\n" +
 	"\aJobSpec\x12\xc1\x01\n" +
 	"\x02id\x18\x01 \x01(\tB\xb0\x01\xbaH\xac\x01\xba\x01\xa8\x01\n" +
 	"\vjob_spec.id\x12fa job id is 1 to 63 letters, digits, dots, dashes and underscores, and begins with a letter or a digit\x1a1this.matches('^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$')R\x02id\x120\n" +
@@ -1736,10 +2649,15 @@ const file_gala_v1_farm_proto_rawDesc = "" +
 	"\bpriority\x18\n" +
 	" \x01(\x05B\x12\xbaH\x0f\x1a\r\x18d(\x9c\xff\xff\xff\xff\xff\xff\xff\xff\x01R\bpriority\x120\n" +
 	"\x0ewindow_seconds\x18\v \x01(\rB\t\xbaH\x06*\x04\x18\x80\xa3\x05R\rwindowSeconds\x12$\n" +
-	"\x03mp4\x18F \x03(\tB\x12\xbaH\x0f\x92\x01\f\x10 \x18\x01\"\x06r\x04\x10\x01\x18@R\x03mp4\x123\n" +
+	"\x03mp4\x18F \x03(\tB\x12\xbaH\x0f\x92\x01\f\x10 \x18\x01\"\x06r\x04\x10\x01\x18@R\x03mp4\x12-\n" +
+	"\x05logos\x18G \x03(\v2\r.gala.v1.LogoB\b\xbaH\x05\x92\x01\x02\x10\x04R\x05logos\x123\n" +
 	"\n" +
 	"protection\x18< \x01(\v2\x13.gala.v1.ProtectionR\n" +
-	"protection:\xdd\x04\xbaH\xd9\x04\x1a\xb9\x01\n" +
+	"protection\x12$\n" +
+	"\x05slate\x18n \x01(\v2\x0e.gala.v1.SlateR\x05slate\x12-\n" +
+	"\bfailover\x18o \x01(\v2\x11.gala.v1.FailoverR\bfailover\x12\xf3\x01\n" +
+	"\bsteering\x18\xaa\x01 \x01(\tB\xd5\x01\xbaH\xd1\x01\xba\x01\xc8\x01\n" +
+	"\x11job_spec.steering\x12Wsteering is off, or the http(s) address of a steering server, without blanks and quotes\x1aZthis == '' || this == 'off' || this.matches('^https?://[A-Za-z0-9._~:/?#@!$&()*+,;=%-]+$')r\x03\x18\x80\x10R\bsteering:\xdd\x04\xbaH\xd9\x04\x1a\xb9\x01\n" +
 	"\x13job_spec.one_ladder\x12uname exactly one ladder: a preset by name (ladder), or the text of a file (ladder_yaml; ladder is then its file name)\x1a+this.ladder != '' || this.ladder_yaml != ''\x1a\xb4\x01\n" +
 	"\x12job_spec.live_only\x12Xbackups and redundancy are for live jobs; a VOD job is retried from its one file instead\x1aDthis.kind == 1 || (size(this.backups) == 0 && this.redundancy <= 1u)\x1ak\n" +
 	"\x11job_spec.vod_only\x120priority is for VOD jobs; live always goes first\x1a$this.kind == 2 || this.priority == 0\x1aw\n" +
@@ -1774,9 +2692,10 @@ const file_gala_v1_farm_proto_rawDesc = "" +
 	"\x10WatchJobsRequest\x12\x1b\n" +
 	"\x03ids\x18\x01 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\x03ids\x12\x1f\n" +
 	"\vuntil_ended\x18\x02 \x01(\bR\n" +
-	"untilEnded\"3\n" +
+	"untilEnded\"_\n" +
 	"\x11WatchJobsResponse\x12\x1e\n" +
-	"\x03job\x18\x01 \x01(\v2\f.gala.v1.JobR\x03job\"M\n" +
+	"\x03job\x18\x01 \x01(\v2\f.gala.v1.JobR\x03job\x12*\n" +
+	"\x06events\x18\x82\x01 \x03(\v2\x11.gala.v1.JobEventR\x06events\"M\n" +
 	"\x10CancelJobRequest\x12\x17\n" +
 	"\x02id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x02id\x12 \n" +
 	"\x06reason\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x04R\x06reason\"3\n" +
@@ -1785,10 +2704,34 @@ const file_gala_v1_farm_proto_rawDesc = "" +
 	"\x0fRetryJobRequest\x12\x17\n" +
 	"\x02id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x02id\"2\n" +
 	"\x10RetryJobResponse\x12\x1e\n" +
+	"\x03job\x18\x01 \x01(\v2\f.gala.v1.JobR\x03job\"q\n" +
+	"\x14ListJobEventsRequest\x12\x18\n" +
+	"\x02id\x18\x82\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x02id\x12\x15\n" +
+	"\x05after\x18\x83\x01 \x01(\x04R\x05after\x12(\n" +
+	"\tpage_size\x18\x84\x01 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\bpageSize\"C\n" +
+	"\x15ListJobEventsResponse\x12*\n" +
+	"\x06events\x18\x82\x01 \x03(\v2\x11.gala.v1.JobEventR\x06events\"L\n" +
+	"\x12SwitchInputRequest\x12\x17\n" +
+	"\x02id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x02id\x12\x1d\n" +
+	"\x05input\x18\x02 \x01(\rB\a\xbaH\x04*\x02\x18\bR\x05input\"5\n" +
+	"\x13SwitchInputResponse\x12\x1e\n" +
 	"\x03job\x18\x01 \x01(\v2\f.gala.v1.JobR\x03job\"\x13\n" +
 	"\x11ListAgentsRequest\"@\n" +
 	"\x12ListAgentsResponse\x12*\n" +
-	"\x06agents\x18\x01 \x03(\v2\x12.gala.v1.AgentViewR\x06agents\"\xa4\x06\n" +
+	"\x06agents\x18\x01 \x03(\v2\x12.gala.v1.AgentViewR\x06agents\"~\n" +
+	"\rCordonRequest\x12\x1d\n" +
+	"\x05agent\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x05agent\x12\x16\n" +
+	"\x06device\x18\x02 \x01(\tR\x06device\x12\x14\n" +
+	"\x05drain\x18\x03 \x01(\bR\x05drain\x12 \n" +
+	"\x06reason\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x04R\x06reason\":\n" +
+	"\x0eCordonResponse\x12(\n" +
+	"\x05agent\x18\x01 \x01(\v2\x12.gala.v1.AgentViewR\x05agent\"H\n" +
+	"\x0fUncordonRequest\x12\x1d\n" +
+	"\x05agent\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x05agent\x12\x16\n" +
+	"\x06device\x18\x02 \x01(\tR\x06device\"<\n" +
+	"\x10UncordonResponse\x12(\n" +
+	"\x05agent\x18\x01 \x01(\v2\x12.gala.v1.AgentViewR\x05agent\"\xd1\a\n" +
 	"\x03Job\x12$\n" +
 	"\x04spec\x18\x01 \x01(\v2\x10.gala.v1.JobSpecR\x04spec\x12'\n" +
 	"\x05state\x18\x02 \x01(\x0e2\x11.gala.v1.JobStateR\x05state\x12\x16\n" +
@@ -1817,17 +2760,47 @@ const file_gala_v1_farm_proto_rawDesc = "" +
 	"\x05notes\x18\x12 \x03(\tR\x05notes\x123\n" +
 	"\n" +
 	"thumbnails\x18F \x01(\v2\x13.gala.v1.ThumbnailsR\n" +
-	"thumbnails\"n\n" +
+	"thumbnails\x12:\n" +
+	"\routput_states\x18x \x03(\v2\x15.gala.v1.OutputStatusR\foutputStates\x120\n" +
+	"\breplicas\x18d \x03(\v2\x14.gala.v1.ReplicaViewR\breplicas\x12\x12\n" +
+	"\x04warm\x18e \x01(\tR\x04warm\x12)\n" +
+	"\x06on_air\x18n \x01(\v2\x12.gala.v1.InputViewR\x05onAir\"\xcd\x02\n" +
+	"\fOutputStatus\x12\x10\n" +
+	"\x03url\x18\x01 \x01(\tR\x03url\x12*\n" +
+	"\x05state\x18\x02 \x01(\x0e2\x14.gala.v1.OutputStateR\x05state\x12!\n" +
+	"\flast_segment\x18\x03 \x01(\x03R\vlastSegment\x12B\n" +
+	"\x0flast_segment_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\rlastSegmentAt\x12\x16\n" +
+	"\x06behind\x18\x05 \x01(\x03R\x06behind\x12\x12\n" +
+	"\x04lost\x18\x06 \x01(\x03R\x04lost\x12?\n" +
+	"\rtrouble_since\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\ftroubleSince\x12\x14\n" +
+	"\x05cause\x18\b \x01(\tR\x05cause\x12\x15\n" +
+	"\x05bytes\x18\xaa\x01 \x01(\x03R\x05bytes\"\xf0\x01\n" +
+	"\vReplicaView\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\rR\x06number\x12'\n" +
+	"\x05state\x18\x02 \x01(\x0e2\x11.gala.v1.JobStateR\x05state\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\x124\n" +
+	"\tplacement\x18\x04 \x01(\v2\x16.gala.v1.PlacementViewR\tplacement\x128\n" +
+	"\n" +
+	"renditions\x18\x05 \x03(\v2\x18.gala.v1.RenditionStatusR\n" +
+	"renditions\x12\x18\n" +
+	"\aoutputs\x18\x06 \x03(\tR\aoutputs\"\x90\x01\n" +
+	"\tInputView\x12\x14\n" +
+	"\x05input\x18\x01 \x01(\rR\x05input\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x14\n" +
+	"\x05lapse\x18\x03 \x01(\bR\x05lapse\x12\x14\n" +
+	"\x05slate\x18\x04 \x01(\bR\x05slate\x12-\n" +
+	"\apending\x18\x05 \x01(\v2\x13.gala.v1.InputOrderR\apending\"n\n" +
 	"\bJobError\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x12\x16\n" +
 	"\x06advice\x18\x03 \x01(\tR\x06advice\x12\x1c\n" +
-	"\tretryable\x18\x04 \x01(\bR\tretryable\"|\n" +
+	"\tretryable\x18\x04 \x01(\bR\tretryable\"\x8f\x01\n" +
 	"\bJobEvent\x12.\n" +
 	"\x04time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x14\n" +
 	"\x05cause\x18\x03 \x01(\tR\x05cause\x12\x16\n" +
-	"\x06effect\x18\x04 \x01(\tR\x06effect\"\xe5\x02\n" +
+	"\x06effect\x18\x04 \x01(\tR\x06effect\x12\x11\n" +
+	"\x03seq\x18\x82\x01 \x01(\x04R\x03seq\"\x80\x03\n" +
 	"\x0fRenditionStatus\x120\n" +
 	"\trendition\x18\x01 \x01(\v2\x12.gala.v1.RenditionR\trendition\x12\x1e\n" +
 	"\n" +
@@ -1841,7 +2814,8 @@ const file_gala_v1_farm_proto_rawDesc = "" +
 	"\x0flast_segment_at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\rlastSegmentAt\x12\x1a\n" +
 	"\bsegments\x18\t \x01(\x03R\bsegments\x12#\n" +
 	"\rlate_segments\x18\n" +
-	" \x01(\x03R\flateSegments\"\x8b\x01\n" +
+	" \x01(\x03R\flateSegments\x12\x19\n" +
+	"\aresting\x18\x8c\x01 \x01(\bR\aresting\"\x8b\x01\n" +
 	"\rPlacementView\x12\x1e\n" +
 	"\n" +
 	"assignment\x18\x01 \x01(\tR\n" +
@@ -1849,7 +2823,7 @@ const file_gala_v1_farm_proto_rawDesc = "" +
 	"\x05agent\x18\x02 \x01(\tR\x05agent\x12\x16\n" +
 	"\x06device\x18\x03 \x01(\tR\x06device\x12\x14\n" +
 	"\x05epoch\x18\x04 \x01(\x04R\x05epoch\x12\x16\n" +
-	"\x06reason\x18\x05 \x01(\tR\x06reason\"\xf0\x02\n" +
+	"\x06reason\x18\x05 \x01(\tR\x06reason\"\x99\x04\n" +
 	"\tAgentView\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n" +
 	"\binstance\x18\x02 \x01(\tR\binstance\x12\x1c\n" +
@@ -1858,10 +2832,20 @@ const file_gala_v1_farm_proto_rawDesc = "" +
 	"\aversion\x18\x05 \x01(\tR\aversion\x126\n" +
 	"\x06labels\x18\x06 \x03(\v2\x1e.gala.v1.AgentView.LabelsEntryR\x06labels\x12-\n" +
 	"\adevices\x18\a \x03(\v2\x13.gala.v1.DeviceViewR\adevices\x12 \n" +
-	"\vassignments\x18\b \x03(\tR\vassignments\x1a9\n" +
+	"\vassignments\x18\b \x03(\tR\vassignments\x12+\n" +
+	"\x06cordon\x18d \x01(\v2\x13.gala.v1.CordonViewR\x06cordon\x12\x18\n" +
+	"\asources\x18e \x03(\tR\asources\x12>\n" +
+	"\ftelemetry_at\x18\x96\x01 \x01(\v2\x1a.google.protobuf.TimestampR\vtelemetryAt\x12 \n" +
+	"\vgpu_trouble\x18\x97\x01 \x01(\tR\n" +
+	"gpuTrouble\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x8c\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"l\n" +
+	"\n" +
+	"CordonView\x12\x14\n" +
+	"\x05drain\x18\x01 \x01(\bR\x05drain\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\x120\n" +
+	"\x05since\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\"\x84\x02\n" +
 	"\n" +
 	"DeviceView\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
@@ -1869,7 +2853,10 @@ const file_gala_v1_farm_proto_rawDesc = "" +
 	"\x04role\x18\x03 \x01(\tR\x04role\x12\x1f\n" +
 	"\vrole_reason\x18\x04 \x01(\tR\n" +
 	"roleReason\x12#\n" +
-	"\rload_permille\x18\x05 \x01(\rR\floadPermille*\xf7\x01\n" +
+	"\rload_permille\x18\x05 \x01(\rR\floadPermille\x12+\n" +
+	"\x06cordon\x18d \x01(\v2\x13.gala.v1.CordonViewR\x06cordon\x12\x16\n" +
+	"\x06placed\x18e \x01(\rR\x06placed\x121\n" +
+	"\afigures\x18\x96\x01 \x01(\v2\x16.gala.v1.DeviceFiguresR\afigures*\xf7\x01\n" +
 	"\bJobState\x12\x19\n" +
 	"\x15JOB_STATE_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12JOB_STATE_ACCEPTED\x10\x01\x12\x15\n" +
@@ -1880,7 +2867,7 @@ const file_gala_v1_farm_proto_rawDesc = "" +
 	"\x13JOB_STATE_FINISHING\x10\x06\x12\x12\n" +
 	"\x0eJOB_STATE_DONE\x10\a\x12\x14\n" +
 	"\x10JOB_STATE_FAILED\x10\b\x12\x17\n" +
-	"\x13JOB_STATE_CANCELLED\x10\t2\x9c\x04\n" +
+	"\x13JOB_STATE_CANCELLED\x10\t2\xb2\x06\n" +
 	"\x04Farm\x12E\n" +
 	"\n" +
 	"SubmitLive\x12\x1a.gala.v1.SubmitLiveRequest\x1a\x1b.gala.v1.SubmitLiveResponse\x12?\n" +
@@ -1889,9 +2876,13 @@ const file_gala_v1_farm_proto_rawDesc = "" +
 	"\bListJobs\x12\x18.gala.v1.ListJobsRequest\x1a\x19.gala.v1.ListJobsResponse\x12D\n" +
 	"\tWatchJobs\x12\x19.gala.v1.WatchJobsRequest\x1a\x1a.gala.v1.WatchJobsResponse0\x01\x12B\n" +
 	"\tCancelJob\x12\x19.gala.v1.CancelJobRequest\x1a\x1a.gala.v1.CancelJobResponse\x12?\n" +
-	"\bRetryJob\x12\x18.gala.v1.RetryJobRequest\x1a\x19.gala.v1.RetryJobResponse\x12E\n" +
+	"\bRetryJob\x12\x18.gala.v1.RetryJobRequest\x1a\x19.gala.v1.RetryJobResponse\x12N\n" +
+	"\rListJobEvents\x12\x1d.gala.v1.ListJobEventsRequest\x1a\x1e.gala.v1.ListJobEventsResponse\x12H\n" +
+	"\vSwitchInput\x12\x1b.gala.v1.SwitchInputRequest\x1a\x1c.gala.v1.SwitchInputResponse\x12E\n" +
 	"\n" +
-	"ListAgents\x12\x1a.gala.v1.ListAgentsRequest\x1a\x1b.gala.v1.ListAgentsResponseB/Z-github.com/galafarm/gala/proto/gala/v1;galav1b\x06proto3"
+	"ListAgents\x12\x1a.gala.v1.ListAgentsRequest\x1a\x1b.gala.v1.ListAgentsResponse\x129\n" +
+	"\x06Cordon\x12\x16.gala.v1.CordonRequest\x1a\x17.gala.v1.CordonResponse\x12?\n" +
+	"\bUncordon\x12\x18.gala.v1.UncordonRequest\x1a\x19.gala.v1.UncordonResponseB/Z-github.com/galafarm/gala/proto/gala/v1;galav1b\x06proto3"
 
 var (
 	file_gala_v1_farm_proto_rawDescOnce sync.Once
@@ -1906,7 +2897,7 @@ func file_gala_v1_farm_proto_rawDescGZIP() []byte {
 }
 
 var file_gala_v1_farm_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_gala_v1_farm_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
+var file_gala_v1_farm_proto_msgTypes = make([]protoimpl.MessageInfo, 37)
 var file_gala_v1_farm_proto_goTypes = []any{
 	(JobState)(0),                 // 0: gala.v1.JobState
 	(*JobSpec)(nil),               // 1: gala.v1.JobSpec
@@ -1924,82 +2915,131 @@ var file_gala_v1_farm_proto_goTypes = []any{
 	(*CancelJobResponse)(nil),     // 13: gala.v1.CancelJobResponse
 	(*RetryJobRequest)(nil),       // 14: gala.v1.RetryJobRequest
 	(*RetryJobResponse)(nil),      // 15: gala.v1.RetryJobResponse
-	(*ListAgentsRequest)(nil),     // 16: gala.v1.ListAgentsRequest
-	(*ListAgentsResponse)(nil),    // 17: gala.v1.ListAgentsResponse
-	(*Job)(nil),                   // 18: gala.v1.Job
-	(*JobError)(nil),              // 19: gala.v1.JobError
-	(*JobEvent)(nil),              // 20: gala.v1.JobEvent
-	(*RenditionStatus)(nil),       // 21: gala.v1.RenditionStatus
-	(*PlacementView)(nil),         // 22: gala.v1.PlacementView
-	(*AgentView)(nil),             // 23: gala.v1.AgentView
-	(*DeviceView)(nil),            // 24: gala.v1.DeviceView
-	nil,                           // 25: gala.v1.AgentView.LabelsEntry
-	(JobKind)(0),                  // 26: gala.v1.JobKind
-	(CpuPolicy)(0),                // 27: gala.v1.CpuPolicy
-	(*Protection)(nil),            // 28: gala.v1.Protection
-	(*timestamppb.Timestamp)(nil), // 29: google.protobuf.Timestamp
-	(*SourceInfo)(nil),            // 30: gala.v1.SourceInfo
-	(*Grid)(nil),                  // 31: gala.v1.Grid
-	(*Anchor)(nil),                // 32: gala.v1.Anchor
-	(*Thumbnails)(nil),            // 33: gala.v1.Thumbnails
-	(*Rendition)(nil),             // 34: gala.v1.Rendition
+	(*ListJobEventsRequest)(nil),  // 16: gala.v1.ListJobEventsRequest
+	(*ListJobEventsResponse)(nil), // 17: gala.v1.ListJobEventsResponse
+	(*SwitchInputRequest)(nil),    // 18: gala.v1.SwitchInputRequest
+	(*SwitchInputResponse)(nil),   // 19: gala.v1.SwitchInputResponse
+	(*ListAgentsRequest)(nil),     // 20: gala.v1.ListAgentsRequest
+	(*ListAgentsResponse)(nil),    // 21: gala.v1.ListAgentsResponse
+	(*CordonRequest)(nil),         // 22: gala.v1.CordonRequest
+	(*CordonResponse)(nil),        // 23: gala.v1.CordonResponse
+	(*UncordonRequest)(nil),       // 24: gala.v1.UncordonRequest
+	(*UncordonResponse)(nil),      // 25: gala.v1.UncordonResponse
+	(*Job)(nil),                   // 26: gala.v1.Job
+	(*OutputStatus)(nil),          // 27: gala.v1.OutputStatus
+	(*ReplicaView)(nil),           // 28: gala.v1.ReplicaView
+	(*InputView)(nil),             // 29: gala.v1.InputView
+	(*JobError)(nil),              // 30: gala.v1.JobError
+	(*JobEvent)(nil),              // 31: gala.v1.JobEvent
+	(*RenditionStatus)(nil),       // 32: gala.v1.RenditionStatus
+	(*PlacementView)(nil),         // 33: gala.v1.PlacementView
+	(*AgentView)(nil),             // 34: gala.v1.AgentView
+	(*CordonView)(nil),            // 35: gala.v1.CordonView
+	(*DeviceView)(nil),            // 36: gala.v1.DeviceView
+	nil,                           // 37: gala.v1.AgentView.LabelsEntry
+	(JobKind)(0),                  // 38: gala.v1.JobKind
+	(CpuPolicy)(0),                // 39: gala.v1.CpuPolicy
+	(*Logo)(nil),                  // 40: gala.v1.Logo
+	(*Protection)(nil),            // 41: gala.v1.Protection
+	(*Slate)(nil),                 // 42: gala.v1.Slate
+	(*Failover)(nil),              // 43: gala.v1.Failover
+	(*timestamppb.Timestamp)(nil), // 44: google.protobuf.Timestamp
+	(*SourceInfo)(nil),            // 45: gala.v1.SourceInfo
+	(*Grid)(nil),                  // 46: gala.v1.Grid
+	(*Anchor)(nil),                // 47: gala.v1.Anchor
+	(*Thumbnails)(nil),            // 48: gala.v1.Thumbnails
+	(OutputState)(0),              // 49: gala.v1.OutputState
+	(*InputOrder)(nil),            // 50: gala.v1.InputOrder
+	(*Rendition)(nil),             // 51: gala.v1.Rendition
+	(*DeviceFigures)(nil),         // 52: gala.v1.DeviceFigures
 }
 var file_gala_v1_farm_proto_depIdxs = []int32{
-	26, // 0: gala.v1.JobSpec.kind:type_name -> gala.v1.JobKind
-	27, // 1: gala.v1.JobSpec.cpu:type_name -> gala.v1.CpuPolicy
-	28, // 2: gala.v1.JobSpec.protection:type_name -> gala.v1.Protection
-	1,  // 3: gala.v1.SubmitLiveRequest.spec:type_name -> gala.v1.JobSpec
-	18, // 4: gala.v1.SubmitLiveResponse.job:type_name -> gala.v1.Job
-	1,  // 5: gala.v1.QueueVodRequest.spec:type_name -> gala.v1.JobSpec
-	18, // 6: gala.v1.QueueVodResponse.job:type_name -> gala.v1.Job
-	18, // 7: gala.v1.GetJobResponse.job:type_name -> gala.v1.Job
-	26, // 8: gala.v1.ListJobsRequest.kind:type_name -> gala.v1.JobKind
-	0,  // 9: gala.v1.ListJobsRequest.states:type_name -> gala.v1.JobState
-	18, // 10: gala.v1.ListJobsResponse.jobs:type_name -> gala.v1.Job
-	18, // 11: gala.v1.WatchJobsResponse.job:type_name -> gala.v1.Job
-	18, // 12: gala.v1.CancelJobResponse.job:type_name -> gala.v1.Job
-	18, // 13: gala.v1.RetryJobResponse.job:type_name -> gala.v1.Job
-	23, // 14: gala.v1.ListAgentsResponse.agents:type_name -> gala.v1.AgentView
-	1,  // 15: gala.v1.Job.spec:type_name -> gala.v1.JobSpec
-	0,  // 16: gala.v1.Job.state:type_name -> gala.v1.JobState
-	29, // 17: gala.v1.Job.created_at:type_name -> google.protobuf.Timestamp
-	29, // 18: gala.v1.Job.updated_at:type_name -> google.protobuf.Timestamp
-	29, // 19: gala.v1.Job.ended_at:type_name -> google.protobuf.Timestamp
-	30, // 20: gala.v1.Job.source:type_name -> gala.v1.SourceInfo
-	31, // 21: gala.v1.Job.grid:type_name -> gala.v1.Grid
-	32, // 22: gala.v1.Job.anchors:type_name -> gala.v1.Anchor
-	21, // 23: gala.v1.Job.renditions:type_name -> gala.v1.RenditionStatus
-	22, // 24: gala.v1.Job.placements:type_name -> gala.v1.PlacementView
-	19, // 25: gala.v1.Job.error:type_name -> gala.v1.JobError
-	20, // 26: gala.v1.Job.events:type_name -> gala.v1.JobEvent
-	33, // 27: gala.v1.Job.thumbnails:type_name -> gala.v1.Thumbnails
-	29, // 28: gala.v1.JobEvent.time:type_name -> google.protobuf.Timestamp
-	34, // 29: gala.v1.RenditionStatus.rendition:type_name -> gala.v1.Rendition
-	29, // 30: gala.v1.RenditionStatus.last_segment_at:type_name -> google.protobuf.Timestamp
-	29, // 31: gala.v1.AgentView.last_beat:type_name -> google.protobuf.Timestamp
-	25, // 32: gala.v1.AgentView.labels:type_name -> gala.v1.AgentView.LabelsEntry
-	24, // 33: gala.v1.AgentView.devices:type_name -> gala.v1.DeviceView
-	2,  // 34: gala.v1.Farm.SubmitLive:input_type -> gala.v1.SubmitLiveRequest
-	4,  // 35: gala.v1.Farm.QueueVod:input_type -> gala.v1.QueueVodRequest
-	6,  // 36: gala.v1.Farm.GetJob:input_type -> gala.v1.GetJobRequest
-	8,  // 37: gala.v1.Farm.ListJobs:input_type -> gala.v1.ListJobsRequest
-	10, // 38: gala.v1.Farm.WatchJobs:input_type -> gala.v1.WatchJobsRequest
-	12, // 39: gala.v1.Farm.CancelJob:input_type -> gala.v1.CancelJobRequest
-	14, // 40: gala.v1.Farm.RetryJob:input_type -> gala.v1.RetryJobRequest
-	16, // 41: gala.v1.Farm.ListAgents:input_type -> gala.v1.ListAgentsRequest
-	3,  // 42: gala.v1.Farm.SubmitLive:output_type -> gala.v1.SubmitLiveResponse
-	5,  // 43: gala.v1.Farm.QueueVod:output_type -> gala.v1.QueueVodResponse
-	7,  // 44: gala.v1.Farm.GetJob:output_type -> gala.v1.GetJobResponse
-	9,  // 45: gala.v1.Farm.ListJobs:output_type -> gala.v1.ListJobsResponse
-	11, // 46: gala.v1.Farm.WatchJobs:output_type -> gala.v1.WatchJobsResponse
-	13, // 47: gala.v1.Farm.CancelJob:output_type -> gala.v1.CancelJobResponse
-	15, // 48: gala.v1.Farm.RetryJob:output_type -> gala.v1.RetryJobResponse
-	17, // 49: gala.v1.Farm.ListAgents:output_type -> gala.v1.ListAgentsResponse
-	42, // [42:50] is the sub-list for method output_type
-	34, // [34:42] is the sub-list for method input_type
-	34, // [34:34] is the sub-list for extension type_name
-	34, // [34:34] is the sub-list for extension extendee
-	0,  // [0:34] is the sub-list for field type_name
+	38, // 0: gala.v1.JobSpec.kind:type_name -> gala.v1.JobKind
+	39, // 1: gala.v1.JobSpec.cpu:type_name -> gala.v1.CpuPolicy
+	40, // 2: gala.v1.JobSpec.logos:type_name -> gala.v1.Logo
+	41, // 3: gala.v1.JobSpec.protection:type_name -> gala.v1.Protection
+	42, // 4: gala.v1.JobSpec.slate:type_name -> gala.v1.Slate
+	43, // 5: gala.v1.JobSpec.failover:type_name -> gala.v1.Failover
+	1,  // 6: gala.v1.SubmitLiveRequest.spec:type_name -> gala.v1.JobSpec
+	26, // 7: gala.v1.SubmitLiveResponse.job:type_name -> gala.v1.Job
+	1,  // 8: gala.v1.QueueVodRequest.spec:type_name -> gala.v1.JobSpec
+	26, // 9: gala.v1.QueueVodResponse.job:type_name -> gala.v1.Job
+	26, // 10: gala.v1.GetJobResponse.job:type_name -> gala.v1.Job
+	38, // 11: gala.v1.ListJobsRequest.kind:type_name -> gala.v1.JobKind
+	0,  // 12: gala.v1.ListJobsRequest.states:type_name -> gala.v1.JobState
+	26, // 13: gala.v1.ListJobsResponse.jobs:type_name -> gala.v1.Job
+	26, // 14: gala.v1.WatchJobsResponse.job:type_name -> gala.v1.Job
+	31, // 15: gala.v1.WatchJobsResponse.events:type_name -> gala.v1.JobEvent
+	26, // 16: gala.v1.CancelJobResponse.job:type_name -> gala.v1.Job
+	26, // 17: gala.v1.RetryJobResponse.job:type_name -> gala.v1.Job
+	31, // 18: gala.v1.ListJobEventsResponse.events:type_name -> gala.v1.JobEvent
+	26, // 19: gala.v1.SwitchInputResponse.job:type_name -> gala.v1.Job
+	34, // 20: gala.v1.ListAgentsResponse.agents:type_name -> gala.v1.AgentView
+	34, // 21: gala.v1.CordonResponse.agent:type_name -> gala.v1.AgentView
+	34, // 22: gala.v1.UncordonResponse.agent:type_name -> gala.v1.AgentView
+	1,  // 23: gala.v1.Job.spec:type_name -> gala.v1.JobSpec
+	0,  // 24: gala.v1.Job.state:type_name -> gala.v1.JobState
+	44, // 25: gala.v1.Job.created_at:type_name -> google.protobuf.Timestamp
+	44, // 26: gala.v1.Job.updated_at:type_name -> google.protobuf.Timestamp
+	44, // 27: gala.v1.Job.ended_at:type_name -> google.protobuf.Timestamp
+	45, // 28: gala.v1.Job.source:type_name -> gala.v1.SourceInfo
+	46, // 29: gala.v1.Job.grid:type_name -> gala.v1.Grid
+	47, // 30: gala.v1.Job.anchors:type_name -> gala.v1.Anchor
+	32, // 31: gala.v1.Job.renditions:type_name -> gala.v1.RenditionStatus
+	33, // 32: gala.v1.Job.placements:type_name -> gala.v1.PlacementView
+	30, // 33: gala.v1.Job.error:type_name -> gala.v1.JobError
+	31, // 34: gala.v1.Job.events:type_name -> gala.v1.JobEvent
+	48, // 35: gala.v1.Job.thumbnails:type_name -> gala.v1.Thumbnails
+	27, // 36: gala.v1.Job.output_states:type_name -> gala.v1.OutputStatus
+	28, // 37: gala.v1.Job.replicas:type_name -> gala.v1.ReplicaView
+	29, // 38: gala.v1.Job.on_air:type_name -> gala.v1.InputView
+	49, // 39: gala.v1.OutputStatus.state:type_name -> gala.v1.OutputState
+	44, // 40: gala.v1.OutputStatus.last_segment_at:type_name -> google.protobuf.Timestamp
+	44, // 41: gala.v1.OutputStatus.trouble_since:type_name -> google.protobuf.Timestamp
+	0,  // 42: gala.v1.ReplicaView.state:type_name -> gala.v1.JobState
+	33, // 43: gala.v1.ReplicaView.placement:type_name -> gala.v1.PlacementView
+	32, // 44: gala.v1.ReplicaView.renditions:type_name -> gala.v1.RenditionStatus
+	50, // 45: gala.v1.InputView.pending:type_name -> gala.v1.InputOrder
+	44, // 46: gala.v1.JobEvent.time:type_name -> google.protobuf.Timestamp
+	51, // 47: gala.v1.RenditionStatus.rendition:type_name -> gala.v1.Rendition
+	44, // 48: gala.v1.RenditionStatus.last_segment_at:type_name -> google.protobuf.Timestamp
+	44, // 49: gala.v1.AgentView.last_beat:type_name -> google.protobuf.Timestamp
+	37, // 50: gala.v1.AgentView.labels:type_name -> gala.v1.AgentView.LabelsEntry
+	36, // 51: gala.v1.AgentView.devices:type_name -> gala.v1.DeviceView
+	35, // 52: gala.v1.AgentView.cordon:type_name -> gala.v1.CordonView
+	44, // 53: gala.v1.AgentView.telemetry_at:type_name -> google.protobuf.Timestamp
+	44, // 54: gala.v1.CordonView.since:type_name -> google.protobuf.Timestamp
+	35, // 55: gala.v1.DeviceView.cordon:type_name -> gala.v1.CordonView
+	52, // 56: gala.v1.DeviceView.figures:type_name -> gala.v1.DeviceFigures
+	2,  // 57: gala.v1.Farm.SubmitLive:input_type -> gala.v1.SubmitLiveRequest
+	4,  // 58: gala.v1.Farm.QueueVod:input_type -> gala.v1.QueueVodRequest
+	6,  // 59: gala.v1.Farm.GetJob:input_type -> gala.v1.GetJobRequest
+	8,  // 60: gala.v1.Farm.ListJobs:input_type -> gala.v1.ListJobsRequest
+	10, // 61: gala.v1.Farm.WatchJobs:input_type -> gala.v1.WatchJobsRequest
+	12, // 62: gala.v1.Farm.CancelJob:input_type -> gala.v1.CancelJobRequest
+	14, // 63: gala.v1.Farm.RetryJob:input_type -> gala.v1.RetryJobRequest
+	16, // 64: gala.v1.Farm.ListJobEvents:input_type -> gala.v1.ListJobEventsRequest
+	18, // 65: gala.v1.Farm.SwitchInput:input_type -> gala.v1.SwitchInputRequest
+	20, // 66: gala.v1.Farm.ListAgents:input_type -> gala.v1.ListAgentsRequest
+	22, // 67: gala.v1.Farm.Cordon:input_type -> gala.v1.CordonRequest
+	24, // 68: gala.v1.Farm.Uncordon:input_type -> gala.v1.UncordonRequest
+	3,  // 69: gala.v1.Farm.SubmitLive:output_type -> gala.v1.SubmitLiveResponse
+	5,  // 70: gala.v1.Farm.QueueVod:output_type -> gala.v1.QueueVodResponse
+	7,  // 71: gala.v1.Farm.GetJob:output_type -> gala.v1.GetJobResponse
+	9,  // 72: gala.v1.Farm.ListJobs:output_type -> gala.v1.ListJobsResponse
+	11, // 73: gala.v1.Farm.WatchJobs:output_type -> gala.v1.WatchJobsResponse
+	13, // 74: gala.v1.Farm.CancelJob:output_type -> gala.v1.CancelJobResponse
+	15, // 75: gala.v1.Farm.RetryJob:output_type -> gala.v1.RetryJobResponse
+	17, // 76: gala.v1.Farm.ListJobEvents:output_type -> gala.v1.ListJobEventsResponse
+	19, // 77: gala.v1.Farm.SwitchInput:output_type -> gala.v1.SwitchInputResponse
+	21, // 78: gala.v1.Farm.ListAgents:output_type -> gala.v1.ListAgentsResponse
+	23, // 79: gala.v1.Farm.Cordon:output_type -> gala.v1.CordonResponse
+	25, // 80: gala.v1.Farm.Uncordon:output_type -> gala.v1.UncordonResponse
+	69, // [69:81] is the sub-list for method output_type
+	57, // [57:69] is the sub-list for method input_type
+	57, // [57:57] is the sub-list for extension type_name
+	57, // [57:57] is the sub-list for extension extendee
+	0,  // [0:57] is the sub-list for field type_name
 }
 
 func init() { file_gala_v1_farm_proto_init() }
@@ -2007,14 +3047,16 @@ func file_gala_v1_farm_proto_init() {
 	if File_gala_v1_farm_proto != nil {
 		return
 	}
+	file_gala_v1_gpu_proto_init()
 	file_gala_v1_media_proto_init()
+	file_gala_v1_worker_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_gala_v1_farm_proto_rawDesc), len(file_gala_v1_farm_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   25,
+			NumMessages:   37,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -21,14 +21,18 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	Farm_SubmitLive_FullMethodName = "/gala.v1.Farm/SubmitLive"
-	Farm_QueueVod_FullMethodName   = "/gala.v1.Farm/QueueVod"
-	Farm_GetJob_FullMethodName     = "/gala.v1.Farm/GetJob"
-	Farm_ListJobs_FullMethodName   = "/gala.v1.Farm/ListJobs"
-	Farm_WatchJobs_FullMethodName  = "/gala.v1.Farm/WatchJobs"
-	Farm_CancelJob_FullMethodName  = "/gala.v1.Farm/CancelJob"
-	Farm_RetryJob_FullMethodName   = "/gala.v1.Farm/RetryJob"
-	Farm_ListAgents_FullMethodName = "/gala.v1.Farm/ListAgents"
+	Farm_SubmitLive_FullMethodName    = "/gala.v1.Farm/SubmitLive"
+	Farm_QueueVod_FullMethodName      = "/gala.v1.Farm/QueueVod"
+	Farm_GetJob_FullMethodName        = "/gala.v1.Farm/GetJob"
+	Farm_ListJobs_FullMethodName      = "/gala.v1.Farm/ListJobs"
+	Farm_WatchJobs_FullMethodName     = "/gala.v1.Farm/WatchJobs"
+	Farm_CancelJob_FullMethodName     = "/gala.v1.Farm/CancelJob"
+	Farm_RetryJob_FullMethodName      = "/gala.v1.Farm/RetryJob"
+	Farm_ListJobEvents_FullMethodName = "/gala.v1.Farm/ListJobEvents"
+	Farm_SwitchInput_FullMethodName   = "/gala.v1.Farm/SwitchInput"
+	Farm_ListAgents_FullMethodName    = "/gala.v1.Farm/ListAgents"
+	Farm_Cordon_FullMethodName        = "/gala.v1.Farm/Cordon"
+	Farm_Uncordon_FullMethodName      = "/gala.v1.Farm/Uncordon"
 )
 
 // FarmClient is the client API for Farm service.
@@ -54,8 +58,21 @@ type FarmClient interface {
 	// spec unchanged; what it published stays and is not encoded again.
 	// FAILED_PRECONDITION for a live job and for one that has not ended so.
 	RetryJob(ctx context.Context, in *RetryJobRequest, opts ...grpc.CallOption) (*RetryJobResponse, error)
+	// ListJobEvents pages through what happened to a job, oldest first: all of
+	// it, where Job.events has the newest only.
+	ListJobEvents(ctx context.Context, in *ListJobEventsRequest, opts ...grpc.CallOption) (*ListJobEventsResponse, error)
+	// SwitchInput puts one of a live job's inputs on air, as soon as it has
+	// pictures, and keeps it there until it fails.
+	SwitchInput(ctx context.Context, in *SwitchInputRequest, opts ...grpc.CallOption) (*SwitchInputResponse, error)
 	// ListAgents is the fleet as the scheduler sees it now.
 	ListAgents(ctx context.Context, in *ListAgentsRequest, opts ...grpc.CallOption) (*ListAgentsResponse, error)
+	// Cordon closes an agent or one of its devices to new work, durably; with
+	// drain, what runs there is moved away too: live work is handed over at a
+	// segment boundary, or stays where nothing else has room, and a clip goes on
+	// elsewhere after its segment. Asked again it changes drain and reason.
+	Cordon(ctx context.Context, in *CordonRequest, opts ...grpc.CallOption) (*CordonResponse, error)
+	// Uncordon opens it again; that of an agent opens all its devices too.
+	Uncordon(ctx context.Context, in *UncordonRequest, opts ...grpc.CallOption) (*UncordonResponse, error)
 }
 
 type farmClient struct {
@@ -145,10 +162,50 @@ func (c *farmClient) RetryJob(ctx context.Context, in *RetryJobRequest, opts ...
 	return out, nil
 }
 
+func (c *farmClient) ListJobEvents(ctx context.Context, in *ListJobEventsRequest, opts ...grpc.CallOption) (*ListJobEventsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListJobEventsResponse)
+	err := c.cc.Invoke(ctx, Farm_ListJobEvents_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *farmClient) SwitchInput(ctx context.Context, in *SwitchInputRequest, opts ...grpc.CallOption) (*SwitchInputResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SwitchInputResponse)
+	err := c.cc.Invoke(ctx, Farm_SwitchInput_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *farmClient) ListAgents(ctx context.Context, in *ListAgentsRequest, opts ...grpc.CallOption) (*ListAgentsResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListAgentsResponse)
 	err := c.cc.Invoke(ctx, Farm_ListAgents_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *farmClient) Cordon(ctx context.Context, in *CordonRequest, opts ...grpc.CallOption) (*CordonResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CordonResponse)
+	err := c.cc.Invoke(ctx, Farm_Cordon_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *farmClient) Uncordon(ctx context.Context, in *UncordonRequest, opts ...grpc.CallOption) (*UncordonResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(UncordonResponse)
+	err := c.cc.Invoke(ctx, Farm_Uncordon_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -178,8 +235,21 @@ type FarmServer interface {
 	// spec unchanged; what it published stays and is not encoded again.
 	// FAILED_PRECONDITION for a live job and for one that has not ended so.
 	RetryJob(context.Context, *RetryJobRequest) (*RetryJobResponse, error)
+	// ListJobEvents pages through what happened to a job, oldest first: all of
+	// it, where Job.events has the newest only.
+	ListJobEvents(context.Context, *ListJobEventsRequest) (*ListJobEventsResponse, error)
+	// SwitchInput puts one of a live job's inputs on air, as soon as it has
+	// pictures, and keeps it there until it fails.
+	SwitchInput(context.Context, *SwitchInputRequest) (*SwitchInputResponse, error)
 	// ListAgents is the fleet as the scheduler sees it now.
 	ListAgents(context.Context, *ListAgentsRequest) (*ListAgentsResponse, error)
+	// Cordon closes an agent or one of its devices to new work, durably; with
+	// drain, what runs there is moved away too: live work is handed over at a
+	// segment boundary, or stays where nothing else has room, and a clip goes on
+	// elsewhere after its segment. Asked again it changes drain and reason.
+	Cordon(context.Context, *CordonRequest) (*CordonResponse, error)
+	// Uncordon opens it again; that of an agent opens all its devices too.
+	Uncordon(context.Context, *UncordonRequest) (*UncordonResponse, error)
 	mustEmbedUnimplementedFarmServer()
 }
 
@@ -211,8 +281,20 @@ func (UnimplementedFarmServer) CancelJob(context.Context, *CancelJobRequest) (*C
 func (UnimplementedFarmServer) RetryJob(context.Context, *RetryJobRequest) (*RetryJobResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method RetryJob not implemented")
 }
+func (UnimplementedFarmServer) ListJobEvents(context.Context, *ListJobEventsRequest) (*ListJobEventsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListJobEvents not implemented")
+}
+func (UnimplementedFarmServer) SwitchInput(context.Context, *SwitchInputRequest) (*SwitchInputResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method SwitchInput not implemented")
+}
 func (UnimplementedFarmServer) ListAgents(context.Context, *ListAgentsRequest) (*ListAgentsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListAgents not implemented")
+}
+func (UnimplementedFarmServer) Cordon(context.Context, *CordonRequest) (*CordonResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Cordon not implemented")
+}
+func (UnimplementedFarmServer) Uncordon(context.Context, *UncordonRequest) (*UncordonResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Uncordon not implemented")
 }
 func (UnimplementedFarmServer) mustEmbedUnimplementedFarmServer() {}
 func (UnimplementedFarmServer) testEmbeddedByValue()              {}
@@ -354,6 +436,42 @@ func _Farm_RetryJob_Handler(srv interface{}, ctx context.Context, dec func(inter
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Farm_ListJobEvents_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListJobEventsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(FarmServer).ListJobEvents(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Farm_ListJobEvents_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(FarmServer).ListJobEvents(ctx, req.(*ListJobEventsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Farm_SwitchInput_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SwitchInputRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(FarmServer).SwitchInput(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Farm_SwitchInput_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(FarmServer).SwitchInput(ctx, req.(*SwitchInputRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Farm_ListAgents_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ListAgentsRequest)
 	if err := dec(in); err != nil {
@@ -368,6 +486,42 @@ func _Farm_ListAgents_Handler(srv interface{}, ctx context.Context, dec func(int
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(FarmServer).ListAgents(ctx, req.(*ListAgentsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Farm_Cordon_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CordonRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(FarmServer).Cordon(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Farm_Cordon_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(FarmServer).Cordon(ctx, req.(*CordonRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Farm_Uncordon_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(UncordonRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(FarmServer).Uncordon(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Farm_Uncordon_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(FarmServer).Uncordon(ctx, req.(*UncordonRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -404,8 +558,24 @@ var Farm_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _Farm_RetryJob_Handler,
 		},
 		{
+			MethodName: "ListJobEvents",
+			Handler:    _Farm_ListJobEvents_Handler,
+		},
+		{
+			MethodName: "SwitchInput",
+			Handler:    _Farm_SwitchInput_Handler,
+		},
+		{
 			MethodName: "ListAgents",
 			Handler:    _Farm_ListAgents_Handler,
+		},
+		{
+			MethodName: "Cordon",
+			Handler:    _Farm_Cordon_Handler,
+		},
+		{
+			MethodName: "Uncordon",
+			Handler:    _Farm_Uncordon_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

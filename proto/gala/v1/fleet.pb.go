@@ -30,24 +30,27 @@ type StopMode int32
 
 const (
 	StopMode_STOP_MODE_UNSPECIFIED StopMode = 0
-	StopMode_STOP_MODE_FINISH      StopMode = 1 // finish the open segment, end the playlist
-	StopMode_STOP_MODE_NOW         StopMode = 2 // drop what is open
-	StopMode_STOP_MODE_SUPERSEDED  StopMode = 3 // a higher epoch runs elsewhere: stop writing at once
+	StopMode_STOP_MODE_FINISH      StopMode = 1   // finish the open segment, end the playlist
+	StopMode_STOP_MODE_NOW         StopMode = 2   // drop what is open
+	StopMode_STOP_MODE_SUPERSEDED  StopMode = 3   // a higher epoch runs elsewhere: stop writing at once
+	StopMode_STOP_MODE_LEAVE       StopMode = 100 // finish the open segment, leave the playlist to a successor
 )
 
 // Enum value maps for StopMode.
 var (
 	StopMode_name = map[int32]string{
-		0: "STOP_MODE_UNSPECIFIED",
-		1: "STOP_MODE_FINISH",
-		2: "STOP_MODE_NOW",
-		3: "STOP_MODE_SUPERSEDED",
+		0:   "STOP_MODE_UNSPECIFIED",
+		1:   "STOP_MODE_FINISH",
+		2:   "STOP_MODE_NOW",
+		3:   "STOP_MODE_SUPERSEDED",
+		100: "STOP_MODE_LEAVE",
 	}
 	StopMode_value = map[string]int32{
 		"STOP_MODE_UNSPECIFIED": 0,
 		"STOP_MODE_FINISH":      1,
 		"STOP_MODE_NOW":         2,
 		"STOP_MODE_SUPERSEDED":  3,
+		"STOP_MODE_LEAVE":       100,
 	}
 )
 
@@ -236,6 +239,8 @@ type AttachResponse struct {
 	//	*AttachResponse_Stop
 	//	*AttachResponse_Probe
 	//	*AttachResponse_Anchor
+	//	*AttachResponse_Hold
+	//	*AttachResponse_Switch
 	Message       isAttachResponse_Message `protobuf_oneof:"message"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -332,6 +337,24 @@ func (x *AttachResponse) GetAnchor() *AnchorDecision {
 	return nil
 }
 
+func (x *AttachResponse) GetHold() *HoldSource {
+	if x != nil {
+		if x, ok := x.Message.(*AttachResponse_Hold); ok {
+			return x.Hold
+		}
+	}
+	return nil
+}
+
+func (x *AttachResponse) GetSwitch() *SwitchInput {
+	if x != nil {
+		if x, ok := x.Message.(*AttachResponse_Switch); ok {
+			return x.Switch
+		}
+	}
+	return nil
+}
+
 type isAttachResponse_Message interface {
 	isAttachResponse_Message()
 }
@@ -360,6 +383,14 @@ type AttachResponse_Anchor struct {
 	Anchor *AnchorDecision `protobuf:"bytes,6,opt,name=anchor,proto3,oneof"`
 }
 
+type AttachResponse_Hold struct {
+	Hold *HoldSource `protobuf:"bytes,100,opt,name=hold,proto3,oneof"`
+}
+
+type AttachResponse_Switch struct {
+	Switch *SwitchInput `protobuf:"bytes,110,opt,name=switch,proto3,oneof"`
+}
+
 func (*AttachResponse_Welcome) isAttachResponse_Message() {}
 
 func (*AttachResponse_BeatAck) isAttachResponse_Message() {}
@@ -372,6 +403,10 @@ func (*AttachResponse_Probe) isAttachResponse_Message() {}
 
 func (*AttachResponse_Anchor) isAttachResponse_Message() {}
 
+func (*AttachResponse_Hold) isAttachResponse_Message() {}
+
+func (*AttachResponse_Switch) isAttachResponse_Message() {}
+
 type Hello struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
@@ -382,7 +417,9 @@ type Hello struct {
 	Labels   map[string]string `protobuf:"bytes,5,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	Devices  []*DeviceOffer    `protobuf:"bytes,6,rep,name=devices,proto3" json:"devices,omitempty"`
 	// Every assignment this agent holds, adopted ones included.
-	Held          []*HeldLease `protobuf:"bytes,7,rep,name=held,proto3" json:"held,omitempty"`
+	Held []*HeldLease `protobuf:"bytes,7,rep,name=held,proto3" json:"held,omitempty"`
+	// Jobs whose live source it holds without a worker.
+	Sources       []string `protobuf:"bytes,100,rep,name=sources,proto3" json:"sources,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -462,6 +499,13 @@ func (x *Hello) GetDevices() []*DeviceOffer {
 func (x *Hello) GetHeld() []*HeldLease {
 	if x != nil {
 		return x.Held
+	}
+	return nil
+}
+
+func (x *Hello) GetSources() []string {
+	if x != nil {
+		return x.Sources
 	}
 	return nil
 }
@@ -924,6 +968,148 @@ func (x *StopAssignment) GetReason() string {
 	return ""
 }
 
+// SwitchInput puts another input of a live job on air.
+type SwitchInput struct {
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	Assignment string                 `protobuf:"bytes,1,opt,name=assignment,proto3" json:"assignment,omitempty"`
+	// Only a directive with an epoch >= the lease's counts.
+	Epoch         uint64      `protobuf:"varint,2,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	Order         *InputOrder `protobuf:"bytes,3,opt,name=order,proto3" json:"order,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SwitchInput) Reset() {
+	*x = SwitchInput{}
+	mi := &file_gala_v1_fleet_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SwitchInput) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SwitchInput) ProtoMessage() {}
+
+func (x *SwitchInput) ProtoReflect() protoreflect.Message {
+	mi := &file_gala_v1_fleet_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SwitchInput.ProtoReflect.Descriptor instead.
+func (*SwitchInput) Descriptor() ([]byte, []int) {
+	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *SwitchInput) GetAssignment() string {
+	if x != nil {
+		return x.Assignment
+	}
+	return ""
+}
+
+func (x *SwitchInput) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *SwitchInput) GetOrder() *InputOrder {
+	if x != nil {
+		return x.Order
+	}
+	return nil
+}
+
+// HoldSource has an agent hold a job's live source, so that a successor there
+// finds its past; a worker is not started. Asked again it changes nothing.
+type HoldSource struct {
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	Job            string                 `protobuf:"bytes,1,opt,name=job,proto3" json:"job,omitempty"`
+	Input          string                 `protobuf:"bytes,2,opt,name=input,proto3" json:"input,omitempty"`
+	AllowedSources []string               `protobuf:"bytes,3,rep,name=allowed_sources,json=allowedSources,proto3" json:"allowed_sources,omitempty"`
+	// Inputs to fall back to, which are held too.
+	Backups []string `protobuf:"bytes,103,rep,name=backups,proto3" json:"backups,omitempty"`
+	// Let go of it instead: it ends when no worker reads it either.
+	Release       bool `protobuf:"varint,4,opt,name=release,proto3" json:"release,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HoldSource) Reset() {
+	*x = HoldSource{}
+	mi := &file_gala_v1_fleet_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HoldSource) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HoldSource) ProtoMessage() {}
+
+func (x *HoldSource) ProtoReflect() protoreflect.Message {
+	mi := &file_gala_v1_fleet_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HoldSource.ProtoReflect.Descriptor instead.
+func (*HoldSource) Descriptor() ([]byte, []int) {
+	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *HoldSource) GetJob() string {
+	if x != nil {
+		return x.Job
+	}
+	return ""
+}
+
+func (x *HoldSource) GetInput() string {
+	if x != nil {
+		return x.Input
+	}
+	return ""
+}
+
+func (x *HoldSource) GetAllowedSources() []string {
+	if x != nil {
+		return x.AllowedSources
+	}
+	return nil
+}
+
+func (x *HoldSource) GetBackups() []string {
+	if x != nil {
+		return x.Backups
+	}
+	return nil
+}
+
+func (x *HoldSource) GetRelease() bool {
+	if x != nil {
+		return x.Release
+	}
+	return false
+}
+
 type ProbeRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -933,13 +1119,15 @@ type ProbeRequest struct {
 	AllowedSources []string `protobuf:"bytes,3,rep,name=allowed_sources,json=allowedSources,proto3" json:"allowed_sources,omitempty"`
 	Job            string   `protobuf:"bytes,4,opt,name=job,proto3" json:"job,omitempty"`
 	Kind           JobKind  `protobuf:"varint,5,opt,name=kind,proto3,enum=gala.v1.JobKind" json:"kind,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// Which input of the job it is: 0 the first, 1 the first backup.
+	InputNumber   uint32 `protobuf:"varint,180,opt,name=input_number,json=inputNumber,proto3" json:"input_number,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ProbeRequest) Reset() {
 	*x = ProbeRequest{}
-	mi := &file_gala_v1_fleet_proto_msgTypes[10]
+	mi := &file_gala_v1_fleet_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -951,7 +1139,7 @@ func (x *ProbeRequest) String() string {
 func (*ProbeRequest) ProtoMessage() {}
 
 func (x *ProbeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gala_v1_fleet_proto_msgTypes[10]
+	mi := &file_gala_v1_fleet_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -964,7 +1152,7 @@ func (x *ProbeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProbeRequest.ProtoReflect.Descriptor instead.
 func (*ProbeRequest) Descriptor() ([]byte, []int) {
-	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{10}
+	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ProbeRequest) GetId() string {
@@ -1002,6 +1190,13 @@ func (x *ProbeRequest) GetKind() JobKind {
 	return JobKind_JOB_KIND_UNSPECIFIED
 }
 
+func (x *ProbeRequest) GetInputNumber() uint32 {
+	if x != nil {
+		return x.InputNumber
+	}
+	return 0
+}
+
 type ProbeResult struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -1013,7 +1208,7 @@ type ProbeResult struct {
 
 func (x *ProbeResult) Reset() {
 	*x = ProbeResult{}
-	mi := &file_gala_v1_fleet_proto_msgTypes[11]
+	mi := &file_gala_v1_fleet_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1025,7 +1220,7 @@ func (x *ProbeResult) String() string {
 func (*ProbeResult) ProtoMessage() {}
 
 func (x *ProbeResult) ProtoReflect() protoreflect.Message {
-	mi := &file_gala_v1_fleet_proto_msgTypes[11]
+	mi := &file_gala_v1_fleet_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1038,7 +1233,7 @@ func (x *ProbeResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProbeResult.ProtoReflect.Descriptor instead.
 func (*ProbeResult) Descriptor() ([]byte, []int) {
-	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{11}
+	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ProbeResult) GetId() string {
@@ -1069,13 +1264,14 @@ type AnchorProposal struct {
 	Job           string                 `protobuf:"bytes,2,opt,name=job,proto3" json:"job,omitempty"`
 	Epoch         uint64                 `protobuf:"varint,3,opt,name=epoch,proto3" json:"epoch,omitempty"`
 	Anchor        *Anchor                `protobuf:"bytes,4,opt,name=anchor,proto3" json:"anchor,omitempty"`
+	Input         uint32                 `protobuf:"varint,110,opt,name=input,proto3" json:"input,omitempty"` // 0 is the job's input, 1 its first backup
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *AnchorProposal) Reset() {
 	*x = AnchorProposal{}
-	mi := &file_gala_v1_fleet_proto_msgTypes[12]
+	mi := &file_gala_v1_fleet_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1087,7 +1283,7 @@ func (x *AnchorProposal) String() string {
 func (*AnchorProposal) ProtoMessage() {}
 
 func (x *AnchorProposal) ProtoReflect() protoreflect.Message {
-	mi := &file_gala_v1_fleet_proto_msgTypes[12]
+	mi := &file_gala_v1_fleet_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1100,7 +1296,7 @@ func (x *AnchorProposal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnchorProposal.ProtoReflect.Descriptor instead.
 func (*AnchorProposal) Descriptor() ([]byte, []int) {
-	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{12}
+	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *AnchorProposal) GetAssignment() string {
@@ -1131,19 +1327,27 @@ func (x *AnchorProposal) GetAnchor() *Anchor {
 	return nil
 }
 
+func (x *AnchorProposal) GetInput() uint32 {
+	if x != nil {
+		return x.Input
+	}
+	return 0
+}
+
 // AnchorDecision is the anchor that holds: the proposal, or what another
 // ingest proposed first.
 type AnchorDecision struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Assignment    string                 `protobuf:"bytes,1,opt,name=assignment,proto3" json:"assignment,omitempty"`
 	Anchor        *Anchor                `protobuf:"bytes,2,opt,name=anchor,proto3" json:"anchor,omitempty"`
+	Input         uint32                 `protobuf:"varint,110,opt,name=input,proto3" json:"input,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *AnchorDecision) Reset() {
 	*x = AnchorDecision{}
-	mi := &file_gala_v1_fleet_proto_msgTypes[13]
+	mi := &file_gala_v1_fleet_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1155,7 +1359,7 @@ func (x *AnchorDecision) String() string {
 func (*AnchorDecision) ProtoMessage() {}
 
 func (x *AnchorDecision) ProtoReflect() protoreflect.Message {
-	mi := &file_gala_v1_fleet_proto_msgTypes[13]
+	mi := &file_gala_v1_fleet_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1168,7 +1372,7 @@ func (x *AnchorDecision) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnchorDecision.ProtoReflect.Descriptor instead.
 func (*AnchorDecision) Descriptor() ([]byte, []int) {
-	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{13}
+	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *AnchorDecision) GetAssignment() string {
@@ -1185,6 +1389,13 @@ func (x *AnchorDecision) GetAnchor() *Anchor {
 	return nil
 }
 
+func (x *AnchorDecision) GetInput() uint32 {
+	if x != nil {
+		return x.Input
+	}
+	return 0
+}
+
 // AssignmentReport tells progress and, once, the outcome.
 type AssignmentReport struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1199,7 +1410,7 @@ type AssignmentReport struct {
 
 func (x *AssignmentReport) Reset() {
 	*x = AssignmentReport{}
-	mi := &file_gala_v1_fleet_proto_msgTypes[14]
+	mi := &file_gala_v1_fleet_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1211,7 +1422,7 @@ func (x *AssignmentReport) String() string {
 func (*AssignmentReport) ProtoMessage() {}
 
 func (x *AssignmentReport) ProtoReflect() protoreflect.Message {
-	mi := &file_gala_v1_fleet_proto_msgTypes[14]
+	mi := &file_gala_v1_fleet_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1224,7 +1435,7 @@ func (x *AssignmentReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AssignmentReport.ProtoReflect.Descriptor instead.
 func (*AssignmentReport) Descriptor() ([]byte, []int) {
-	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{14}
+	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *AssignmentReport) GetAssignment() string {
@@ -1270,13 +1481,20 @@ type Telemetry struct {
 	MemoryTotalBytes int64                  `protobuf:"varint,3,opt,name=memory_total_bytes,json=memoryTotalBytes,proto3" json:"memory_total_bytes,omitempty"`
 	AgentCpuUs       int64                  `protobuf:"varint,4,opt,name=agent_cpu_us,json=agentCpuUs,proto3" json:"agent_cpu_us,omitempty"` // user + system since start
 	Workers          []*WorkerUsage         `protobuf:"bytes,5,rep,name=workers,proto3" json:"workers,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// Every source that is held without a worker.
+	Sources []*SourceHeld `protobuf:"bytes,100,rep,name=sources,proto3" json:"sources,omitempty"`
+	// Every GPU of the host, usable or not.
+	Gpus []*DeviceFigures `protobuf:"bytes,150,rep,name=gpus,proto3" json:"gpus,omitempty"`
+	// Why there are none, or fewer than there could be.
+	GpuTrouble    string `protobuf:"bytes,151,opt,name=gpu_trouble,json=gpuTrouble,proto3" json:"gpu_trouble,omitempty"`
+	GpuDriver     string `protobuf:"bytes,152,opt,name=gpu_driver,json=gpuDriver,proto3" json:"gpu_driver,omitempty"` // its version
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Telemetry) Reset() {
 	*x = Telemetry{}
-	mi := &file_gala_v1_fleet_proto_msgTypes[15]
+	mi := &file_gala_v1_fleet_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1288,7 +1506,7 @@ func (x *Telemetry) String() string {
 func (*Telemetry) ProtoMessage() {}
 
 func (x *Telemetry) ProtoReflect() protoreflect.Message {
-	mi := &file_gala_v1_fleet_proto_msgTypes[15]
+	mi := &file_gala_v1_fleet_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1301,7 +1519,7 @@ func (x *Telemetry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Telemetry.ProtoReflect.Descriptor instead.
 func (*Telemetry) Descriptor() ([]byte, []int) {
-	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{15}
+	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Telemetry) GetCpuLoad() float64 {
@@ -1339,6 +1557,87 @@ func (x *Telemetry) GetWorkers() []*WorkerUsage {
 	return nil
 }
 
+func (x *Telemetry) GetSources() []*SourceHeld {
+	if x != nil {
+		return x.Sources
+	}
+	return nil
+}
+
+func (x *Telemetry) GetGpus() []*DeviceFigures {
+	if x != nil {
+		return x.Gpus
+	}
+	return nil
+}
+
+func (x *Telemetry) GetGpuTrouble() string {
+	if x != nil {
+		return x.GpuTrouble
+	}
+	return ""
+}
+
+func (x *Telemetry) GetGpuDriver() string {
+	if x != nil {
+		return x.GpuDriver
+	}
+	return ""
+}
+
+// SourceHeld is how much of a live source lies in an agent's ring.
+type SourceHeld struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Job           string                 `protobuf:"bytes,1,opt,name=job,proto3" json:"job,omitempty"`
+	KeptUs        int64                  `protobuf:"varint,2,opt,name=kept_us,json=keptUs,proto3" json:"kept_us,omitempty"` // of the input of which most is kept; 0 while nothing came
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SourceHeld) Reset() {
+	*x = SourceHeld{}
+	mi := &file_gala_v1_fleet_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SourceHeld) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SourceHeld) ProtoMessage() {}
+
+func (x *SourceHeld) ProtoReflect() protoreflect.Message {
+	mi := &file_gala_v1_fleet_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SourceHeld.ProtoReflect.Descriptor instead.
+func (*SourceHeld) Descriptor() ([]byte, []int) {
+	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *SourceHeld) GetJob() string {
+	if x != nil {
+		return x.Job
+	}
+	return ""
+}
+
+func (x *SourceHeld) GetKeptUs() int64 {
+	if x != nil {
+		return x.KeptUs
+	}
+	return 0
+}
+
 type WorkerUsage struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Assignment    string                 `protobuf:"bytes,1,opt,name=assignment,proto3" json:"assignment,omitempty"`
@@ -1350,7 +1649,7 @@ type WorkerUsage struct {
 
 func (x *WorkerUsage) Reset() {
 	*x = WorkerUsage{}
-	mi := &file_gala_v1_fleet_proto_msgTypes[16]
+	mi := &file_gala_v1_fleet_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1362,7 +1661,7 @@ func (x *WorkerUsage) String() string {
 func (*WorkerUsage) ProtoMessage() {}
 
 func (x *WorkerUsage) ProtoReflect() protoreflect.Message {
-	mi := &file_gala_v1_fleet_proto_msgTypes[16]
+	mi := &file_gala_v1_fleet_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1375,7 +1674,7 @@ func (x *WorkerUsage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkerUsage.ProtoReflect.Descriptor instead.
 func (*WorkerUsage) Descriptor() ([]byte, []int) {
-	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{16}
+	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *WorkerUsage) GetAssignment() string {
@@ -1403,7 +1702,7 @@ var File_gala_v1_fleet_proto protoreflect.FileDescriptor
 
 const file_gala_v1_fleet_proto_rawDesc = "" +
 	"\n" +
-	"\x13gala/v1/fleet.proto\x12\agala.v1\x1a\x1bbuf/validate/validate.proto\x1a\x12gala/v1/farm.proto\x1a\x13gala/v1/media.proto\x1a\x14gala/v1/worker.proto\"\xb1\x02\n" +
+	"\x13gala/v1/fleet.proto\x12\agala.v1\x1a\x1bbuf/validate/validate.proto\x1a\x12gala/v1/farm.proto\x1a\x11gala/v1/gpu.proto\x1a\x13gala/v1/media.proto\x1a\x14gala/v1/worker.proto\"\xb1\x02\n" +
 	"\rAttachRequest\x12&\n" +
 	"\x05hello\x18\x01 \x01(\v2\x0e.gala.v1.HelloH\x00R\x05hello\x12#\n" +
 	"\x04beat\x18\x02 \x01(\v2\r.gala.v1.BeatH\x00R\x04beat\x123\n" +
@@ -1411,15 +1710,17 @@ const file_gala_v1_fleet_proto_rawDesc = "" +
 	"\x05probe\x18\x04 \x01(\v2\x14.gala.v1.ProbeResultH\x00R\x05probe\x121\n" +
 	"\x06anchor\x18\x05 \x01(\v2\x17.gala.v1.AnchorProposalH\x00R\x06anchor\x122\n" +
 	"\ttelemetry\x18\x06 \x01(\v2\x12.gala.v1.TelemetryH\x00R\ttelemetryB\t\n" +
-	"\amessage\"\xbb\x02\n" +
+	"\amessage\"\x96\x03\n" +
 	"\x0eAttachResponse\x12,\n" +
 	"\awelcome\x18\x01 \x01(\v2\x10.gala.v1.WelcomeH\x00R\awelcome\x12-\n" +
 	"\bbeat_ack\x18\x02 \x01(\v2\x10.gala.v1.BeatAckH\x00R\abeatAck\x120\n" +
 	"\x05start\x18\x03 \x01(\v2\x18.gala.v1.StartAssignmentH\x00R\x05start\x12-\n" +
 	"\x04stop\x18\x04 \x01(\v2\x17.gala.v1.StopAssignmentH\x00R\x04stop\x12-\n" +
 	"\x05probe\x18\x05 \x01(\v2\x15.gala.v1.ProbeRequestH\x00R\x05probe\x121\n" +
-	"\x06anchor\x18\x06 \x01(\v2\x17.gala.v1.AnchorDecisionH\x00R\x06anchorB\t\n" +
-	"\amessage\"\xe7\x02\n" +
+	"\x06anchor\x18\x06 \x01(\v2\x17.gala.v1.AnchorDecisionH\x00R\x06anchor\x12)\n" +
+	"\x04hold\x18d \x01(\v2\x13.gala.v1.HoldSourceH\x00R\x04hold\x12.\n" +
+	"\x06switch\x18n \x01(\v2\x14.gala.v1.SwitchInputH\x00R\x06switchB\t\n" +
+	"\amessage\"\x81\x03\n" +
 	"\x05Hello\x12<\n" +
 	"\x04name\x18\x01 \x01(\tB(\xbaH%r#2!^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$R\x04name\x12#\n" +
 	"\binstance\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\binstance\x12\x18\n" +
@@ -1427,7 +1728,8 @@ const file_gala_v1_fleet_proto_rawDesc = "" +
 	"\bprotocol\x18\x04 \x01(\rR\bprotocol\x122\n" +
 	"\x06labels\x18\x05 \x03(\v2\x1a.gala.v1.Hello.LabelsEntryR\x06labels\x12.\n" +
 	"\adevices\x18\x06 \x03(\v2\x14.gala.v1.DeviceOfferR\adevices\x12&\n" +
-	"\x04held\x18\a \x03(\v2\x12.gala.v1.HeldLeaseR\x04held\x1a9\n" +
+	"\x04held\x18\a \x03(\v2\x12.gala.v1.HeldLeaseR\x04held\x12\x18\n" +
+	"\asources\x18d \x03(\tR\asources\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xac\x02\n" +
@@ -1469,29 +1771,45 @@ const file_gala_v1_fleet_proto_rawDesc = "" +
 	"assignment\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\x12%\n" +
 	"\x04mode\x18\x03 \x01(\x0e2\x11.gala.v1.StopModeR\x04mode\x12\x16\n" +
-	"\x06reason\x18\x04 \x01(\tR\x06reason\"\x95\x01\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\"n\n" +
+	"\vSwitchInput\x12\x1e\n" +
+	"\n" +
+	"assignment\x18\x01 \x01(\tR\n" +
+	"assignment\x12\x14\n" +
+	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\x12)\n" +
+	"\x05order\x18\x03 \x01(\v2\x13.gala.v1.InputOrderR\x05order\"\x9a\x01\n" +
+	"\n" +
+	"HoldSource\x12\x19\n" +
+	"\x03job\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x03job\x12\x14\n" +
+	"\x05input\x18\x02 \x01(\tR\x05input\x12'\n" +
+	"\x0fallowed_sources\x18\x03 \x03(\tR\x0eallowedSources\x12\x18\n" +
+	"\abackups\x18g \x03(\tR\abackups\x12\x18\n" +
+	"\arelease\x18\x04 \x01(\bR\arelease\"\xb9\x01\n" +
 	"\fProbeRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
 	"\x05input\x18\x02 \x01(\tR\x05input\x12'\n" +
 	"\x0fallowed_sources\x18\x03 \x03(\tR\x0eallowedSources\x12\x10\n" +
 	"\x03job\x18\x04 \x01(\tR\x03job\x12$\n" +
-	"\x04kind\x18\x05 \x01(\x0e2\x10.gala.v1.JobKindR\x04kind\"|\n" +
+	"\x04kind\x18\x05 \x01(\x0e2\x10.gala.v1.JobKindR\x04kind\x12\"\n" +
+	"\finput_number\x18\xb4\x01 \x01(\rR\vinputNumber\"|\n" +
 	"\vProbeResult\x12\x17\n" +
 	"\x02id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x02id\x12+\n" +
 	"\x06source\x18\x02 \x01(\v2\x13.gala.v1.SourceInfoR\x06source\x12'\n" +
-	"\x05error\x18\x03 \x01(\v2\x11.gala.v1.JobErrorR\x05error\"\x9b\x01\n" +
+	"\x05error\x18\x03 \x01(\v2\x11.gala.v1.JobErrorR\x05error\"\xb1\x01\n" +
 	"\x0eAnchorProposal\x12'\n" +
 	"\n" +
 	"assignment\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\n" +
 	"assignment\x12\x10\n" +
 	"\x03job\x18\x02 \x01(\tR\x03job\x12\x1d\n" +
 	"\x05epoch\x18\x03 \x01(\x04B\a\xbaH\x042\x02 \x00R\x05epoch\x12/\n" +
-	"\x06anchor\x18\x04 \x01(\v2\x0f.gala.v1.AnchorB\x06\xbaH\x03\xc8\x01\x01R\x06anchor\"Y\n" +
+	"\x06anchor\x18\x04 \x01(\v2\x0f.gala.v1.AnchorB\x06\xbaH\x03\xc8\x01\x01R\x06anchor\x12\x14\n" +
+	"\x05input\x18n \x01(\rR\x05input\"o\n" +
 	"\x0eAnchorDecision\x12\x1e\n" +
 	"\n" +
 	"assignment\x18\x01 \x01(\tR\n" +
 	"assignment\x12'\n" +
-	"\x06anchor\x18\x02 \x01(\v2\x0f.gala.v1.AnchorR\x06anchor\"\xc7\x01\n" +
+	"\x06anchor\x18\x02 \x01(\v2\x0f.gala.v1.AnchorR\x06anchor\x12\x14\n" +
+	"\x05input\x18n \x01(\rR\x05input\"\xc7\x01\n" +
 	"\x10AssignmentReport\x12'\n" +
 	"\n" +
 	"assignment\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\n" +
@@ -1499,25 +1817,36 @@ const file_gala_v1_fleet_proto_rawDesc = "" +
 	"\x03job\x18\x02 \x01(\tR\x03job\x12\x1d\n" +
 	"\x05epoch\x18\x03 \x01(\x04B\a\xbaH\x042\x02 \x00R\x05epoch\x12-\n" +
 	"\x06status\x18\x04 \x01(\v2\x15.gala.v1.WorkerStatusR\x06status\x12*\n" +
-	"\aoutcome\x18\x05 \x01(\v2\x10.gala.v1.OutcomeR\aoutcome\"\xd2\x01\n" +
+	"\aoutcome\x18\x05 \x01(\v2\x10.gala.v1.OutcomeR\aoutcome\"\xf0\x02\n" +
 	"\tTelemetry\x12\x19\n" +
 	"\bcpu_load\x18\x01 \x01(\x01R\acpuLoad\x12*\n" +
 	"\x11memory_used_bytes\x18\x02 \x01(\x03R\x0fmemoryUsedBytes\x12,\n" +
 	"\x12memory_total_bytes\x18\x03 \x01(\x03R\x10memoryTotalBytes\x12 \n" +
 	"\fagent_cpu_us\x18\x04 \x01(\x03R\n" +
 	"agentCpuUs\x12.\n" +
-	"\aworkers\x18\x05 \x03(\v2\x14.gala.v1.WorkerUsageR\aworkers\"a\n" +
+	"\aworkers\x18\x05 \x03(\v2\x14.gala.v1.WorkerUsageR\aworkers\x12-\n" +
+	"\asources\x18d \x03(\v2\x13.gala.v1.SourceHeldR\asources\x12+\n" +
+	"\x04gpus\x18\x96\x01 \x03(\v2\x16.gala.v1.DeviceFiguresR\x04gpus\x12 \n" +
+	"\vgpu_trouble\x18\x97\x01 \x01(\tR\n" +
+	"gpuTrouble\x12\x1e\n" +
+	"\n" +
+	"gpu_driver\x18\x98\x01 \x01(\tR\tgpuDriver\"7\n" +
+	"\n" +
+	"SourceHeld\x12\x10\n" +
+	"\x03job\x18\x01 \x01(\tR\x03job\x12\x17\n" +
+	"\akept_us\x18\x02 \x01(\x03R\x06keptUs\"a\n" +
 	"\vWorkerUsage\x12\x1e\n" +
 	"\n" +
 	"assignment\x18\x01 \x01(\tR\n" +
 	"assignment\x12\x15\n" +
 	"\x06cpu_us\x18\x02 \x01(\x03R\x05cpuUs\x12\x1b\n" +
-	"\trss_bytes\x18\x03 \x01(\x03R\brssBytes*h\n" +
+	"\trss_bytes\x18\x03 \x01(\x03R\brssBytes*}\n" +
 	"\bStopMode\x12\x19\n" +
 	"\x15STOP_MODE_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10STOP_MODE_FINISH\x10\x01\x12\x11\n" +
 	"\rSTOP_MODE_NOW\x10\x02\x12\x18\n" +
-	"\x14STOP_MODE_SUPERSEDED\x10\x032F\n" +
+	"\x14STOP_MODE_SUPERSEDED\x10\x03\x12\x13\n" +
+	"\x0fSTOP_MODE_LEAVE\x10d2F\n" +
 	"\x05Fleet\x12=\n" +
 	"\x06Attach\x12\x16.gala.v1.AttachRequest\x1a\x17.gala.v1.AttachResponse(\x010\x01B/Z-github.com/galafarm/gala/proto/gala/v1;galav1b\x06proto3"
 
@@ -1534,7 +1863,7 @@ func file_gala_v1_fleet_proto_rawDescGZIP() []byte {
 }
 
 var file_gala_v1_fleet_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_gala_v1_fleet_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_gala_v1_fleet_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_gala_v1_fleet_proto_goTypes = []any{
 	(StopMode)(0),            // 0: gala.v1.StopMode
 	(*AttachRequest)(nil),    // 1: gala.v1.AttachRequest
@@ -1547,56 +1876,66 @@ var file_gala_v1_fleet_proto_goTypes = []any{
 	(*BeatAck)(nil),          // 8: gala.v1.BeatAck
 	(*StartAssignment)(nil),  // 9: gala.v1.StartAssignment
 	(*StopAssignment)(nil),   // 10: gala.v1.StopAssignment
-	(*ProbeRequest)(nil),     // 11: gala.v1.ProbeRequest
-	(*ProbeResult)(nil),      // 12: gala.v1.ProbeResult
-	(*AnchorProposal)(nil),   // 13: gala.v1.AnchorProposal
-	(*AnchorDecision)(nil),   // 14: gala.v1.AnchorDecision
-	(*AssignmentReport)(nil), // 15: gala.v1.AssignmentReport
-	(*Telemetry)(nil),        // 16: gala.v1.Telemetry
-	(*WorkerUsage)(nil),      // 17: gala.v1.WorkerUsage
-	nil,                      // 18: gala.v1.Hello.LabelsEntry
-	(*Assignment)(nil),       // 19: gala.v1.Assignment
-	(JobKind)(0),             // 20: gala.v1.JobKind
-	(*SourceInfo)(nil),       // 21: gala.v1.SourceInfo
-	(*JobError)(nil),         // 22: gala.v1.JobError
-	(*Anchor)(nil),           // 23: gala.v1.Anchor
-	(*WorkerStatus)(nil),     // 24: gala.v1.WorkerStatus
-	(*Outcome)(nil),          // 25: gala.v1.Outcome
+	(*SwitchInput)(nil),      // 11: gala.v1.SwitchInput
+	(*HoldSource)(nil),       // 12: gala.v1.HoldSource
+	(*ProbeRequest)(nil),     // 13: gala.v1.ProbeRequest
+	(*ProbeResult)(nil),      // 14: gala.v1.ProbeResult
+	(*AnchorProposal)(nil),   // 15: gala.v1.AnchorProposal
+	(*AnchorDecision)(nil),   // 16: gala.v1.AnchorDecision
+	(*AssignmentReport)(nil), // 17: gala.v1.AssignmentReport
+	(*Telemetry)(nil),        // 18: gala.v1.Telemetry
+	(*SourceHeld)(nil),       // 19: gala.v1.SourceHeld
+	(*WorkerUsage)(nil),      // 20: gala.v1.WorkerUsage
+	nil,                      // 21: gala.v1.Hello.LabelsEntry
+	(*Assignment)(nil),       // 22: gala.v1.Assignment
+	(*InputOrder)(nil),       // 23: gala.v1.InputOrder
+	(JobKind)(0),             // 24: gala.v1.JobKind
+	(*SourceInfo)(nil),       // 25: gala.v1.SourceInfo
+	(*JobError)(nil),         // 26: gala.v1.JobError
+	(*Anchor)(nil),           // 27: gala.v1.Anchor
+	(*WorkerStatus)(nil),     // 28: gala.v1.WorkerStatus
+	(*Outcome)(nil),          // 29: gala.v1.Outcome
+	(*DeviceFigures)(nil),    // 30: gala.v1.DeviceFigures
 }
 var file_gala_v1_fleet_proto_depIdxs = []int32{
 	3,  // 0: gala.v1.AttachRequest.hello:type_name -> gala.v1.Hello
 	6,  // 1: gala.v1.AttachRequest.beat:type_name -> gala.v1.Beat
-	15, // 2: gala.v1.AttachRequest.report:type_name -> gala.v1.AssignmentReport
-	12, // 3: gala.v1.AttachRequest.probe:type_name -> gala.v1.ProbeResult
-	13, // 4: gala.v1.AttachRequest.anchor:type_name -> gala.v1.AnchorProposal
-	16, // 5: gala.v1.AttachRequest.telemetry:type_name -> gala.v1.Telemetry
+	17, // 2: gala.v1.AttachRequest.report:type_name -> gala.v1.AssignmentReport
+	14, // 3: gala.v1.AttachRequest.probe:type_name -> gala.v1.ProbeResult
+	15, // 4: gala.v1.AttachRequest.anchor:type_name -> gala.v1.AnchorProposal
+	18, // 5: gala.v1.AttachRequest.telemetry:type_name -> gala.v1.Telemetry
 	7,  // 6: gala.v1.AttachResponse.welcome:type_name -> gala.v1.Welcome
 	8,  // 7: gala.v1.AttachResponse.beat_ack:type_name -> gala.v1.BeatAck
 	9,  // 8: gala.v1.AttachResponse.start:type_name -> gala.v1.StartAssignment
 	10, // 9: gala.v1.AttachResponse.stop:type_name -> gala.v1.StopAssignment
-	11, // 10: gala.v1.AttachResponse.probe:type_name -> gala.v1.ProbeRequest
-	14, // 11: gala.v1.AttachResponse.anchor:type_name -> gala.v1.AnchorDecision
-	18, // 12: gala.v1.Hello.labels:type_name -> gala.v1.Hello.LabelsEntry
-	4,  // 13: gala.v1.Hello.devices:type_name -> gala.v1.DeviceOffer
-	5,  // 14: gala.v1.Hello.held:type_name -> gala.v1.HeldLease
-	19, // 15: gala.v1.HeldLease.spec:type_name -> gala.v1.Assignment
-	19, // 16: gala.v1.StartAssignment.assignment:type_name -> gala.v1.Assignment
-	0,  // 17: gala.v1.StopAssignment.mode:type_name -> gala.v1.StopMode
-	20, // 18: gala.v1.ProbeRequest.kind:type_name -> gala.v1.JobKind
-	21, // 19: gala.v1.ProbeResult.source:type_name -> gala.v1.SourceInfo
-	22, // 20: gala.v1.ProbeResult.error:type_name -> gala.v1.JobError
-	23, // 21: gala.v1.AnchorProposal.anchor:type_name -> gala.v1.Anchor
-	23, // 22: gala.v1.AnchorDecision.anchor:type_name -> gala.v1.Anchor
-	24, // 23: gala.v1.AssignmentReport.status:type_name -> gala.v1.WorkerStatus
-	25, // 24: gala.v1.AssignmentReport.outcome:type_name -> gala.v1.Outcome
-	17, // 25: gala.v1.Telemetry.workers:type_name -> gala.v1.WorkerUsage
-	1,  // 26: gala.v1.Fleet.Attach:input_type -> gala.v1.AttachRequest
-	2,  // 27: gala.v1.Fleet.Attach:output_type -> gala.v1.AttachResponse
-	27, // [27:28] is the sub-list for method output_type
-	26, // [26:27] is the sub-list for method input_type
-	26, // [26:26] is the sub-list for extension type_name
-	26, // [26:26] is the sub-list for extension extendee
-	0,  // [0:26] is the sub-list for field type_name
+	13, // 10: gala.v1.AttachResponse.probe:type_name -> gala.v1.ProbeRequest
+	16, // 11: gala.v1.AttachResponse.anchor:type_name -> gala.v1.AnchorDecision
+	12, // 12: gala.v1.AttachResponse.hold:type_name -> gala.v1.HoldSource
+	11, // 13: gala.v1.AttachResponse.switch:type_name -> gala.v1.SwitchInput
+	21, // 14: gala.v1.Hello.labels:type_name -> gala.v1.Hello.LabelsEntry
+	4,  // 15: gala.v1.Hello.devices:type_name -> gala.v1.DeviceOffer
+	5,  // 16: gala.v1.Hello.held:type_name -> gala.v1.HeldLease
+	22, // 17: gala.v1.HeldLease.spec:type_name -> gala.v1.Assignment
+	22, // 18: gala.v1.StartAssignment.assignment:type_name -> gala.v1.Assignment
+	0,  // 19: gala.v1.StopAssignment.mode:type_name -> gala.v1.StopMode
+	23, // 20: gala.v1.SwitchInput.order:type_name -> gala.v1.InputOrder
+	24, // 21: gala.v1.ProbeRequest.kind:type_name -> gala.v1.JobKind
+	25, // 22: gala.v1.ProbeResult.source:type_name -> gala.v1.SourceInfo
+	26, // 23: gala.v1.ProbeResult.error:type_name -> gala.v1.JobError
+	27, // 24: gala.v1.AnchorProposal.anchor:type_name -> gala.v1.Anchor
+	27, // 25: gala.v1.AnchorDecision.anchor:type_name -> gala.v1.Anchor
+	28, // 26: gala.v1.AssignmentReport.status:type_name -> gala.v1.WorkerStatus
+	29, // 27: gala.v1.AssignmentReport.outcome:type_name -> gala.v1.Outcome
+	20, // 28: gala.v1.Telemetry.workers:type_name -> gala.v1.WorkerUsage
+	19, // 29: gala.v1.Telemetry.sources:type_name -> gala.v1.SourceHeld
+	30, // 30: gala.v1.Telemetry.gpus:type_name -> gala.v1.DeviceFigures
+	1,  // 31: gala.v1.Fleet.Attach:input_type -> gala.v1.AttachRequest
+	2,  // 32: gala.v1.Fleet.Attach:output_type -> gala.v1.AttachResponse
+	32, // [32:33] is the sub-list for method output_type
+	31, // [31:32] is the sub-list for method input_type
+	31, // [31:31] is the sub-list for extension type_name
+	31, // [31:31] is the sub-list for extension extendee
+	0,  // [0:31] is the sub-list for field type_name
 }
 
 func init() { file_gala_v1_fleet_proto_init() }
@@ -1605,6 +1944,7 @@ func file_gala_v1_fleet_proto_init() {
 		return
 	}
 	file_gala_v1_farm_proto_init()
+	file_gala_v1_gpu_proto_init()
 	file_gala_v1_media_proto_init()
 	file_gala_v1_worker_proto_init()
 	file_gala_v1_fleet_proto_msgTypes[0].OneofWrappers = []any{
@@ -1622,6 +1962,8 @@ func file_gala_v1_fleet_proto_init() {
 		(*AttachResponse_Stop)(nil),
 		(*AttachResponse_Probe)(nil),
 		(*AttachResponse_Anchor)(nil),
+		(*AttachResponse_Hold)(nil),
+		(*AttachResponse_Switch)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -1629,7 +1971,7 @@ func file_gala_v1_fleet_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_gala_v1_fleet_proto_rawDesc), len(file_gala_v1_fleet_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   18,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -83,8 +83,10 @@ type IngestTask struct {
 	Input          string                 `protobuf:"bytes,2,opt,name=input,proto3" json:"input,omitempty"`
 	AllowedSources []string               `protobuf:"bytes,3,rep,name=allowed_sources,json=allowedSources,proto3" json:"allowed_sources,omitempty"`
 	// How much is kept, at least three segments and a GOP of the source.
-	KeepSeconds   uint32 `protobuf:"varint,4,opt,name=keep_seconds,json=keepSeconds,proto3" json:"keep_seconds,omitempty"`
-	KeepBytes     uint64 `protobuf:"varint,5,opt,name=keep_bytes,json=keepBytes,proto3" json:"keep_bytes,omitempty"`
+	KeepSeconds uint32 `protobuf:"varint,4,opt,name=keep_seconds,json=keepSeconds,proto3" json:"keep_seconds,omitempty"`
+	KeepBytes   uint64 `protobuf:"varint,5,opt,name=keep_bytes,json=keepBytes,proto3" json:"keep_bytes,omitempty"`
+	// Which of the job's inputs: 0 is its first.
+	InputNumber   uint32 `protobuf:"varint,110,opt,name=input_number,json=inputNumber,proto3" json:"input_number,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -150,6 +152,13 @@ func (x *IngestTask) GetKeepSeconds() uint32 {
 func (x *IngestTask) GetKeepBytes() uint64 {
 	if x != nil {
 		return x.KeepBytes
+	}
+	return 0
+}
+
+func (x *IngestTask) GetInputNumber() uint32 {
+	if x != nil {
+		return x.InputNumber
 	}
 	return 0
 }
@@ -833,7 +842,7 @@ var File_gala_v1_ingest_proto protoreflect.FileDescriptor
 
 const file_gala_v1_ingest_proto_rawDesc = "" +
 	"\n" +
-	"\x14gala/v1/ingest.proto\x12\agala.v1\x1a\x13gala/v1/media.proto\"\x9f\x01\n" +
+	"\x14gala/v1/ingest.proto\x12\agala.v1\x1a\x13gala/v1/media.proto\"\xc2\x01\n" +
 	"\n" +
 	"IngestTask\x12\x10\n" +
 	"\x03job\x18\x01 \x01(\tR\x03job\x12\x14\n" +
@@ -841,7 +850,8 @@ const file_gala_v1_ingest_proto_rawDesc = "" +
 	"\x0fallowed_sources\x18\x03 \x03(\tR\x0eallowedSources\x12!\n" +
 	"\fkeep_seconds\x18\x04 \x01(\rR\vkeepSeconds\x12\x1d\n" +
 	"\n" +
-	"keep_bytes\x18\x05 \x01(\x04R\tkeepBytes\"C\n" +
+	"keep_bytes\x18\x05 \x01(\x04R\tkeepBytes\x12!\n" +
+	"\finput_number\x18n \x01(\rR\vinputNumber\"C\n" +
 	"\fStateRequest\x12\x1a\n" +
 	"\bprotocol\x18\x01 \x01(\rR\bprotocol\x12\x17\n" +
 	"\await_ms\x18\x02 \x01(\rR\x06waitMs\"\xff\x01\n" +

@@ -767,12 +767,14 @@ func (x *AudioTrack) GetBitrate() int64 {
 type TextTrack struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
 	Index    int32                  `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"`
-	Codec    string                 `protobuf:"bytes,2,opt,name=codec,proto3" json:"codec,omitempty"`       // as libav has it: mov_text, subrip, ass, webvtt
+	Codec    string                 `protobuf:"bytes,2,opt,name=codec,proto3" json:"codec,omitempty"`       // as libav has it: mov_text, subrip, ass, webvtt, dvb_teletext
 	Language string                 `protobuf:"bytes,3,opt,name=language,proto3" json:"language,omitempty"` // BCP 47, "und" when unknown
 	Title    string                 `protobuf:"bytes,4,opt,name=title,proto3" json:"title,omitempty"`
 	Forced   bool                   `protobuf:"varint,5,opt,name=forced,proto3" json:"forced,omitempty"`
 	// For viewers who do not hear: sounds are described.
-	Impaired      bool `protobuf:"varint,6,opt,name=impaired,proto3" json:"impaired,omitempty"`
+	Impaired bool `protobuf:"varint,6,opt,name=impaired,proto3" json:"impaired,omitempty"`
+	// Of teletext, as viewers know it: 888. Each page is a track of its own.
+	Page          string `protobuf:"bytes,60,opt,name=page,proto3" json:"page,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -847,6 +849,13 @@ func (x *TextTrack) GetImpaired() bool {
 		return x.Impaired
 	}
 	return false
+}
+
+func (x *TextTrack) GetPage() string {
+	if x != nil {
+		return x.Page
+	}
+	return ""
 }
 
 // Rendition is a rung applied to a source.
@@ -1162,9 +1171,11 @@ type PictureTreatment struct {
 	// What is kept, in the source's pixels, upright.
 	Crop *CropRect `protobuf:"bytes,2,opt,name=crop,proto3" json:"crop,omitempty"`
 	// The shape to which bars fill the picture, 0 for none.
-	PadWidth      int32  `protobuf:"varint,3,opt,name=pad_width,json=padWidth,proto3" json:"pad_width,omitempty"`
-	PadHeight     int32  `protobuf:"varint,4,opt,name=pad_height,json=padHeight,proto3" json:"pad_height,omitempty"`
-	Denoise       string `protobuf:"bytes,5,opt,name=denoise,proto3" json:"denoise,omitempty"` // light, medium, strong
+	PadWidth  int32  `protobuf:"varint,3,opt,name=pad_width,json=padWidth,proto3" json:"pad_width,omitempty"`
+	PadHeight int32  `protobuf:"varint,4,opt,name=pad_height,json=padHeight,proto3" json:"pad_height,omitempty"`
+	Denoise   string `protobuf:"bytes,5,opt,name=denoise,proto3" json:"denoise,omitempty"` // light, medium, strong
+	// Drawn last, in this order.
+	Overlays      []*Overlay `protobuf:"bytes,70,rep,name=overlays,proto3" json:"overlays,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1234,6 +1245,171 @@ func (x *PictureTreatment) GetDenoise() string {
 	return ""
 }
 
+func (x *PictureTreatment) GetOverlays() []*Overlay {
+	if x != nil {
+		return x.Overlays
+	}
+	return nil
+}
+
+// Overlay is a logo or a line of text that is drawn into the pictures. Shares
+// are in hundredths of a per cent.
+type Overlay struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Logo          string                 `protobuf:"bytes,1,opt,name=logo,proto3" json:"logo,omitempty"`      // the name of a Logo of the job
+	Text          string                 `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`      // with fields: {timecode}, {job}
+	At            string                 `protobuf:"bytes,3,opt,name=at,proto3" json:"at,omitempty"`          // top-left, top, top-right, left, middle, ... bottom-right
+	Width         int32                  `protobuf:"varint,4,opt,name=width,proto3" json:"width,omitempty"`   // of the picture's width, or
+	Height        int32                  `protobuf:"varint,5,opt,name=height,proto3" json:"height,omitempty"` // of its height, in portrait of its width
+	Margin        int32                  `protobuf:"varint,6,opt,name=margin,proto3" json:"margin,omitempty"`
+	Opacity       int32                  `protobuf:"varint,7,opt,name=opacity,proto3" json:"opacity,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Overlay) Reset() {
+	*x = Overlay{}
+	mi := &file_gala_v1_media_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Overlay) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Overlay) ProtoMessage() {}
+
+func (x *Overlay) ProtoReflect() protoreflect.Message {
+	mi := &file_gala_v1_media_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Overlay.ProtoReflect.Descriptor instead.
+func (*Overlay) Descriptor() ([]byte, []int) {
+	return file_gala_v1_media_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *Overlay) GetLogo() string {
+	if x != nil {
+		return x.Logo
+	}
+	return ""
+}
+
+func (x *Overlay) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *Overlay) GetAt() string {
+	if x != nil {
+		return x.At
+	}
+	return ""
+}
+
+func (x *Overlay) GetWidth() int32 {
+	if x != nil {
+		return x.Width
+	}
+	return 0
+}
+
+func (x *Overlay) GetHeight() int32 {
+	if x != nil {
+		return x.Height
+	}
+	return 0
+}
+
+func (x *Overlay) GetMargin() int32 {
+	if x != nil {
+		return x.Margin
+	}
+	return 0
+}
+
+func (x *Overlay) GetOpacity() int32 {
+	if x != nil {
+		return x.Opacity
+	}
+	return 0
+}
+
+// Logo is a PNG file that a ladder names. It travels with the job: agents on
+// other hosts cannot read the client's files.
+type Logo struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As the ladder names it.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Png  []byte `protobuf:"bytes,2,opt,name=png,proto3" json:"png,omitempty"`
+	// In what the farm answers, in place of png; hexadecimal.
+	Sha256        string `protobuf:"bytes,3,opt,name=sha256,proto3" json:"sha256,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Logo) Reset() {
+	*x = Logo{}
+	mi := &file_gala_v1_media_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Logo) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Logo) ProtoMessage() {}
+
+func (x *Logo) ProtoReflect() protoreflect.Message {
+	mi := &file_gala_v1_media_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Logo.ProtoReflect.Descriptor instead.
+func (*Logo) Descriptor() ([]byte, []int) {
+	return file_gala_v1_media_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *Logo) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Logo) GetPng() []byte {
+	if x != nil {
+		return x.Png
+	}
+	return nil
+}
+
+func (x *Logo) GetSha256() string {
+	if x != nil {
+		return x.Sha256
+	}
+	return ""
+}
+
 type CropRect struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Width         int32                  `protobuf:"varint,1,opt,name=width,proto3" json:"width,omitempty"`
@@ -1246,7 +1422,7 @@ type CropRect struct {
 
 func (x *CropRect) Reset() {
 	*x = CropRect{}
-	mi := &file_gala_v1_media_proto_msgTypes[11]
+	mi := &file_gala_v1_media_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1258,7 +1434,7 @@ func (x *CropRect) String() string {
 func (*CropRect) ProtoMessage() {}
 
 func (x *CropRect) ProtoReflect() protoreflect.Message {
-	mi := &file_gala_v1_media_proto_msgTypes[11]
+	mi := &file_gala_v1_media_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1271,7 +1447,7 @@ func (x *CropRect) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CropRect.ProtoReflect.Descriptor instead.
 func (*CropRect) Descriptor() ([]byte, []int) {
-	return file_gala_v1_media_proto_rawDescGZIP(), []int{11}
+	return file_gala_v1_media_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *CropRect) GetWidth() int32 {
@@ -1328,7 +1504,7 @@ type AudioRendition struct {
 
 func (x *AudioRendition) Reset() {
 	*x = AudioRendition{}
-	mi := &file_gala_v1_media_proto_msgTypes[12]
+	mi := &file_gala_v1_media_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1340,7 +1516,7 @@ func (x *AudioRendition) String() string {
 func (*AudioRendition) ProtoMessage() {}
 
 func (x *AudioRendition) ProtoReflect() protoreflect.Message {
-	mi := &file_gala_v1_media_proto_msgTypes[12]
+	mi := &file_gala_v1_media_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1353,7 +1529,7 @@ func (x *AudioRendition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AudioRendition.ProtoReflect.Descriptor instead.
 func (*AudioRendition) Descriptor() ([]byte, []int) {
-	return file_gala_v1_media_proto_rawDescGZIP(), []int{12}
+	return file_gala_v1_media_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *AudioRendition) GetCodec() string {
@@ -1458,7 +1634,7 @@ type SourceChannel struct {
 
 func (x *SourceChannel) Reset() {
 	*x = SourceChannel{}
-	mi := &file_gala_v1_media_proto_msgTypes[13]
+	mi := &file_gala_v1_media_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1470,7 +1646,7 @@ func (x *SourceChannel) String() string {
 func (*SourceChannel) ProtoMessage() {}
 
 func (x *SourceChannel) ProtoReflect() protoreflect.Message {
-	mi := &file_gala_v1_media_proto_msgTypes[13]
+	mi := &file_gala_v1_media_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1483,7 +1659,7 @@ func (x *SourceChannel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SourceChannel.ProtoReflect.Descriptor instead.
 func (*SourceChannel) Descriptor() ([]byte, []int) {
-	return file_gala_v1_media_proto_rawDescGZIP(), []int{13}
+	return file_gala_v1_media_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *SourceChannel) GetTrack() int32 {
@@ -1514,7 +1690,7 @@ type Loudness struct {
 
 func (x *Loudness) Reset() {
 	*x = Loudness{}
-	mi := &file_gala_v1_media_proto_msgTypes[14]
+	mi := &file_gala_v1_media_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1526,7 +1702,7 @@ func (x *Loudness) String() string {
 func (*Loudness) ProtoMessage() {}
 
 func (x *Loudness) ProtoReflect() protoreflect.Message {
-	mi := &file_gala_v1_media_proto_msgTypes[14]
+	mi := &file_gala_v1_media_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1539,7 +1715,7 @@ func (x *Loudness) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Loudness.ProtoReflect.Descriptor instead.
 func (*Loudness) Descriptor() ([]byte, []int) {
-	return file_gala_v1_media_proto_rawDescGZIP(), []int{14}
+	return file_gala_v1_media_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Loudness) GetMeasureOnly() bool {
@@ -1578,7 +1754,7 @@ type TextRendition struct {
 
 func (x *TextRendition) Reset() {
 	*x = TextRendition{}
-	mi := &file_gala_v1_media_proto_msgTypes[15]
+	mi := &file_gala_v1_media_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1590,7 +1766,7 @@ func (x *TextRendition) String() string {
 func (*TextRendition) ProtoMessage() {}
 
 func (x *TextRendition) ProtoReflect() protoreflect.Message {
-	mi := &file_gala_v1_media_proto_msgTypes[15]
+	mi := &file_gala_v1_media_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1603,7 +1779,7 @@ func (x *TextRendition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TextRendition.ProtoReflect.Descriptor instead.
 func (*TextRendition) Descriptor() ([]byte, []int) {
-	return file_gala_v1_media_proto_rawDescGZIP(), []int{15}
+	return file_gala_v1_media_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *TextRendition) GetLanguage() string {
@@ -1656,7 +1832,7 @@ type Thumbnails struct {
 
 func (x *Thumbnails) Reset() {
 	*x = Thumbnails{}
-	mi := &file_gala_v1_media_proto_msgTypes[16]
+	mi := &file_gala_v1_media_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1668,7 +1844,7 @@ func (x *Thumbnails) String() string {
 func (*Thumbnails) ProtoMessage() {}
 
 func (x *Thumbnails) ProtoReflect() protoreflect.Message {
-	mi := &file_gala_v1_media_proto_msgTypes[16]
+	mi := &file_gala_v1_media_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1681,7 +1857,7 @@ func (x *Thumbnails) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Thumbnails.ProtoReflect.Descriptor instead.
 func (*Thumbnails) Descriptor() ([]byte, []int) {
-	return file_gala_v1_media_proto_rawDescGZIP(), []int{16}
+	return file_gala_v1_media_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Thumbnails) GetFrom() string {
@@ -1722,6 +1898,216 @@ func (x *Thumbnails) GetColumns() int32 {
 func (x *Thumbnails) GetRows() int32 {
 	if x != nil {
 		return x.Rows
+	}
+	return 0
+}
+
+// Slate is what a live job shows while none of its inputs has anything.
+type Slate struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// rrggbb; empty: a dark grey.
+	Color string `protobuf:"bytes,1,opt,name=color,proto3" json:"color,omitempty"`
+	// One line; empty: NO SIGNAL where there is no image.
+	Text string `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	// A PNG file, laid over the colour as large as fits.
+	Image         []byte `protobuf:"bytes,3,opt,name=image,proto3" json:"image,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Slate) Reset() {
+	*x = Slate{}
+	mi := &file_gala_v1_media_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Slate) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Slate) ProtoMessage() {}
+
+func (x *Slate) ProtoReflect() protoreflect.Message {
+	mi := &file_gala_v1_media_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Slate.ProtoReflect.Descriptor instead.
+func (*Slate) Descriptor() ([]byte, []int) {
+	return file_gala_v1_media_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *Slate) GetColor() string {
+	if x != nil {
+		return x.Color
+	}
+	return ""
+}
+
+func (x *Slate) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *Slate) GetImage() []byte {
+	if x != nil {
+		return x.Image
+	}
+	return nil
+}
+
+// Failover says when a live input is lost, and what happens then.
+type Failover struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Nothing came for so long; 0 means 500. Inputs that are lists of segments are
+	// given their usual pause on top.
+	LossMs uint32 `protobuf:"varint,1,opt,name=loss_ms,json=lossMs,proto3" json:"loss_ms,omitempty"`
+	// How long the last picture stands before the slate does; 0 means 5000.
+	SlateAfterMs uint32 `protobuf:"varint,2,opt,name=slate_after_ms,json=slateAfterMs,proto3" json:"slate_after_ms,omitempty"`
+	// Go back to the first input when it has been healthy for so long; 0: only when
+	// told to, or when the others fail.
+	ReturnSeconds uint32 `protobuf:"varint,3,opt,name=return_seconds,json=returnSeconds,proto3" json:"return_seconds,omitempty"`
+	// What is bad enough to go to another input though packets come: so long a black
+	// picture, a picture that stands, silence; 0: never.
+	BlackMs       uint32 `protobuf:"varint,4,opt,name=black_ms,json=blackMs,proto3" json:"black_ms,omitempty"`
+	FreezeMs      uint32 `protobuf:"varint,5,opt,name=freeze_ms,json=freezeMs,proto3" json:"freeze_ms,omitempty"`
+	SilenceMs     uint32 `protobuf:"varint,6,opt,name=silence_ms,json=silenceMs,proto3" json:"silence_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Failover) Reset() {
+	*x = Failover{}
+	mi := &file_gala_v1_media_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Failover) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Failover) ProtoMessage() {}
+
+func (x *Failover) ProtoReflect() protoreflect.Message {
+	mi := &file_gala_v1_media_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Failover.ProtoReflect.Descriptor instead.
+func (*Failover) Descriptor() ([]byte, []int) {
+	return file_gala_v1_media_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *Failover) GetLossMs() uint32 {
+	if x != nil {
+		return x.LossMs
+	}
+	return 0
+}
+
+func (x *Failover) GetSlateAfterMs() uint32 {
+	if x != nil {
+		return x.SlateAfterMs
+	}
+	return 0
+}
+
+func (x *Failover) GetReturnSeconds() uint32 {
+	if x != nil {
+		return x.ReturnSeconds
+	}
+	return 0
+}
+
+func (x *Failover) GetBlackMs() uint32 {
+	if x != nil {
+		return x.BlackMs
+	}
+	return 0
+}
+
+func (x *Failover) GetFreezeMs() uint32 {
+	if x != nil {
+		return x.FreezeMs
+	}
+	return 0
+}
+
+func (x *Failover) GetSilenceMs() uint32 {
+	if x != nil {
+		return x.SilenceMs
+	}
+	return 0
+}
+
+// InputOrder is the operator's wish which input is on air: 0 is the job's input,
+// 1 its first backup. Numbers count up from 1.
+type InputOrder struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Input         uint32                 `protobuf:"varint,1,opt,name=input,proto3" json:"input,omitempty"`
+	Number        int64                  `protobuf:"varint,2,opt,name=number,proto3" json:"number,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *InputOrder) Reset() {
+	*x = InputOrder{}
+	mi := &file_gala_v1_media_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *InputOrder) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*InputOrder) ProtoMessage() {}
+
+func (x *InputOrder) ProtoReflect() protoreflect.Message {
+	mi := &file_gala_v1_media_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use InputOrder.ProtoReflect.Descriptor instead.
+func (*InputOrder) Descriptor() ([]byte, []int) {
+	return file_gala_v1_media_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *InputOrder) GetInput() uint32 {
+	if x != nil {
+		return x.Input
+	}
+	return 0
+}
+
+func (x *InputOrder) GetNumber() int64 {
+	if x != nil {
+		return x.Number
 	}
 	return 0
 }
@@ -1797,14 +2183,15 @@ const file_gala_v1_media_proto_rawDesc = "" +
 	"\vsample_rate\x18\x05 \x01(\x05R\n" +
 	"sampleRate\x12\x1a\n" +
 	"\blanguage\x18\x06 \x01(\tR\blanguage\x12\x18\n" +
-	"\abitrate\x18\a \x01(\x03R\abitrate\"\x9d\x01\n" +
+	"\abitrate\x18\a \x01(\x03R\abitrate\"\xb1\x01\n" +
 	"\tTextTrack\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x05R\x05index\x12\x14\n" +
 	"\x05codec\x18\x02 \x01(\tR\x05codec\x12\x1a\n" +
 	"\blanguage\x18\x03 \x01(\tR\blanguage\x12\x14\n" +
 	"\x05title\x18\x04 \x01(\tR\x05title\x12\x16\n" +
 	"\x06forced\x18\x05 \x01(\bR\x06forced\x12\x1a\n" +
-	"\bimpaired\x18\x06 \x01(\bR\bimpaired\"\xc4\x02\n" +
+	"\bimpaired\x18\x06 \x01(\bR\bimpaired\x12\x12\n" +
+	"\x04page\x18< \x01(\tR\x04page\"\xc4\x02\n" +
 	"\tRendition\x12<\n" +
 	"\x04name\x18\x01 \x01(\tB(\xbaH%r#2!^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$R\x04name\x12/\n" +
 	"\x05video\x18\x02 \x01(\v2\x17.gala.v1.VideoRenditionH\x00R\x05video\x12/\n" +
@@ -1833,14 +2220,28 @@ const file_gala_v1_media_proto_rawDesc = "" +
 	"videoRange\x12\x1a\n" +
 	"\bcaptions\x18\x0e \x03(\tR\bcaptions\x12\x16\n" +
 	"\x06scaler\x18P \x01(\tR\x06scaler\x123\n" +
-	"\apicture\x18Q \x01(\v2\x19.gala.v1.PictureTreatmentR\apicture\"\xa7\x01\n" +
+	"\apicture\x18Q \x01(\v2\x19.gala.v1.PictureTreatmentR\apicture\"\xd5\x01\n" +
 	"\x10PictureTreatment\x12\x16\n" +
 	"\x06fields\x18\x01 \x01(\bR\x06fields\x12%\n" +
 	"\x04crop\x18\x02 \x01(\v2\x11.gala.v1.CropRectR\x04crop\x12\x1b\n" +
 	"\tpad_width\x18\x03 \x01(\x05R\bpadWidth\x12\x1d\n" +
 	"\n" +
 	"pad_height\x18\x04 \x01(\x05R\tpadHeight\x12\x18\n" +
-	"\adenoise\x18\x05 \x01(\tR\adenoise\"^\n" +
+	"\adenoise\x18\x05 \x01(\tR\adenoise\x12,\n" +
+	"\boverlays\x18F \x03(\v2\x10.gala.v1.OverlayR\boverlays\"\xa1\x01\n" +
+	"\aOverlay\x12\x12\n" +
+	"\x04logo\x18\x01 \x01(\tR\x04logo\x12\x12\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\x12\x0e\n" +
+	"\x02at\x18\x03 \x01(\tR\x02at\x12\x14\n" +
+	"\x05width\x18\x04 \x01(\x05R\x05width\x12\x16\n" +
+	"\x06height\x18\x05 \x01(\x05R\x06height\x12\x16\n" +
+	"\x06margin\x18\x06 \x01(\x05R\x06margin\x12\x18\n" +
+	"\aopacity\x18\a \x01(\x05R\aopacity\"[\n" +
+	"\x04Logo\x12\x1e\n" +
+	"\x04name\x18\x01 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\x02R\x04name\x12\x1b\n" +
+	"\x03png\x18\x02 \x01(\fB\t\xbaH\x06z\x04\x18\x80\x80\x10R\x03png\x12\x16\n" +
+	"\x06sha256\x18\x03 \x01(\tR\x06sha256\"^\n" +
 	"\bCropRect\x12\x14\n" +
 	"\x05width\x18\x01 \x01(\x05R\x05width\x12\x16\n" +
 	"\x06height\x18\x02 \x01(\x05R\x06height\x12\x12\n" +
@@ -1882,7 +2283,29 @@ const file_gala_v1_media_proto_rawDesc = "" +
 	"\x06height\x18\x03 \x01(\x05R\x06height\x12\x14\n" +
 	"\x05every\x18\x04 \x01(\x03R\x05every\x12\x18\n" +
 	"\acolumns\x18\x05 \x01(\x05R\acolumns\x12\x12\n" +
-	"\x04rows\x18\x06 \x01(\x05R\x04rows*H\n" +
+	"\x04rows\x18\x06 \x01(\x05R\x04rows\"\xd2\x01\n" +
+	"\x05Slate\x12\x8a\x01\n" +
+	"\x05color\x18\x01 \x01(\tBt\xbaHq\xba\x01n\n" +
+	"\vslate.color\x12:a slate's colour is six hexadecimal digits, such as 1c1c1e\x1a#this.matches('^([0-9A-Fa-f]{6})?$')R\x05color\x12\x1b\n" +
+	"\x04text\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18PR\x04text\x12\x1f\n" +
+	"\x05image\x18\x03 \x01(\fB\t\xbaH\x06z\x04\x18\x80\x80\x10R\x05image\"\x92\x03\n" +
+	"\bFailover\x12\xa6\x01\n" +
+	"\aloss_ms\x18\x01 \x01(\rB\x8c\x01\xbaH\x88\x01\xba\x01\x84\x01\n" +
+	"\x10failover.loss_ms\x12Ban input counts as lost after 100 ms to 10 s in which nothing came\x1a,this == 0u || this >= 100u && this <= 10000uR\x06lossMs\x120\n" +
+	"\x0eslate_after_ms\x18\x02 \x01(\rB\n" +
+	"\xbaH\a*\x05\x18\x80\xdd\xdb\x01R\fslateAfterMs\x120\n" +
+	"\x0ereturn_seconds\x18\x03 \x01(\rB\t\xbaH\x06*\x04\x18\x80\xa3\x05R\rreturnSeconds\x12%\n" +
+	"\bblack_ms\x18\x04 \x01(\rB\n" +
+	"\xbaH\a*\x05\x18\x80\xdd\xdb\x01R\ablackMs\x12'\n" +
+	"\tfreeze_ms\x18\x05 \x01(\rB\n" +
+	"\xbaH\a*\x05\x18\x80\xdd\xdb\x01R\bfreezeMs\x12)\n" +
+	"\n" +
+	"silence_ms\x18\x06 \x01(\rB\n" +
+	"\xbaH\a*\x05\x18\x80\xdd\xdb\x01R\tsilenceMs\":\n" +
+	"\n" +
+	"InputOrder\x12\x14\n" +
+	"\x05input\x18\x01 \x01(\rR\x05input\x12\x16\n" +
+	"\x06number\x18\x02 \x01(\x03R\x06number*H\n" +
 	"\aJobKind\x12\x18\n" +
 	"\x14JOB_KIND_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rJOB_KIND_LIVE\x10\x01\x12\x10\n" +
@@ -1906,7 +2329,7 @@ func file_gala_v1_media_proto_rawDescGZIP() []byte {
 }
 
 var file_gala_v1_media_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_gala_v1_media_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_gala_v1_media_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
 var file_gala_v1_media_proto_goTypes = []any{
 	(JobKind)(0),             // 0: gala.v1.JobKind
 	(CpuPolicy)(0),           // 1: gala.v1.CpuPolicy
@@ -1921,12 +2344,17 @@ var file_gala_v1_media_proto_goTypes = []any{
 	(*Rendition)(nil),        // 10: gala.v1.Rendition
 	(*VideoRendition)(nil),   // 11: gala.v1.VideoRendition
 	(*PictureTreatment)(nil), // 12: gala.v1.PictureTreatment
-	(*CropRect)(nil),         // 13: gala.v1.CropRect
-	(*AudioRendition)(nil),   // 14: gala.v1.AudioRendition
-	(*SourceChannel)(nil),    // 15: gala.v1.SourceChannel
-	(*Loudness)(nil),         // 16: gala.v1.Loudness
-	(*TextRendition)(nil),    // 17: gala.v1.TextRendition
-	(*Thumbnails)(nil),       // 18: gala.v1.Thumbnails
+	(*Overlay)(nil),          // 13: gala.v1.Overlay
+	(*Logo)(nil),             // 14: gala.v1.Logo
+	(*CropRect)(nil),         // 15: gala.v1.CropRect
+	(*AudioRendition)(nil),   // 16: gala.v1.AudioRendition
+	(*SourceChannel)(nil),    // 17: gala.v1.SourceChannel
+	(*Loudness)(nil),         // 18: gala.v1.Loudness
+	(*TextRendition)(nil),    // 19: gala.v1.TextRendition
+	(*Thumbnails)(nil),       // 20: gala.v1.Thumbnails
+	(*Slate)(nil),            // 21: gala.v1.Slate
+	(*Failover)(nil),         // 22: gala.v1.Failover
+	(*InputOrder)(nil),       // 23: gala.v1.InputOrder
 }
 var file_gala_v1_media_proto_depIdxs = []int32{
 	2,  // 0: gala.v1.Grid.fps:type_name -> gala.v1.Rational
@@ -1937,17 +2365,18 @@ var file_gala_v1_media_proto_depIdxs = []int32{
 	2,  // 5: gala.v1.VideoTrack.sample_aspect:type_name -> gala.v1.Rational
 	2,  // 6: gala.v1.VideoTrack.fps:type_name -> gala.v1.Rational
 	11, // 7: gala.v1.Rendition.video:type_name -> gala.v1.VideoRendition
-	14, // 8: gala.v1.Rendition.audio:type_name -> gala.v1.AudioRendition
-	17, // 9: gala.v1.Rendition.text:type_name -> gala.v1.TextRendition
+	16, // 8: gala.v1.Rendition.audio:type_name -> gala.v1.AudioRendition
+	19, // 9: gala.v1.Rendition.text:type_name -> gala.v1.TextRendition
 	12, // 10: gala.v1.VideoRendition.picture:type_name -> gala.v1.PictureTreatment
-	13, // 11: gala.v1.PictureTreatment.crop:type_name -> gala.v1.CropRect
-	15, // 12: gala.v1.AudioRendition.map:type_name -> gala.v1.SourceChannel
-	16, // 13: gala.v1.AudioRendition.loudness:type_name -> gala.v1.Loudness
-	14, // [14:14] is the sub-list for method output_type
-	14, // [14:14] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	15, // 11: gala.v1.PictureTreatment.crop:type_name -> gala.v1.CropRect
+	13, // 12: gala.v1.PictureTreatment.overlays:type_name -> gala.v1.Overlay
+	17, // 13: gala.v1.AudioRendition.map:type_name -> gala.v1.SourceChannel
+	18, // 14: gala.v1.AudioRendition.loudness:type_name -> gala.v1.Loudness
+	15, // [15:15] is the sub-list for method output_type
+	15, // [15:15] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_gala_v1_media_proto_init() }
@@ -1966,7 +2395,7 @@ func file_gala_v1_media_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_gala_v1_media_proto_rawDesc), len(file_gala_v1_media_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   17,
+			NumMessages:   22,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

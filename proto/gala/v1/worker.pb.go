@@ -111,6 +111,58 @@ func (OutcomeCode) EnumDescriptor() ([]byte, []int) {
 	return file_gala_v1_worker_proto_rawDescGZIP(), []int{0}
 }
 
+type OutputState int32
+
+const (
+	OutputState_OUTPUT_STATE_UNSPECIFIED OutputState = 0
+	OutputState_OUTPUT_STATE_STARTING    OutputState = 1 // nothing of this worker is there yet
+	OutputState_OUTPUT_STATE_WELL        OutputState = 2
+	OutputState_OUTPUT_STATE_TROUBLE     OutputState = 3 // it refuses, does not answer, or is too slow
+)
+
+// Enum value maps for OutputState.
+var (
+	OutputState_name = map[int32]string{
+		0: "OUTPUT_STATE_UNSPECIFIED",
+		1: "OUTPUT_STATE_STARTING",
+		2: "OUTPUT_STATE_WELL",
+		3: "OUTPUT_STATE_TROUBLE",
+	}
+	OutputState_value = map[string]int32{
+		"OUTPUT_STATE_UNSPECIFIED": 0,
+		"OUTPUT_STATE_STARTING":    1,
+		"OUTPUT_STATE_WELL":        2,
+		"OUTPUT_STATE_TROUBLE":     3,
+	}
+)
+
+func (x OutputState) Enum() *OutputState {
+	p := new(OutputState)
+	*p = x
+	return p
+}
+
+func (x OutputState) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (OutputState) Descriptor() protoreflect.EnumDescriptor {
+	return file_gala_v1_worker_proto_enumTypes[1].Descriptor()
+}
+
+func (OutputState) Type() protoreflect.EnumType {
+	return &file_gala_v1_worker_proto_enumTypes[1]
+}
+
+func (x OutputState) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use OutputState.Descriptor instead.
+func (OutputState) EnumDescriptor() ([]byte, []int) {
+	return file_gala_v1_worker_proto_rawDescGZIP(), []int{1}
+}
+
 type ReadyRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Protocol      uint32                 `protobuf:"varint,1,opt,name=protocol,proto3" json:"protocol,omitempty"`
@@ -268,10 +320,12 @@ func (*WatchRequest) Descriptor() ([]byte, []int) {
 }
 
 type WatchResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Status        *WorkerStatus          `protobuf:"bytes,1,opt,name=status,proto3" json:"status,omitempty"`
-	Proposal      *Anchor                `protobuf:"bytes,2,opt,name=proposal,proto3" json:"proposal,omitempty"` // waiting for SetAnchor
-	Outcome       *Outcome               `protobuf:"bytes,3,opt,name=outcome,proto3" json:"outcome,omitempty"`
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Status   *WorkerStatus          `protobuf:"bytes,1,opt,name=status,proto3" json:"status,omitempty"`
+	Proposal *Anchor                `protobuf:"bytes,2,opt,name=proposal,proto3" json:"proposal,omitempty"` // waiting for SetAnchor
+	Outcome  *Outcome               `protobuf:"bytes,3,opt,name=outcome,proto3" json:"outcome,omitempty"`
+	// The input whose anchor is proposed.
+	ProposalInput uint32 `protobuf:"varint,110,opt,name=proposal_input,json=proposalInput,proto3" json:"proposal_input,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -327,9 +381,17 @@ func (x *WatchResponse) GetOutcome() *Outcome {
 	return nil
 }
 
+func (x *WatchResponse) GetProposalInput() uint32 {
+	if x != nil {
+		return x.ProposalInput
+	}
+	return 0
+}
+
 type SetAnchorRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Anchor        *Anchor                `protobuf:"bytes,1,opt,name=anchor,proto3" json:"anchor,omitempty"`
+	Input         uint32                 `protobuf:"varint,110,opt,name=input,proto3" json:"input,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -371,6 +433,13 @@ func (x *SetAnchorRequest) GetAnchor() *Anchor {
 	return nil
 }
 
+func (x *SetAnchorRequest) GetInput() uint32 {
+	if x != nil {
+		return x.Input
+	}
+	return 0
+}
+
 type SetAnchorResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -407,6 +476,86 @@ func (*SetAnchorResponse) Descriptor() ([]byte, []int) {
 	return file_gala_v1_worker_proto_rawDescGZIP(), []int{5}
 }
 
+type SwitchRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Order         *InputOrder            `protobuf:"bytes,1,opt,name=order,proto3" json:"order,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SwitchRequest) Reset() {
+	*x = SwitchRequest{}
+	mi := &file_gala_v1_worker_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SwitchRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SwitchRequest) ProtoMessage() {}
+
+func (x *SwitchRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_gala_v1_worker_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SwitchRequest.ProtoReflect.Descriptor instead.
+func (*SwitchRequest) Descriptor() ([]byte, []int) {
+	return file_gala_v1_worker_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *SwitchRequest) GetOrder() *InputOrder {
+	if x != nil {
+		return x.Order
+	}
+	return nil
+}
+
+type SwitchResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SwitchResponse) Reset() {
+	*x = SwitchResponse{}
+	mi := &file_gala_v1_worker_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SwitchResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SwitchResponse) ProtoMessage() {}
+
+func (x *SwitchResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_gala_v1_worker_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SwitchResponse.ProtoReflect.Descriptor instead.
+func (*SwitchResponse) Descriptor() ([]byte, []int) {
+	return file_gala_v1_worker_proto_rawDescGZIP(), []int{7}
+}
+
 type StopRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// true: finish the open segment and end the playlists; false: drop it.
@@ -422,7 +571,7 @@ type StopRequest struct {
 
 func (x *StopRequest) Reset() {
 	*x = StopRequest{}
-	mi := &file_gala_v1_worker_proto_msgTypes[6]
+	mi := &file_gala_v1_worker_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -434,7 +583,7 @@ func (x *StopRequest) String() string {
 func (*StopRequest) ProtoMessage() {}
 
 func (x *StopRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gala_v1_worker_proto_msgTypes[6]
+	mi := &file_gala_v1_worker_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -447,7 +596,7 @@ func (x *StopRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StopRequest.ProtoReflect.Descriptor instead.
 func (*StopRequest) Descriptor() ([]byte, []int) {
-	return file_gala_v1_worker_proto_rawDescGZIP(), []int{6}
+	return file_gala_v1_worker_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *StopRequest) GetFinish() bool {
@@ -486,7 +635,7 @@ type StopResponse struct {
 
 func (x *StopResponse) Reset() {
 	*x = StopResponse{}
-	mi := &file_gala_v1_worker_proto_msgTypes[7]
+	mi := &file_gala_v1_worker_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -498,7 +647,7 @@ func (x *StopResponse) String() string {
 func (*StopResponse) ProtoMessage() {}
 
 func (x *StopResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gala_v1_worker_proto_msgTypes[7]
+	mi := &file_gala_v1_worker_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -511,7 +660,7 @@ func (x *StopResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StopResponse.ProtoReflect.Descriptor instead.
 func (*StopResponse) Descriptor() ([]byte, []int) {
-	return file_gala_v1_worker_proto_rawDescGZIP(), []int{7}
+	return file_gala_v1_worker_proto_rawDescGZIP(), []int{9}
 }
 
 // Assignment is some renditions of one job on one device: one decode, one worker.
@@ -546,15 +695,34 @@ type Assignment struct {
 	Thumbnails *Thumbnails `protobuf:"bytes,70,opt,name=thumbnails,proto3" json:"thumbnails,omitempty"`
 	// Renditions that also become one progressive MP4 each, at the end of a clip.
 	Mp4 []string `protobuf:"bytes,71,rep,name=mp4,proto3" json:"mp4,omitempty"`
+	// What the renditions' overlays name.
+	Logos []*Logo `protobuf:"bytes,72,rep,name=logos,proto3" json:"logos,omitempty"`
 	// Absent: the output is in the clear.
-	Protection    *Protection `protobuf:"bytes,60,opt,name=protection,proto3" json:"protection,omitempty"`
+	Protection *Protection `protobuf:"bytes,60,opt,name=protection,proto3" json:"protection,omitempty"`
+	// Which of a redundant job's replicas this is, from 1, and of how many; 0 for
+	// a job's only run. The outputs end with its folder, rN.
+	Replica  uint32 `protobuf:"varint,100,opt,name=replica,proto3" json:"replica,omitempty"`
+	Replicas uint32 `protobuf:"varint,101,opt,name=replicas,proto3" json:"replicas,omitempty"`
+	// Inputs to fall back to, in order of preference; the agent sets their ingests.
+	Backups  []*BackupInput `protobuf:"bytes,110,rep,name=backups,proto3" json:"backups,omitempty"`
+	Slate    *Slate         `protobuf:"bytes,111,opt,name=slate,proto3" json:"slate,omitempty"`
+	Failover *Failover      `protobuf:"bytes,112,opt,name=failover,proto3" json:"failover,omitempty"`
+	// The input that was on air last, the operator's newest order, and the newest
+	// that was carried out.
+	OnAir       uint32      `protobuf:"varint,113,opt,name=on_air,json=onAir,proto3" json:"on_air,omitempty"`
+	Order       *InputOrder `protobuf:"bytes,114,opt,name=order,proto3" json:"order,omitempty"`
+	OrderObeyed int64       `protobuf:"varint,115,opt,name=order_obeyed,json=orderObeyed,proto3" json:"order_obeyed,omitempty"`
+	// How far the grid was ahead of the source, as last told.
+	LagUs int64 `protobuf:"varint,116,opt,name=lag_us,json=lagUs,proto3" json:"lag_us,omitempty"`
+	// JobSpec.steering, of a replica.
+	Steering      string `protobuf:"bytes,170,opt,name=steering,proto3" json:"steering,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Assignment) Reset() {
 	*x = Assignment{}
-	mi := &file_gala_v1_worker_proto_msgTypes[8]
+	mi := &file_gala_v1_worker_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -566,7 +734,7 @@ func (x *Assignment) String() string {
 func (*Assignment) ProtoMessage() {}
 
 func (x *Assignment) ProtoReflect() protoreflect.Message {
-	mi := &file_gala_v1_worker_proto_msgTypes[8]
+	mi := &file_gala_v1_worker_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -579,7 +747,7 @@ func (x *Assignment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Assignment.ProtoReflect.Descriptor instead.
 func (*Assignment) Descriptor() ([]byte, []int) {
-	return file_gala_v1_worker_proto_rawDescGZIP(), []int{8}
+	return file_gala_v1_worker_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Assignment) GetId() string {
@@ -722,11 +890,150 @@ func (x *Assignment) GetMp4() []string {
 	return nil
 }
 
+func (x *Assignment) GetLogos() []*Logo {
+	if x != nil {
+		return x.Logos
+	}
+	return nil
+}
+
 func (x *Assignment) GetProtection() *Protection {
 	if x != nil {
 		return x.Protection
 	}
 	return nil
+}
+
+func (x *Assignment) GetReplica() uint32 {
+	if x != nil {
+		return x.Replica
+	}
+	return 0
+}
+
+func (x *Assignment) GetReplicas() uint32 {
+	if x != nil {
+		return x.Replicas
+	}
+	return 0
+}
+
+func (x *Assignment) GetBackups() []*BackupInput {
+	if x != nil {
+		return x.Backups
+	}
+	return nil
+}
+
+func (x *Assignment) GetSlate() *Slate {
+	if x != nil {
+		return x.Slate
+	}
+	return nil
+}
+
+func (x *Assignment) GetFailover() *Failover {
+	if x != nil {
+		return x.Failover
+	}
+	return nil
+}
+
+func (x *Assignment) GetOnAir() uint32 {
+	if x != nil {
+		return x.OnAir
+	}
+	return 0
+}
+
+func (x *Assignment) GetOrder() *InputOrder {
+	if x != nil {
+		return x.Order
+	}
+	return nil
+}
+
+func (x *Assignment) GetOrderObeyed() int64 {
+	if x != nil {
+		return x.OrderObeyed
+	}
+	return 0
+}
+
+func (x *Assignment) GetLagUs() int64 {
+	if x != nil {
+		return x.LagUs
+	}
+	return 0
+}
+
+func (x *Assignment) GetSteering() string {
+	if x != nil {
+		return x.Steering
+	}
+	return ""
+}
+
+// BackupInput is an input of a live job beside its first.
+type BackupInput struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Url    string                 `protobuf:"bytes,1,opt,name=url,proto3" json:"url,omitempty"`
+	Anchor *Anchor                `protobuf:"bytes,2,opt,name=anchor,proto3" json:"anchor,omitempty"` // absent: none is recorded
+	// Runtime directory of its ingest; empty: this host cannot hold it.
+	Ingest        string `protobuf:"bytes,3,opt,name=ingest,proto3" json:"ingest,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BackupInput) Reset() {
+	*x = BackupInput{}
+	mi := &file_gala_v1_worker_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BackupInput) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BackupInput) ProtoMessage() {}
+
+func (x *BackupInput) ProtoReflect() protoreflect.Message {
+	mi := &file_gala_v1_worker_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BackupInput.ProtoReflect.Descriptor instead.
+func (*BackupInput) Descriptor() ([]byte, []int) {
+	return file_gala_v1_worker_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *BackupInput) GetUrl() string {
+	if x != nil {
+		return x.Url
+	}
+	return ""
+}
+
+func (x *BackupInput) GetAnchor() *Anchor {
+	if x != nil {
+		return x.Anchor
+	}
+	return nil
+}
+
+func (x *BackupInput) GetIngest() string {
+	if x != nil {
+		return x.Ingest
+	}
+	return ""
 }
 
 // Output is one destination; url holds the job's tree directly.
@@ -739,7 +1046,7 @@ type Output struct {
 
 func (x *Output) Reset() {
 	*x = Output{}
-	mi := &file_gala_v1_worker_proto_msgTypes[9]
+	mi := &file_gala_v1_worker_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -751,7 +1058,7 @@ func (x *Output) String() string {
 func (*Output) ProtoMessage() {}
 
 func (x *Output) ProtoReflect() protoreflect.Message {
-	mi := &file_gala_v1_worker_proto_msgTypes[9]
+	mi := &file_gala_v1_worker_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -764,7 +1071,7 @@ func (x *Output) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Output.ProtoReflect.Descriptor instead.
 func (*Output) Descriptor() ([]byte, []int) {
-	return file_gala_v1_worker_proto_rawDescGZIP(), []int{9}
+	return file_gala_v1_worker_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Output) GetUrl() string {
@@ -790,7 +1097,7 @@ type Outcome struct {
 
 func (x *Outcome) Reset() {
 	*x = Outcome{}
-	mi := &file_gala_v1_worker_proto_msgTypes[10]
+	mi := &file_gala_v1_worker_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -802,7 +1109,7 @@ func (x *Outcome) String() string {
 func (*Outcome) ProtoMessage() {}
 
 func (x *Outcome) ProtoReflect() protoreflect.Message {
-	mi := &file_gala_v1_worker_proto_msgTypes[10]
+	mi := &file_gala_v1_worker_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -815,7 +1122,7 @@ func (x *Outcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Outcome.ProtoReflect.Descriptor instead.
 func (*Outcome) Descriptor() ([]byte, []int) {
-	return file_gala_v1_worker_proto_rawDescGZIP(), []int{10}
+	return file_gala_v1_worker_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Outcome) GetCode() OutcomeCode {
@@ -874,14 +1181,20 @@ type WorkerStatus struct {
 	FirstSegment  bool     `protobuf:"varint,8,opt,name=first_segment,json=firstSegment,proto3" json:"first_segment,omitempty"` // every rendition has published at least one
 	// Counts what is done after the last segment (thumbnails, MP4): a worker that
 	// works on that is not stalled.
-	Finishing     int64 `protobuf:"varint,70,opt,name=finishing,proto3" json:"finishing,omitempty"`
+	Finishing int64 `protobuf:"varint,70,opt,name=finishing,proto3" json:"finishing,omitempty"`
+	// One for each output of the assignment, in its order.
+	Outputs []*OutputProgress `protobuf:"bytes,120,rep,name=outputs,proto3" json:"outputs,omitempty"`
+	// What the worker did about its load: the newest, oldest first.
+	Events []*WorkerEvent `protobuf:"bytes,140,rep,name=events,proto3" json:"events,omitempty"`
+	// Of a live source that runs by itself.
+	Source        *SourceState `protobuf:"bytes,110,opt,name=source,proto3" json:"source,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *WorkerStatus) Reset() {
 	*x = WorkerStatus{}
-	mi := &file_gala_v1_worker_proto_msgTypes[11]
+	mi := &file_gala_v1_worker_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -893,7 +1206,7 @@ func (x *WorkerStatus) String() string {
 func (*WorkerStatus) ProtoMessage() {}
 
 func (x *WorkerStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_gala_v1_worker_proto_msgTypes[11]
+	mi := &file_gala_v1_worker_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -906,7 +1219,7 @@ func (x *WorkerStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkerStatus.ProtoReflect.Descriptor instead.
 func (*WorkerStatus) Descriptor() ([]byte, []int) {
-	return file_gala_v1_worker_proto_rawDescGZIP(), []int{11}
+	return file_gala_v1_worker_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *WorkerStatus) GetRenditions() []*RenditionProgress {
@@ -972,6 +1285,296 @@ func (x *WorkerStatus) GetFinishing() int64 {
 	return 0
 }
 
+func (x *WorkerStatus) GetOutputs() []*OutputProgress {
+	if x != nil {
+		return x.Outputs
+	}
+	return nil
+}
+
+func (x *WorkerStatus) GetEvents() []*WorkerEvent {
+	if x != nil {
+		return x.Events
+	}
+	return nil
+}
+
+func (x *WorkerStatus) GetSource() *SourceState {
+	if x != nil {
+		return x.Source
+	}
+	return nil
+}
+
+// OutputProgress is what one destination has got of this worker.
+type OutputProgress struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	State OutputState            `protobuf:"varint,1,opt,name=state,proto3,enum=gala.v1.OutputState" json:"state,omitempty"`
+	// Newest segment that every rendition lists there; -1 before the first.
+	LastSegment   int64                  `protobuf:"varint,2,opt,name=last_segment,json=lastSegment,proto3" json:"last_segment,omitempty"`
+	LastSegmentAt *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=last_segment_at,json=lastSegmentAt,proto3" json:"last_segment_at,omitempty"`
+	// Segments that were made since and are not there yet, of the slowest rendition.
+	Behind int64 `protobuf:"varint,4,opt,name=behind,proto3" json:"behind,omitempty"`
+	// Segments, of all renditions, that will never be there.
+	Lost int64 `protobuf:"varint,5,opt,name=lost,proto3" json:"lost,omitempty"`
+	// Of the trouble that it is in.
+	TroubleSince *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=trouble_since,json=troubleSince,proto3" json:"trouble_since,omitempty"`
+	Cause        string                 `protobuf:"bytes,7,opt,name=cause,proto3" json:"cause,omitempty"`
+	// What this worker has brought there.
+	Bytes         int64 `protobuf:"varint,170,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OutputProgress) Reset() {
+	*x = OutputProgress{}
+	mi := &file_gala_v1_worker_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OutputProgress) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OutputProgress) ProtoMessage() {}
+
+func (x *OutputProgress) ProtoReflect() protoreflect.Message {
+	mi := &file_gala_v1_worker_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OutputProgress.ProtoReflect.Descriptor instead.
+func (*OutputProgress) Descriptor() ([]byte, []int) {
+	return file_gala_v1_worker_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *OutputProgress) GetState() OutputState {
+	if x != nil {
+		return x.State
+	}
+	return OutputState_OUTPUT_STATE_UNSPECIFIED
+}
+
+func (x *OutputProgress) GetLastSegment() int64 {
+	if x != nil {
+		return x.LastSegment
+	}
+	return 0
+}
+
+func (x *OutputProgress) GetLastSegmentAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LastSegmentAt
+	}
+	return nil
+}
+
+func (x *OutputProgress) GetBehind() int64 {
+	if x != nil {
+		return x.Behind
+	}
+	return 0
+}
+
+func (x *OutputProgress) GetLost() int64 {
+	if x != nil {
+		return x.Lost
+	}
+	return 0
+}
+
+func (x *OutputProgress) GetTroubleSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.TroubleSince
+	}
+	return nil
+}
+
+func (x *OutputProgress) GetCause() string {
+	if x != nil {
+		return x.Cause
+	}
+	return ""
+}
+
+func (x *OutputProgress) GetBytes() int64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+// SourceState is how a live job's inputs are.
+type SourceState struct {
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	Input       uint32                 `protobuf:"varint,1,opt,name=input,proto3" json:"input,omitempty"` // on air now, or last
+	Lapse       bool                   `protobuf:"varint,2,opt,name=lapse,proto3" json:"lapse,omitempty"` // no programme
+	Slate       bool                   `protobuf:"varint,3,opt,name=slate,proto3" json:"slate,omitempty"`
+	LagUs       int64                  `protobuf:"varint,4,opt,name=lag_us,json=lagUs,proto3" json:"lag_us,omitempty"`
+	OrderObeyed int64                  `protobuf:"varint,5,opt,name=order_obeyed,json=orderObeyed,proto3" json:"order_obeyed,omitempty"`
+	// The newest transitions, oldest first.
+	Events        []*WorkerEvent `protobuf:"bytes,6,rep,name=events,proto3" json:"events,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SourceState) Reset() {
+	*x = SourceState{}
+	mi := &file_gala_v1_worker_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SourceState) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SourceState) ProtoMessage() {}
+
+func (x *SourceState) ProtoReflect() protoreflect.Message {
+	mi := &file_gala_v1_worker_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SourceState.ProtoReflect.Descriptor instead.
+func (*SourceState) Descriptor() ([]byte, []int) {
+	return file_gala_v1_worker_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *SourceState) GetInput() uint32 {
+	if x != nil {
+		return x.Input
+	}
+	return 0
+}
+
+func (x *SourceState) GetLapse() bool {
+	if x != nil {
+		return x.Lapse
+	}
+	return false
+}
+
+func (x *SourceState) GetSlate() bool {
+	if x != nil {
+		return x.Slate
+	}
+	return false
+}
+
+func (x *SourceState) GetLagUs() int64 {
+	if x != nil {
+		return x.LagUs
+	}
+	return 0
+}
+
+func (x *SourceState) GetOrderObeyed() int64 {
+	if x != nil {
+		return x.OrderObeyed
+	}
+	return 0
+}
+
+func (x *SourceState) GetEvents() []*WorkerEvent {
+	if x != nil {
+		return x.Events
+	}
+	return nil
+}
+
+// WorkerEvent is something that happened to a live job while it ran.
+type WorkerEvent struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Number        int64                  `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"` // counts up from 1 in one worker
+	At            *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=at,proto3" json:"at,omitempty"`
+	Kind          string                 `protobuf:"bytes,3,opt,name=kind,proto3" json:"kind,omitempty"`
+	Cause         string                 `protobuf:"bytes,4,opt,name=cause,proto3" json:"cause,omitempty"`
+	Effect        string                 `protobuf:"bytes,5,opt,name=effect,proto3" json:"effect,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WorkerEvent) Reset() {
+	*x = WorkerEvent{}
+	mi := &file_gala_v1_worker_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WorkerEvent) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WorkerEvent) ProtoMessage() {}
+
+func (x *WorkerEvent) ProtoReflect() protoreflect.Message {
+	mi := &file_gala_v1_worker_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WorkerEvent.ProtoReflect.Descriptor instead.
+func (*WorkerEvent) Descriptor() ([]byte, []int) {
+	return file_gala_v1_worker_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *WorkerEvent) GetNumber() int64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *WorkerEvent) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+func (x *WorkerEvent) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *WorkerEvent) GetCause() string {
+	if x != nil {
+		return x.Cause
+	}
+	return ""
+}
+
+func (x *WorkerEvent) GetEffect() string {
+	if x != nil {
+		return x.Effect
+	}
+	return ""
+}
+
 type RenditionProgress struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
@@ -984,13 +1587,18 @@ type RenditionProgress struct {
 	LateSegments  int64                  `protobuf:"varint,8,opt,name=late_segments,json=lateSegments,proto3" json:"late_segments,omitempty"`
 	LastSegmentAt *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=last_segment_at,json=lastSegmentAt,proto3" json:"last_segment_at,omitempty"`
 	Bytes         int64                  `protobuf:"varint,10,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	// Of frames, those in segments that are published: what a worker that breaks
+	// off leaves in the tree.
+	PublishedFrames int64 `protobuf:"varint,90,opt,name=published_frames,json=publishedFrames,proto3" json:"published_frames,omitempty"`
+	// It is left out at present, because the machine cannot keep up.
+	Resting       bool `protobuf:"varint,140,opt,name=resting,proto3" json:"resting,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *RenditionProgress) Reset() {
 	*x = RenditionProgress{}
-	mi := &file_gala_v1_worker_proto_msgTypes[12]
+	mi := &file_gala_v1_worker_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1002,7 +1610,7 @@ func (x *RenditionProgress) String() string {
 func (*RenditionProgress) ProtoMessage() {}
 
 func (x *RenditionProgress) ProtoReflect() protoreflect.Message {
-	mi := &file_gala_v1_worker_proto_msgTypes[12]
+	mi := &file_gala_v1_worker_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1015,7 +1623,7 @@ func (x *RenditionProgress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenditionProgress.ProtoReflect.Descriptor instead.
 func (*RenditionProgress) Descriptor() ([]byte, []int) {
-	return file_gala_v1_worker_proto_rawDescGZIP(), []int{12}
+	return file_gala_v1_worker_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *RenditionProgress) GetName() string {
@@ -1088,6 +1696,20 @@ func (x *RenditionProgress) GetBytes() int64 {
 	return 0
 }
 
+func (x *RenditionProgress) GetPublishedFrames() int64 {
+	if x != nil {
+		return x.PublishedFrames
+	}
+	return 0
+}
+
+func (x *RenditionProgress) GetResting() bool {
+	if x != nil {
+		return x.Resting
+	}
+	return false
+}
+
 var File_gala_v1_worker_proto protoreflect.FileDescriptor
 
 const file_gala_v1_worker_proto_rawDesc = "" +
@@ -1103,14 +1725,19 @@ const file_gala_v1_worker_proto_rawDesc = "" +
 	"assignment\x12\x14\n" +
 	"\x05epoch\x18\x04 \x01(\x04R\x05epoch\x12\x10\n" +
 	"\x03pid\x18\x05 \x01(\x03R\x03pid\"\x0e\n" +
-	"\fWatchRequest\"\x97\x01\n" +
+	"\fWatchRequest\"\xbe\x01\n" +
 	"\rWatchResponse\x12-\n" +
 	"\x06status\x18\x01 \x01(\v2\x15.gala.v1.WorkerStatusR\x06status\x12+\n" +
 	"\bproposal\x18\x02 \x01(\v2\x0f.gala.v1.AnchorR\bproposal\x12*\n" +
-	"\aoutcome\x18\x03 \x01(\v2\x10.gala.v1.OutcomeR\aoutcome\";\n" +
+	"\aoutcome\x18\x03 \x01(\v2\x10.gala.v1.OutcomeR\aoutcome\x12%\n" +
+	"\x0eproposal_input\x18n \x01(\rR\rproposalInput\"Q\n" +
 	"\x10SetAnchorRequest\x12'\n" +
-	"\x06anchor\x18\x01 \x01(\v2\x0f.gala.v1.AnchorR\x06anchor\"\x13\n" +
-	"\x11SetAnchorResponse\"s\n" +
+	"\x06anchor\x18\x01 \x01(\v2\x0f.gala.v1.AnchorR\x06anchor\x12\x14\n" +
+	"\x05input\x18n \x01(\rR\x05input\"\x13\n" +
+	"\x11SetAnchorResponse\":\n" +
+	"\rSwitchRequest\x12)\n" +
+	"\x05order\x18\x01 \x01(\v2\x13.gala.v1.InputOrderR\x05order\"\x10\n" +
+	"\x0eSwitchResponse\"s\n" +
 	"\vStopRequest\x12\x16\n" +
 	"\x06finish\x18\x01 \x01(\bR\x06finish\x12\x1e\n" +
 	"\n" +
@@ -1118,7 +1745,7 @@ const file_gala_v1_worker_proto_rawDesc = "" +
 	"superseded\x12\x16\n" +
 	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x14\n" +
 	"\x05leave\x18\x04 \x01(\bR\x05leave\"\x0e\n" +
-	"\fStopResponse\"\xd6\x05\n" +
+	"\fStopResponse\"\xcf\b\n" +
 	"\n" +
 	"Assignment\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x10\n" +
@@ -1145,10 +1772,25 @@ const file_gala_v1_worker_proto_rawDesc = "" +
 	"\n" +
 	"thumbnails\x18F \x01(\v2\x13.gala.v1.ThumbnailsR\n" +
 	"thumbnails\x12\x10\n" +
-	"\x03mp4\x18G \x03(\tR\x03mp4\x123\n" +
+	"\x03mp4\x18G \x03(\tR\x03mp4\x12#\n" +
+	"\x05logos\x18H \x03(\v2\r.gala.v1.LogoR\x05logos\x123\n" +
 	"\n" +
 	"protection\x18< \x01(\v2\x13.gala.v1.ProtectionR\n" +
-	"protection\"\x1a\n" +
+	"protection\x12\x18\n" +
+	"\areplica\x18d \x01(\rR\areplica\x12\x1a\n" +
+	"\breplicas\x18e \x01(\rR\breplicas\x12.\n" +
+	"\abackups\x18n \x03(\v2\x14.gala.v1.BackupInputR\abackups\x12$\n" +
+	"\x05slate\x18o \x01(\v2\x0e.gala.v1.SlateR\x05slate\x12-\n" +
+	"\bfailover\x18p \x01(\v2\x11.gala.v1.FailoverR\bfailover\x12\x15\n" +
+	"\x06on_air\x18q \x01(\rR\x05onAir\x12)\n" +
+	"\x05order\x18r \x01(\v2\x13.gala.v1.InputOrderR\x05order\x12!\n" +
+	"\forder_obeyed\x18s \x01(\x03R\vorderObeyed\x12\x15\n" +
+	"\x06lag_us\x18t \x01(\x03R\x05lagUs\x12\x1b\n" +
+	"\bsteering\x18\xaa\x01 \x01(\tR\bsteering\"`\n" +
+	"\vBackupInput\x12\x10\n" +
+	"\x03url\x18\x01 \x01(\tR\x03url\x12'\n" +
+	"\x06anchor\x18\x02 \x01(\v2\x0f.gala.v1.AnchorR\x06anchor\x12\x16\n" +
+	"\x06ingest\x18\x03 \x01(\tR\x06ingest\"\x1a\n" +
 	"\x06Output\x12\x10\n" +
 	"\x03url\x18\x01 \x01(\tR\x03url\"\xe9\x01\n" +
 	"\aOutcome\x12(\n" +
@@ -1157,7 +1799,7 @@ const file_gala_v1_worker_proto_rawDesc = "" +
 	"\x06advice\x18\x03 \x01(\tR\x06advice\x12\x1c\n" +
 	"\tretryable\x18\x04 \x01(\bR\tretryable\x125\n" +
 	"\bended_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\aendedAt\x12-\n" +
-	"\x06status\x18\x06 \x01(\v2\x15.gala.v1.WorkerStatusR\x06status\"\xda\x02\n" +
+	"\x06status\x18\x06 \x01(\v2\x15.gala.v1.WorkerStatusR\x06status\"\xea\x03\n" +
 	"\fWorkerStatus\x12:\n" +
 	"\n" +
 	"renditions\x18\x01 \x03(\v2\x1a.gala.v1.RenditionProgressR\n" +
@@ -1169,7 +1811,32 @@ const file_gala_v1_worker_proto_rawDesc = "" +
 	"\rdecode_errors\x18\x06 \x01(\x03R\fdecodeErrors\x12\x14\n" +
 	"\x05notes\x18\a \x03(\tR\x05notes\x12#\n" +
 	"\rfirst_segment\x18\b \x01(\bR\ffirstSegment\x12\x1c\n" +
-	"\tfinishing\x18F \x01(\x03R\tfinishing\"\xbf\x02\n" +
+	"\tfinishing\x18F \x01(\x03R\tfinishing\x121\n" +
+	"\aoutputs\x18x \x03(\v2\x17.gala.v1.OutputProgressR\aoutputs\x12-\n" +
+	"\x06events\x18\x8c\x01 \x03(\v2\x14.gala.v1.WorkerEventR\x06events\x12,\n" +
+	"\x06source\x18n \x01(\v2\x14.gala.v1.SourceStateR\x06source\"\xbd\x02\n" +
+	"\x0eOutputProgress\x12*\n" +
+	"\x05state\x18\x01 \x01(\x0e2\x14.gala.v1.OutputStateR\x05state\x12!\n" +
+	"\flast_segment\x18\x02 \x01(\x03R\vlastSegment\x12B\n" +
+	"\x0flast_segment_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\rlastSegmentAt\x12\x16\n" +
+	"\x06behind\x18\x04 \x01(\x03R\x06behind\x12\x12\n" +
+	"\x04lost\x18\x05 \x01(\x03R\x04lost\x12?\n" +
+	"\rtrouble_since\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\ftroubleSince\x12\x14\n" +
+	"\x05cause\x18\a \x01(\tR\x05cause\x12\x15\n" +
+	"\x05bytes\x18\xaa\x01 \x01(\x03R\x05bytes\"\xb7\x01\n" +
+	"\vSourceState\x12\x14\n" +
+	"\x05input\x18\x01 \x01(\rR\x05input\x12\x14\n" +
+	"\x05lapse\x18\x02 \x01(\bR\x05lapse\x12\x14\n" +
+	"\x05slate\x18\x03 \x01(\bR\x05slate\x12\x15\n" +
+	"\x06lag_us\x18\x04 \x01(\x03R\x05lagUs\x12!\n" +
+	"\forder_obeyed\x18\x05 \x01(\x03R\vorderObeyed\x12,\n" +
+	"\x06events\x18\x06 \x03(\v2\x14.gala.v1.WorkerEventR\x06events\"\x93\x01\n" +
+	"\vWorkerEvent\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\x03R\x06number\x12*\n" +
+	"\x02at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x12\n" +
+	"\x04kind\x18\x03 \x01(\tR\x04kind\x12\x14\n" +
+	"\x05cause\x18\x04 \x01(\tR\x05cause\x12\x16\n" +
+	"\x06effect\x18\x05 \x01(\tR\x06effect\"\x85\x03\n" +
 	"\x11RenditionProgress\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06frames\x18\x02 \x01(\x03R\x06frames\x12\x10\n" +
@@ -1181,7 +1848,9 @@ const file_gala_v1_worker_proto_rawDesc = "" +
 	"\rlate_segments\x18\b \x01(\x03R\flateSegments\x12B\n" +
 	"\x0flast_segment_at\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\rlastSegmentAt\x12\x14\n" +
 	"\x05bytes\x18\n" +
-	" \x01(\x03R\x05bytes*\xc8\x03\n" +
+	" \x01(\x03R\x05bytes\x12)\n" +
+	"\x10published_frames\x18Z \x01(\x03R\x0fpublishedFrames\x12\x19\n" +
+	"\aresting\x18\x8c\x01 \x01(\bR\aresting*\xc8\x03\n" +
 	"\vOutcomeCode\x12\x1c\n" +
 	"\x18OUTCOME_CODE_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15OUTCOME_CODE_FINISHED\x10\x01\x12\x1c\n" +
@@ -1198,11 +1867,17 @@ const file_gala_v1_worker_proto_rawDesc = "" +
 	"\x14OUTCOME_CODE_STALLED\x10\v\x12\x1e\n" +
 	"\x1aOUTCOME_CODE_START_TIMEOUT\x10\f\x12\x1b\n" +
 	"\x17OUTCOME_CODE_SUPERSEDED\x10\r\x12\x18\n" +
-	"\x14OUTCOME_CODE_STOPPED\x10\x0e2\xf3\x01\n" +
+	"\x14OUTCOME_CODE_STOPPED\x10\x0e*w\n" +
+	"\vOutputState\x12\x1c\n" +
+	"\x18OUTPUT_STATE_UNSPECIFIED\x10\x00\x12\x19\n" +
+	"\x15OUTPUT_STATE_STARTING\x10\x01\x12\x15\n" +
+	"\x11OUTPUT_STATE_WELL\x10\x02\x12\x18\n" +
+	"\x14OUTPUT_STATE_TROUBLE\x10\x032\xae\x02\n" +
 	"\x06Worker\x126\n" +
 	"\x05Ready\x12\x15.gala.v1.ReadyRequest\x1a\x16.gala.v1.ReadyResponse\x128\n" +
 	"\x05Watch\x12\x15.gala.v1.WatchRequest\x1a\x16.gala.v1.WatchResponse0\x01\x12B\n" +
-	"\tSetAnchor\x12\x19.gala.v1.SetAnchorRequest\x1a\x1a.gala.v1.SetAnchorResponse\x123\n" +
+	"\tSetAnchor\x12\x19.gala.v1.SetAnchorRequest\x1a\x1a.gala.v1.SetAnchorResponse\x129\n" +
+	"\x06Switch\x12\x16.gala.v1.SwitchRequest\x1a\x17.gala.v1.SwitchResponse\x123\n" +
 	"\x04Stop\x12\x14.gala.v1.StopRequest\x1a\x15.gala.v1.StopResponseB/Z-github.com/galafarm/gala/proto/gala/v1;galav1b\x06proto3"
 
 var (
@@ -1217,63 +1892,91 @@ func file_gala_v1_worker_proto_rawDescGZIP() []byte {
 	return file_gala_v1_worker_proto_rawDescData
 }
 
-var file_gala_v1_worker_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_gala_v1_worker_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_gala_v1_worker_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_gala_v1_worker_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_gala_v1_worker_proto_goTypes = []any{
 	(OutcomeCode)(0),              // 0: gala.v1.OutcomeCode
-	(*ReadyRequest)(nil),          // 1: gala.v1.ReadyRequest
-	(*ReadyResponse)(nil),         // 2: gala.v1.ReadyResponse
-	(*WatchRequest)(nil),          // 3: gala.v1.WatchRequest
-	(*WatchResponse)(nil),         // 4: gala.v1.WatchResponse
-	(*SetAnchorRequest)(nil),      // 5: gala.v1.SetAnchorRequest
-	(*SetAnchorResponse)(nil),     // 6: gala.v1.SetAnchorResponse
-	(*StopRequest)(nil),           // 7: gala.v1.StopRequest
-	(*StopResponse)(nil),          // 8: gala.v1.StopResponse
-	(*Assignment)(nil),            // 9: gala.v1.Assignment
-	(*Output)(nil),                // 10: gala.v1.Output
-	(*Outcome)(nil),               // 11: gala.v1.Outcome
-	(*WorkerStatus)(nil),          // 12: gala.v1.WorkerStatus
-	(*RenditionProgress)(nil),     // 13: gala.v1.RenditionProgress
-	(*Anchor)(nil),                // 14: gala.v1.Anchor
-	(JobKind)(0),                  // 15: gala.v1.JobKind
-	(*SourceInfo)(nil),            // 16: gala.v1.SourceInfo
-	(*Grid)(nil),                  // 17: gala.v1.Grid
-	(*Rendition)(nil),             // 18: gala.v1.Rendition
-	(*Thumbnails)(nil),            // 19: gala.v1.Thumbnails
-	(*Protection)(nil),            // 20: gala.v1.Protection
-	(*timestamppb.Timestamp)(nil), // 21: google.protobuf.Timestamp
+	(OutputState)(0),              // 1: gala.v1.OutputState
+	(*ReadyRequest)(nil),          // 2: gala.v1.ReadyRequest
+	(*ReadyResponse)(nil),         // 3: gala.v1.ReadyResponse
+	(*WatchRequest)(nil),          // 4: gala.v1.WatchRequest
+	(*WatchResponse)(nil),         // 5: gala.v1.WatchResponse
+	(*SetAnchorRequest)(nil),      // 6: gala.v1.SetAnchorRequest
+	(*SetAnchorResponse)(nil),     // 7: gala.v1.SetAnchorResponse
+	(*SwitchRequest)(nil),         // 8: gala.v1.SwitchRequest
+	(*SwitchResponse)(nil),        // 9: gala.v1.SwitchResponse
+	(*StopRequest)(nil),           // 10: gala.v1.StopRequest
+	(*StopResponse)(nil),          // 11: gala.v1.StopResponse
+	(*Assignment)(nil),            // 12: gala.v1.Assignment
+	(*BackupInput)(nil),           // 13: gala.v1.BackupInput
+	(*Output)(nil),                // 14: gala.v1.Output
+	(*Outcome)(nil),               // 15: gala.v1.Outcome
+	(*WorkerStatus)(nil),          // 16: gala.v1.WorkerStatus
+	(*OutputProgress)(nil),        // 17: gala.v1.OutputProgress
+	(*SourceState)(nil),           // 18: gala.v1.SourceState
+	(*WorkerEvent)(nil),           // 19: gala.v1.WorkerEvent
+	(*RenditionProgress)(nil),     // 20: gala.v1.RenditionProgress
+	(*Anchor)(nil),                // 21: gala.v1.Anchor
+	(*InputOrder)(nil),            // 22: gala.v1.InputOrder
+	(JobKind)(0),                  // 23: gala.v1.JobKind
+	(*SourceInfo)(nil),            // 24: gala.v1.SourceInfo
+	(*Grid)(nil),                  // 25: gala.v1.Grid
+	(*Rendition)(nil),             // 26: gala.v1.Rendition
+	(*Thumbnails)(nil),            // 27: gala.v1.Thumbnails
+	(*Logo)(nil),                  // 28: gala.v1.Logo
+	(*Protection)(nil),            // 29: gala.v1.Protection
+	(*Slate)(nil),                 // 30: gala.v1.Slate
+	(*Failover)(nil),              // 31: gala.v1.Failover
+	(*timestamppb.Timestamp)(nil), // 32: google.protobuf.Timestamp
 }
 var file_gala_v1_worker_proto_depIdxs = []int32{
-	12, // 0: gala.v1.WatchResponse.status:type_name -> gala.v1.WorkerStatus
-	14, // 1: gala.v1.WatchResponse.proposal:type_name -> gala.v1.Anchor
-	11, // 2: gala.v1.WatchResponse.outcome:type_name -> gala.v1.Outcome
-	14, // 3: gala.v1.SetAnchorRequest.anchor:type_name -> gala.v1.Anchor
-	15, // 4: gala.v1.Assignment.kind:type_name -> gala.v1.JobKind
-	16, // 5: gala.v1.Assignment.source:type_name -> gala.v1.SourceInfo
-	17, // 6: gala.v1.Assignment.grid:type_name -> gala.v1.Grid
-	14, // 7: gala.v1.Assignment.anchor:type_name -> gala.v1.Anchor
-	18, // 8: gala.v1.Assignment.renditions:type_name -> gala.v1.Rendition
-	10, // 9: gala.v1.Assignment.outputs:type_name -> gala.v1.Output
-	19, // 10: gala.v1.Assignment.thumbnails:type_name -> gala.v1.Thumbnails
-	20, // 11: gala.v1.Assignment.protection:type_name -> gala.v1.Protection
-	0,  // 12: gala.v1.Outcome.code:type_name -> gala.v1.OutcomeCode
-	21, // 13: gala.v1.Outcome.ended_at:type_name -> google.protobuf.Timestamp
-	12, // 14: gala.v1.Outcome.status:type_name -> gala.v1.WorkerStatus
-	13, // 15: gala.v1.WorkerStatus.renditions:type_name -> gala.v1.RenditionProgress
-	21, // 16: gala.v1.RenditionProgress.last_segment_at:type_name -> google.protobuf.Timestamp
-	1,  // 17: gala.v1.Worker.Ready:input_type -> gala.v1.ReadyRequest
-	3,  // 18: gala.v1.Worker.Watch:input_type -> gala.v1.WatchRequest
-	5,  // 19: gala.v1.Worker.SetAnchor:input_type -> gala.v1.SetAnchorRequest
-	7,  // 20: gala.v1.Worker.Stop:input_type -> gala.v1.StopRequest
-	2,  // 21: gala.v1.Worker.Ready:output_type -> gala.v1.ReadyResponse
-	4,  // 22: gala.v1.Worker.Watch:output_type -> gala.v1.WatchResponse
-	6,  // 23: gala.v1.Worker.SetAnchor:output_type -> gala.v1.SetAnchorResponse
-	8,  // 24: gala.v1.Worker.Stop:output_type -> gala.v1.StopResponse
-	21, // [21:25] is the sub-list for method output_type
-	17, // [17:21] is the sub-list for method input_type
-	17, // [17:17] is the sub-list for extension type_name
-	17, // [17:17] is the sub-list for extension extendee
-	0,  // [0:17] is the sub-list for field type_name
+	16, // 0: gala.v1.WatchResponse.status:type_name -> gala.v1.WorkerStatus
+	21, // 1: gala.v1.WatchResponse.proposal:type_name -> gala.v1.Anchor
+	15, // 2: gala.v1.WatchResponse.outcome:type_name -> gala.v1.Outcome
+	21, // 3: gala.v1.SetAnchorRequest.anchor:type_name -> gala.v1.Anchor
+	22, // 4: gala.v1.SwitchRequest.order:type_name -> gala.v1.InputOrder
+	23, // 5: gala.v1.Assignment.kind:type_name -> gala.v1.JobKind
+	24, // 6: gala.v1.Assignment.source:type_name -> gala.v1.SourceInfo
+	25, // 7: gala.v1.Assignment.grid:type_name -> gala.v1.Grid
+	21, // 8: gala.v1.Assignment.anchor:type_name -> gala.v1.Anchor
+	26, // 9: gala.v1.Assignment.renditions:type_name -> gala.v1.Rendition
+	14, // 10: gala.v1.Assignment.outputs:type_name -> gala.v1.Output
+	27, // 11: gala.v1.Assignment.thumbnails:type_name -> gala.v1.Thumbnails
+	28, // 12: gala.v1.Assignment.logos:type_name -> gala.v1.Logo
+	29, // 13: gala.v1.Assignment.protection:type_name -> gala.v1.Protection
+	13, // 14: gala.v1.Assignment.backups:type_name -> gala.v1.BackupInput
+	30, // 15: gala.v1.Assignment.slate:type_name -> gala.v1.Slate
+	31, // 16: gala.v1.Assignment.failover:type_name -> gala.v1.Failover
+	22, // 17: gala.v1.Assignment.order:type_name -> gala.v1.InputOrder
+	21, // 18: gala.v1.BackupInput.anchor:type_name -> gala.v1.Anchor
+	0,  // 19: gala.v1.Outcome.code:type_name -> gala.v1.OutcomeCode
+	32, // 20: gala.v1.Outcome.ended_at:type_name -> google.protobuf.Timestamp
+	16, // 21: gala.v1.Outcome.status:type_name -> gala.v1.WorkerStatus
+	20, // 22: gala.v1.WorkerStatus.renditions:type_name -> gala.v1.RenditionProgress
+	17, // 23: gala.v1.WorkerStatus.outputs:type_name -> gala.v1.OutputProgress
+	19, // 24: gala.v1.WorkerStatus.events:type_name -> gala.v1.WorkerEvent
+	18, // 25: gala.v1.WorkerStatus.source:type_name -> gala.v1.SourceState
+	1,  // 26: gala.v1.OutputProgress.state:type_name -> gala.v1.OutputState
+	32, // 27: gala.v1.OutputProgress.last_segment_at:type_name -> google.protobuf.Timestamp
+	32, // 28: gala.v1.OutputProgress.trouble_since:type_name -> google.protobuf.Timestamp
+	19, // 29: gala.v1.SourceState.events:type_name -> gala.v1.WorkerEvent
+	32, // 30: gala.v1.WorkerEvent.at:type_name -> google.protobuf.Timestamp
+	32, // 31: gala.v1.RenditionProgress.last_segment_at:type_name -> google.protobuf.Timestamp
+	2,  // 32: gala.v1.Worker.Ready:input_type -> gala.v1.ReadyRequest
+	4,  // 33: gala.v1.Worker.Watch:input_type -> gala.v1.WatchRequest
+	6,  // 34: gala.v1.Worker.SetAnchor:input_type -> gala.v1.SetAnchorRequest
+	8,  // 35: gala.v1.Worker.Switch:input_type -> gala.v1.SwitchRequest
+	10, // 36: gala.v1.Worker.Stop:input_type -> gala.v1.StopRequest
+	3,  // 37: gala.v1.Worker.Ready:output_type -> gala.v1.ReadyResponse
+	5,  // 38: gala.v1.Worker.Watch:output_type -> gala.v1.WatchResponse
+	7,  // 39: gala.v1.Worker.SetAnchor:output_type -> gala.v1.SetAnchorResponse
+	9,  // 40: gala.v1.Worker.Switch:output_type -> gala.v1.SwitchResponse
+	11, // 41: gala.v1.Worker.Stop:output_type -> gala.v1.StopResponse
+	37, // [37:42] is the sub-list for method output_type
+	32, // [32:37] is the sub-list for method input_type
+	32, // [32:32] is the sub-list for extension type_name
+	32, // [32:32] is the sub-list for extension extendee
+	0,  // [0:32] is the sub-list for field type_name
 }
 
 func init() { file_gala_v1_worker_proto_init() }
@@ -1287,8 +1990,8 @@ func file_gala_v1_worker_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_gala_v1_worker_proto_rawDesc), len(file_gala_v1_worker_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   13,
+			NumEnums:      2,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -26,6 +26,7 @@ const (
 	Worker_Ready_FullMethodName     = "/gala.v1.Worker/Ready"
 	Worker_Watch_FullMethodName     = "/gala.v1.Worker/Watch"
 	Worker_SetAnchor_FullMethodName = "/gala.v1.Worker/SetAnchor"
+	Worker_Switch_FullMethodName    = "/gala.v1.Worker/Switch"
 	Worker_Stop_FullMethodName      = "/gala.v1.Worker/Stop"
 )
 
@@ -40,6 +41,8 @@ type WorkerClient interface {
 	Watch(ctx context.Context, in *WatchRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchResponse], error)
 	// SetAnchor answers a proposal seen in Watch.
 	SetAnchor(ctx context.Context, in *SetAnchorRequest, opts ...grpc.CallOption) (*SetAnchorResponse, error)
+	// Switch puts another input on air; the status says when.
+	Switch(ctx context.Context, in *SwitchRequest, opts ...grpc.CallOption) (*SwitchResponse, error)
 	// Stop asks; the outcome says how it ended.
 	Stop(ctx context.Context, in *StopRequest, opts ...grpc.CallOption) (*StopResponse, error)
 }
@@ -91,6 +94,16 @@ func (c *workerClient) SetAnchor(ctx context.Context, in *SetAnchorRequest, opts
 	return out, nil
 }
 
+func (c *workerClient) Switch(ctx context.Context, in *SwitchRequest, opts ...grpc.CallOption) (*SwitchResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SwitchResponse)
+	err := c.cc.Invoke(ctx, Worker_Switch_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *workerClient) Stop(ctx context.Context, in *StopRequest, opts ...grpc.CallOption) (*StopResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(StopResponse)
@@ -112,6 +125,8 @@ type WorkerServer interface {
 	Watch(*WatchRequest, grpc.ServerStreamingServer[WatchResponse]) error
 	// SetAnchor answers a proposal seen in Watch.
 	SetAnchor(context.Context, *SetAnchorRequest) (*SetAnchorResponse, error)
+	// Switch puts another input on air; the status says when.
+	Switch(context.Context, *SwitchRequest) (*SwitchResponse, error)
 	// Stop asks; the outcome says how it ended.
 	Stop(context.Context, *StopRequest) (*StopResponse, error)
 	mustEmbedUnimplementedWorkerServer()
@@ -132,6 +147,9 @@ func (UnimplementedWorkerServer) Watch(*WatchRequest, grpc.ServerStreamingServer
 }
 func (UnimplementedWorkerServer) SetAnchor(context.Context, *SetAnchorRequest) (*SetAnchorResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method SetAnchor not implemented")
+}
+func (UnimplementedWorkerServer) Switch(context.Context, *SwitchRequest) (*SwitchResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Switch not implemented")
 }
 func (UnimplementedWorkerServer) Stop(context.Context, *StopRequest) (*StopResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Stop not implemented")
@@ -204,6 +222,24 @@ func _Worker_SetAnchor_Handler(srv interface{}, ctx context.Context, dec func(in
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Worker_Switch_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SwitchRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(WorkerServer).Switch(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Worker_Switch_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(WorkerServer).Switch(ctx, req.(*SwitchRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Worker_Stop_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(StopRequest)
 	if err := dec(in); err != nil {
@@ -236,6 +272,10 @@ var Worker_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "SetAnchor",
 			Handler:    _Worker_SetAnchor_Handler,
+		},
+		{
+			MethodName: "Switch",
+			Handler:    _Worker_Switch_Handler,
 		},
 		{
 			MethodName: "Stop",

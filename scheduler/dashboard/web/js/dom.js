@@ -46,7 +46,7 @@ function morphAttributes(from, to) {
     if (!to.hasAttribute(name) && name !== "open") from.removeAttribute(name);
   }
   for (const { name, value } of to.attributes) {
-    if (from.getAttribute(name) !== value) from.setAttribute(name, value);
+    if (name !== "open" && from.getAttribute(name) !== value) from.setAttribute(name, value);
   }
 }
 

@@ -2,6 +2,7 @@
 
 import { bar, h } from "./dom.js";
 import * as f from "./format.js";
+import { gauges } from "./gauges.js";
 
 export function fleet(agents, jobs, now) {
   return [h("section", { class: "agents" },
@@ -18,9 +19,10 @@ function card(agent, jobs, now) {
   return h("article", { class: "panel agent", "data-key": agent.name },
     h("header", null,
       h("h3", { class: `dot ${state}` }, agent.name),
+      agent.cordon ? h("span", { class: "tag" }, agent.cordon) : null,
       h("span", { class: "quiet" }, agent.connected ? agent.version : `last heard ${f.span(beat)} ago`)),
     labels(agent.labels),
-    agent.devices.map(device),
+    agent.devices.map((d) => device(d, now)),
     h("p", { class: "quiet" }, carried(agent, jobs)));
 }
 
@@ -30,12 +32,14 @@ function labels(map) {
   return h("p", { class: "labels" }, entries.map(([k, v]) => h("span", { class: "tag" }, `${k}=${v}`)));
 }
 
-function device(d) {
+function device(d, now) {
   const state = d.load > 0.95 ? "bad" : d.load > 0.85 ? "late" : "ok";
   return h("div", { class: "device", "data-key": d.id, title: d.why },
-    h("div", null, h("strong", null, d.model || d.id), h("span", { class: `tag ${d.role}` }, d.role)),
+    h("div", null, h("strong", null, d.model || d.id), h("span", { class: `tag ${d.role}` }, d.role),
+      d.cordon ? h("span", { class: "tag" }, d.cordon) : null),
     h("div", { class: "rate" }, bar(d.load, state, `Load ${f.percent(d.load)}`), h("span", null, f.percent(d.load))),
-    d.role !== "encode" && d.why ? h("p", { class: "quiet" }, d.why) : null);
+    d.role !== "encode" && d.why ? h("p", { class: "quiet" }, d.why) : null,
+    d.figures ? gauges(d.figures, now) : null);
 }
 
 function carried(agent, jobs) {

@@ -9,6 +9,13 @@ export function bits(n) {
   return `${(n / 1e6).toFixed(n < 9.95e6 ? 2 : n < 99.5e6 ? 1 : 0)} Mb/s`;
 }
 
+export function bytes(n) {
+  if (!(n > 0)) return dash;
+  const unit = ["kB", "MB", "GB", "TB"].find((_, i) => n < 999.5 * 1000 ** (i + 1)) ?? "TB";
+  const value = n / 1000 ** (["kB", "MB", "GB", "TB"].indexOf(unit) + 1);
+  return `${value.toFixed(value < 9.95 ? 1 : 0)} ${unit}`;
+}
+
 export function rate(n) {
   if (!(n > 0)) return dash;
   return Number.isInteger(n) ? `${n}` : n.toFixed(2).replace(/0$/, "");

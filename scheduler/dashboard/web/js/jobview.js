@@ -6,6 +6,7 @@ import * as f from "./format.js";
 import { rungs } from "./ladder.js";
 import { containerName, masterOf } from "./model.js";
 import { facts, pill, progress } from "./overview.js";
+import { takers } from "./takers.js";
 
 export function head(id, job, now) {
   return [h("div", { class: "job-head" },
@@ -59,23 +60,25 @@ function fromLevels(levels, job) {
 export function details(job, now) {
   return [
     job ? sourcePanel(job) : null,
-    job?.placements.length ? placements(job) : null,
+    job?.replicas.length || job?.placements.length ? placements(job) : null,
     job?.events.length ? events(job, now) : null,
   ];
 }
 
-export function outputs(id, job) {
+export function outputs(id, job, now) {
   if (job?.ended && job.state !== "done" && !job.renditions.some((r) => r.segments > 0)) {
     return [h("h2", null, "Outputs"), h("p", { class: "quiet" }, "Nothing was written.")];
   }
   const master = job ? masterOf(job) : `${location.origin}/origin/${encodeURIComponent(id)}/master.m3u8`;
-  const others = (job?.outputs ?? []).filter((o) => !sameTree(o, master));
+  const known = job?.takers.some((t) => t.state || t.lost) ? takers(job, now) : null; // these name the others
+  const others = known ? [] : (job?.outputs ?? []).filter((o) => !sameTree(o, master));
   return [
     h("h2", null, "Outputs"),
     h("dl", null,
       master ? [h("dt", null, "HLS"), h("dd", null, copyable(master, "HLS address")),
         h("dt", null, "DASH"), h("dd", null, copyable(manifestOf(master), "DASH address"))] : null,
       others.map((o) => [h("dt", null, "Destination"), h("dd", null, copyable(o, "destination"))])),
+    known,
     h("p", { class: "quiet" }, copyable(`gala verify ${master ?? others[0] ?? ""}`, "verify command")),
   ];
 }
@@ -104,9 +107,14 @@ function sourcePanel(job) {
 function placements(job) {
   return h("section", { class: "panel", "data-key": "placements" },
     h("h2", null, "Placement"),
-    h("ul", { class: "plain" }, job.placements.map((p) => h("li", { "data-key": p.assignment },
-      h("strong", null, `${p.agent} / ${p.device}`), h("span", { class: "tag" }, `epoch ${p.epoch}`),
-      h("p", { class: "quiet" }, p.reason)))));
+    job.replicas.length
+      ? h("ul", { class: "plain replicas" }, job.replicas.map((r) => h("li", { "data-key": `r${r.number}` },
+          h("strong", null, `Replica ${r.number}`), h("span", { class: "tag" }, r.state), r.where ? h("span", null, r.where) : null,
+          r.epoch ? h("span", { class: "tag" }, `epoch ${r.epoch}`) : null, h("p", { class: "quiet" }, r.reason))))
+      : h("ul", { class: "plain" }, job.placements.map((p) => h("li", { "data-key": p.assignment },
+          h("strong", null, `${p.agent} / ${p.device}`), h("span", { class: "tag" }, `epoch ${p.epoch}`),
+          h("p", { class: "quiet" }, p.reason)))),
+    job.warm ? h("p", { class: "quiet" }, `${job.warm} holds the source too, for a successor.`) : null);
 }
 
 function events(job, now) {

@@ -63,7 +63,7 @@ function renderJob(now) {
   draw(at("job-head"), feed.connections || job ? jobview.head(jobID, job, now) : []);
   draw(at("ladder"), jobview.ladder(job, player, now));
   draw(at("health"), health(player, now));
-  draw(at("outputs"), jobview.outputs(jobID, job));
+  draw(at("outputs"), jobview.outputs(jobID, job, now));
   draw(at("job-details"), jobview.details(job, now));
   const over = jobview.overlay(job, player, () => start(job));
   at("overlay").hidden = !over;

@@ -42,7 +42,10 @@ export function jobOf(message) {
     grid,
     renditions: (message.renditions ?? []).map((r) => renditionOf(r, grid)).sort(byHeight),
     placements: (message.placements ?? []).map(placementOf),
+    replicas: (message.replicas ?? []).map(replicaOf),
+    warm: message.warm ?? "",
     outputs: message.outputs ?? [],
+    takers: (message.outputStates ?? []).map(takerOf),
     error: message.error ?? null,
     events: (message.events ?? []).map((e) => ({ ...e, time: time(e.time) })),
     attempts: num(message.attempts),
@@ -95,6 +98,22 @@ const byHeight = (a, b) =>
 
 const placementOf = (p) => ({ ...p, epoch: num(p.epoch) });
 
+const replicaOf = (r) => ({
+  number: num(r.number), state: enumWord(r.state, "JOB_STATE_") || "accepted", reason: r.reason ?? "",
+  where: r.placement ? `${r.placement.agent} / ${r.placement.device}` : "", epoch: num(r.placement?.epoch),
+});
+
+// takerOf is how one output fares: trouble, starting, well, or "" where nothing is
+// written at present.
+const takerOf = (o) => ({
+  url: o.url ?? "", state: enumWord(o.state, "OUTPUT_STATE_").replace("unspecified", ""),
+  lastSegment: num(o.lastSegment ?? -1), lastSegmentAt: time(o.lastSegmentAt), behind: num(o.behind), lost: num(o.lost),
+  bytes: num(o.bytes), since: time(o.troubleSince), cause: o.cause ?? "",
+});
+
+// cordonOf is "draining", "cordoned" or "".
+const cordonOf = (c) => (c ? (c.drain ? "draining" : "cordoned") : "");
+
 export function agentOf(message) {
   return {
     name: message.name ?? "",
@@ -102,10 +121,29 @@ export function agentOf(message) {
     lastBeat: time(message.lastBeat),
     version: message.version ?? "",
     labels: message.labels ?? {},
+    cordon: cordonOf(message.cordon),
     assignments: message.assignments ?? [],
     devices: (message.devices ?? []).map((d) => ({
       id: d.id, model: d.model, role: d.role || "unknown", why: d.roleReason ?? "", load: num(d.loadPermille) / 1000,
+      cordon: cordonOf(d.cordon), figures: d.figures ? figuresOf(d.figures, time(message.telemetryAt)) : null,
     })),
+  };
+}
+
+// figuresOf is what a GPU's driver told; null stands for what it does not tell.
+function figuresOf(f, told) {
+  const figure = (v) => (v === undefined || v === null ? null : num(v));
+  const xids = f.xids ?? [];
+  return {
+    state: enumWord(f.state, "DEVICE_STATE_") || "unspecified",
+    trouble: f.trouble ?? "",
+    at: told - num(f.ageMs),
+    encoder: figure(f.encoderPercent), decoder: figure(f.decoderPercent), sm: figure(f.smPercent),
+    memory: figure(f.memoryUsedBytes), memoryTotal: figure(f.memoryTotalBytes),
+    power: figure(f.powerMw), powerLimit: figure(f.powerLimitMw), heat: figure(f.temperatureCelsius), clock: figure(f.smClockMhz),
+    sessions: figure(f.encodeSessions), fps: figure(f.encodeFps), throttled: f.throttled ?? [],
+    uncorrected: num(f.eccUncorrected),
+    xid: xids.length ? { code: num(xids.at(-1).code), at: time(xids.at(-1).at), meaning: xids.at(-1).meaning ?? "" } : null,
   };
 }
 

@@ -1,4 +1,4 @@
-package start
+package harness
 
 import (
 	"bufio"
@@ -9,37 +9,39 @@ import (
 	"path/filepath"
 )
 
-// ledger keeps finished runs, one line of JSON each, so that a benchmark can
+// Ledger keeps finished runs, one line of JSON each, so that a benchmark can
 // go on after an interruption.
-type ledger struct {
+type Ledger[R any] struct {
 	name string
-	Runs []Run
+	Runs []R
 }
 
 // line is one line of the file: the first says what is measured.
-type line struct {
+type line[R any] struct {
 	Of  string `json:"of,omitempty"`
-	Run *Run   `json:"run,omitempty"`
+	Run *R     `json:"run,omitempty"`
 }
 
-// openLedger reads what is there of the same kind; of names commit, ladder and
-// host, because runs of two of them make no sample.
-func openLedger(name, of string) (*ledger, error) {
-	l := &ledger{name: name}
+// OpenLedger reads what is there of the same kind; of names whatever runs must
+// share to make one sample, such as commit, ladder and host.
+func OpenLedger[R any](name, of string) (*Ledger[R], error) {
+	l := &Ledger[R]{name: name}
 	f, err := os.Open(name)
 	if errors.Is(err, os.ErrNotExist) {
 		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 			return nil, err
 		}
-		return l, l.write(line{Of: of})
+		return l, l.write(line[R]{Of: of})
 	}
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	for s := bufio.NewScanner(f); s.Scan(); {
-		var x line
-		if err := json.Unmarshal(s.Bytes(), &x); err != nil {
+	lines := bufio.NewScanner(f)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		var x line[R]
+		if err := json.Unmarshal(lines.Bytes(), &x); err != nil {
 			return nil, fmt.Errorf("%s: %w: remove it to begin anew", name, err)
 		}
 		if x.Run != nil {
@@ -48,15 +50,16 @@ func openLedger(name, of string) (*ledger, error) {
 			return nil, fmt.Errorf("%s holds runs of %q, this is %q: remove it to begin anew", name, x.Of, of)
 		}
 	}
-	return l, nil
+	return l, lines.Err()
 }
 
-func (l *ledger) add(r Run) error {
+// Add a run, on disk before it returns.
+func (l *Ledger[R]) Add(r R) error {
 	l.Runs = append(l.Runs, r)
-	return l.write(line{Run: &r})
+	return l.write(line[R]{Run: &r})
 }
 
-func (l *ledger) write(x line) error {
+func (l *Ledger[R]) write(x line[R]) error {
 	text, err := json.Marshal(x)
 	if err != nil {
 		return err

@@ -1,0 +1,162 @@
+package twin
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Libraries are the files that make a twin, in one directory.
+func Libraries() []string {
+	return []string{"libcuda.so.1", "libnvidia-encode.so.1", "libnvcuvid.so.1", "libnvidia-ml.so.1"}
+}
+
+// Twin is a set of devices that programs can be given. It needs no process:
+// what programs share of it lies in a directory.
+type Twin struct {
+	dir, libraries string
+	spec           Spec
+}
+
+// New writes the devices down in a new directory below parent ("" is the
+// system's for temporary files). libraries is where `make twin` built to.
+// Close removes the directory.
+func New(parent, libraries string, spec Spec) (*Twin, error) {
+	libraries, err := filepath.Abs(libraries)
+	if err != nil {
+		return nil, fmt.Errorf("driver twin: %w", err)
+	}
+	for _, name := range Libraries() {
+		if _, err := os.Stat(filepath.Join(libraries, name)); err != nil {
+			return nil, fmt.Errorf("driver twin: %w; `make twin` builds it", err)
+		}
+	}
+	dir, err := os.MkdirTemp(parent, "gala-twin-")
+	if err != nil {
+		return nil, fmt.Errorf("driver twin: %w", err)
+	}
+	t := &Twin{dir, libraries, spec}
+	err = errors.Join(t.write("config", config(spec)), t.SetFaults(spec.Faults...))
+	if err != nil {
+		t.Close()
+		return nil, err
+	}
+	return t, nil
+}
+
+// Environment is what a program needs, beside its own, to see the devices:
+// environ with two variables set. It is for every program below it too.
+func (t *Twin) Environment(environ []string) []string {
+	const path = "LD_LIBRARY_PATH="
+	search := t.libraries
+	out := slices.DeleteFunc(slices.Clone(environ), func(v string) bool {
+		if old, ok := strings.CutPrefix(v, path); ok && old != "" {
+			search = t.libraries + ":" + old
+		}
+		return strings.HasPrefix(v, path) || strings.HasPrefix(v, "GALA_TWIN=")
+	})
+	return append(out, path+search, "GALA_TWIN="+t.dir)
+}
+
+// SetFaults replaces what goes wrong, from now on and for programs that run.
+// Without faults all is well again.
+func (t *Twin) SetFaults(faults ...Fault) error {
+	if len(faults) > maxFaults {
+		return fmt.Errorf("driver twin: %d faults; there can be %d at most", len(faults), maxFaults)
+	}
+	now := time.Now()
+	var b strings.Builder
+	for _, f := range faults {
+		fmt.Fprintf(&b, "%d %s %d %d %d\n", now.Add(f.After).UnixMilli(), f.Kind, f.Device, f.value(), f.Code)
+	}
+	return t.write("faults", b.String())
+}
+
+// value is the number that the C side knows the fault's Limit, Part or Version by.
+func (f Fault) value() int64 {
+	switch f.Kind {
+	case Hang, Init:
+		return int64(slices.Index(parts(), string(f.Part)))
+	case APIMax:
+		return int64(f.Version.Major<<4 | f.Version.Minor)
+	}
+	return f.Limit
+}
+
+// Close takes the devices away. Programs that still run keep what they have.
+func (t *Twin) Close() error { return os.RemoveAll(t.dir) }
+
+// write replaces a file as a whole: programs read it at any moment.
+func (t *Twin) write(name, text string) error {
+	path := filepath.Join(t.dir, name)
+	if err := os.WriteFile(path+".new", []byte(text), 0o644); err != nil {
+		return fmt.Errorf("driver twin: %w", err)
+	}
+	if err := os.Rename(path+".new", path); err != nil {
+		return fmt.Errorf("driver twin: %w", err)
+	}
+	return nil
+}
+
+// config is the flat file that the C side reads: see driver/config.c.
+func config(s Spec) string {
+	var b strings.Builder
+	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
+	line("gala-driver-twin 1")
+	line("driver %s (Gala driver twin)", s.Driver)
+	line("cuda %d", s.CUDA.Major*1000+s.CUDA.Minor*10)
+	line("api %d %d", s.API.Major, s.API.Minor)
+	line("cap %d %d", s.SessionCap, s.SessionCode)
+	line("throttle %d", bit(s.Throttle > 0))
+	for i, d := range s.Devices {
+		m := models()[d.Model]
+		line("device")
+		line("name %s (driver twin)", m.name)
+		line("uuid %s", d.UUID)
+		line("pci 00000000:%02x:00.0", i+1)
+		line("memory %d", d.Memory)
+		line("engines %d %d", d.NVENC, m.nvdec)
+		line("compute %d %d", m.compute[0], m.compute[1])
+		line("features %s", m.features())
+		line("capped %d", bit(m.capped))
+		line("power %d", m.watts)
+		line("clock %d", m.mhz)
+		for _, r := range m.rated(s.Throttle) {
+			line("rate %s %g %g %g %g", r.codec, r.fps[0], r.fps[1], r.fps[2], r.fps[3])
+		}
+	}
+	return b.String()
+}
+
+func bit(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+type rated struct {
+	codec string
+	fps   [4]float64
+}
+
+// rated are the rates that the catalogue has for the card, or a share of them.
+func (m model) rated(share float64) []rated {
+	factor := cmp.Or(m.scale, 1) * cmp.Or(share, 1)
+	var out []rated
+	for _, r := range []rated{{"h264", m.rates.h264}, {"hevc", m.rates.hevc}, {"av1", m.rates.av1}} {
+		if r.fps[0] == 0 {
+			continue
+		}
+		for i := range r.fps {
+			r.fps[i] *= factor
+		}
+		out = append(out, r)
+	}
+	return out
+}

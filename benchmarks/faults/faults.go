@@ -1,0 +1,225 @@
+package faults
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/galafarm/gala/benchmarks/harness"
+	"github.com/galafarm/gala/benchmarks/rehearsal"
+	"golang.org/x/sync/errgroup"
+)
+
+// Options of the benchmark.
+type Options struct {
+	// Kinds of faults as ParseKind reads them, and how many of each, those of an
+	// interrupted call among them.
+	Kinds []string
+	Each  int
+	// PerJob is how many faults one job lives through, Every the time between them.
+	PerJob int
+	Every  time.Duration
+	// Lanes are rehearsals side by side, each on a farm of its own. They share
+	// the machine: more than it carries with room to catch up measure the machine.
+	Lanes    int
+	Binaries harness.Binaries
+	Dir      string // for the farm; everything in it may go
+	Ledger   string // where finished faults are kept, as lines of JSON
+	Command  string
+	Log      io.Writer
+}
+
+// sessionsLost is how many rehearsals in a row may end without a result.
+const sessionsLost = 3
+
+type bench struct {
+	Options
+	around   *harness.Around
+	versions harness.Versions
+
+	mu      sync.Mutex // guards what follows: lanes share it
+	ledger  *harness.Ledger[Observation]
+	claimed map[string]int // faults that lanes are about to do, by kind
+	seed    uint64
+	lost    int // rehearsals in a row without a result
+}
+
+// Measure until every kind has its number. When ctx ends, what is done stays in
+// the ledger, and the same call goes on from there.
+func Measure(ctx context.Context, o Options) (r harness.Record, err error) {
+	for _, name := range o.Kinds {
+		if _, err := ParseKind(name); err != nil {
+			return r, err
+		}
+	}
+	if o.Lanes < 1 || o.Each < 1 || o.PerJob < 1 {
+		return r, errors.New("lanes, each and per-job are 1 or more")
+	}
+	b := &bench{Options: o, around: harness.Begin(), claimed: map[string]int{}}
+	if b.versions, err = o.Binaries.Read(ctx); err != nil {
+		return r, err
+	}
+	of := fmt.Sprintf("%s %s, %d at once", b.versions.Commit, harness.ThisHost().CPU, o.Lanes)
+	if b.ledger, err = harness.OpenLedger[Observation](o.Ledger, of); err != nil {
+		return r, err
+	}
+	lanes, running := errgroup.WithContext(ctx)
+	for i := range o.Lanes {
+		lanes.Go(func() error { return b.lane(running, filepath.Join(o.Dir, strconv.Itoa(i))) })
+	}
+	err = lanes.Wait()
+	if ctx.Err() != nil {
+		return r, fmt.Errorf("interrupted after %d faults: the same call goes on from there", len(b.ledger.Runs))
+	}
+	if err != nil {
+		return r, err
+	}
+	b.around.End(harness.ThisHost().Cores, 0)
+	if first := b.ledger.Runs[0].At; first.Before(b.around.Began) {
+		b.around.Began = first.UTC().Truncate(time.Second)
+	}
+	return b.record(), nil
+}
+
+// lane is one rehearsal after the other until nothing is left to claim.
+func (b *bench) lane(ctx context.Context, dir string) error {
+	for ctx.Err() == nil {
+		kinds, seed, err := b.claim()
+		if len(kinds) == 0 || err != nil {
+			return err
+		}
+		measured, err := b.session(ctx, dir, kinds, seed)
+		if err != nil {
+			fmt.Fprintf(b.Log, "faults: %v\n", err)
+		}
+		if ctx.Err() == nil && b.release(kinds, measured == 0) {
+			return errors.Join(fmt.Errorf("%d rehearsals in a row measured nothing", sessionsLost), err)
+		}
+	}
+	return ctx.Err()
+}
+
+// share is how many faults of a kind one job will live through.
+type share struct {
+	Kind
+	count int
+}
+
+// claim what one job will live through; nothing when others do all that is left.
+func (b *bench) claim() (shares []share, seed uint64, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	shares, err = b.next()
+	for _, s := range shares {
+		b.claimed[s.String()] += s.count
+	}
+	b.seed++
+	return shares, uint64(len(b.ledger.Runs)) + b.seed, err
+}
+
+// release what was claimed: what of it is not in the ledger is claimed again.
+// It tells whether too many rehearsals in a row measured nothing.
+func (b *bench) release(shares []share, nothing bool) (enough bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, s := range shares {
+		b.claimed[s.String()] -= s.count
+	}
+	if !nothing {
+		b.lost = 0
+		return false
+	}
+	b.lost++
+	return b.lost >= sessionsLost
+}
+
+func (b *bench) count(kind string) (n int) {
+	for _, r := range b.ledger.Runs {
+		if r.Kind == kind {
+			n++
+		}
+	}
+	return n
+}
+
+// missing are the kinds that have neither had nor been promised their number.
+func (b *bench) missing() []string {
+	return slices.DeleteFunc(slices.Clone(b.Kinds), func(kind string) bool { return b.left(kind) <= 0 })
+}
+
+func (b *bench) left(kind string) int { return b.Each - b.count(kind) - b.claimed[kind] }
+
+// next are the faults of one job: of one stage. Those of the source want a job
+// that is fed by another and so cost more: they have jobs of their own.
+func (b *bench) next() (shares []share, err error) {
+	missing := b.missing()
+	if len(missing) == 0 {
+		return nil, nil
+	}
+	first, err := ParseKind(missing[0])
+	if err != nil {
+		return nil, err
+	}
+	room := b.PerJob
+	for _, name := range missing {
+		k, err := ParseKind(name)
+		if err != nil {
+			return nil, err
+		}
+		if n := min(b.left(name), max(1, b.PerJob/len(missing)), room); n > 0 && k.Stage == first.Stage && k.Fault.OfSource() == first.Fault.OfSource() {
+			shares, room = append(shares, share{k, n}), room-n
+		}
+	}
+	return shares, nil
+}
+
+// session is one farm, one job and its faults.
+func (b *bench) session(ctx context.Context, dir string, shares []share, seed uint64) (measured int, err error) {
+	// What one session leaves is not the next one's.
+	if err := errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o755)); err != nil {
+		return 0, err
+	}
+	stage := shares[0].Stage
+	o, stop, err := b.set(ctx, stage, dir)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, stop()) }()
+	for _, s := range shares {
+		o.Wishes = append(o.Wishes, rehearsal.Wish{Fault: s.Fault, Count: s.count})
+	}
+	var kept error
+	o.Every, o.Seed, o.Say = b.Every, seed, func(s string) { fmt.Fprintf(b.Log, "faults: %s\n", s) }
+	o.Done = func(r rehearsal.Result) {
+		if r.Done {
+			measured++
+		}
+		kept = errors.Join(kept, b.keep(stage, r))
+	}
+	_, err = rehearsal.Run(ctx, o)
+	return measured, errors.Join(err, kept)
+}
+
+// Observation is one fault that was measured.
+type Observation struct {
+	Kind string `json:"kind"`
+	rehearsal.Result
+}
+
+func (b *bench) keep(stage Stage, r rehearsal.Result) error {
+	kind := kindOf(stage, r.Fault)
+	fmt.Fprintf(b.Log, "faults: %s: missing %d, late %d, noticed %.0f ms, gap %.0f ms, first %.0f ms, edge %.0f ms, load %.1f %s\n", kind, r.Missing, r.Late, r.NoticedMS, r.GapMS, r.FirstMS, r.EdgeMS, r.Load, r.Why)
+	if !r.Done {
+		return nil
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.ledger.Add(Observation{kind, r})
+}

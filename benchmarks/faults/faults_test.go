@@ -1,0 +1,147 @@
+package faults
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/galafarm/gala/benchmarks/harness"
+	"github.com/galafarm/gala/benchmarks/rehearsal"
+	"github.com/google/go-cmp/cmp"
+)
+
+func opened(t *testing.T, name string, o Options) *bench {
+	t.Helper()
+	l, err := harness.OpenLedger[Observation](name, "a commit")
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Log = t.Output()
+	return &bench{Options: o, ledger: l, claimed: map[string]int{}, around: harness.Begin()}
+}
+
+func asked(t *testing.T, b *bench) map[string]int {
+	t.Helper()
+	shares, err := b.next()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]int{}
+	for _, s := range shares {
+		got[s.String()] = s.count
+	}
+	return got
+}
+
+func result(kind string, missing int, gap float64) rehearsal.Result {
+	return rehearsal.Result{Fault: kind, Done: true, At: time.Unix(1_800_000_000, 0), Measured: rehearsal.Measured{Missing: missing, GapMS: gap, Recovered: missing == 0}}
+}
+
+// An interrupted benchmark asks for what is missing, and a job that is fed by
+// another is used for the faults that need one only.
+func TestItGoesOnWhereItWas(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "faults.jsonl")
+	o := Options{Kinds: []string{"worker-kill", "ingest-kill", "agent-kill"}, Each: 3, PerJob: 4}
+	b := opened(t, name, o)
+	if diff := cmp.Diff(map[string]int{"worker-kill": 1, "agent-kill": 1}, asked(t, b)); diff != "" {
+		t.Error("at first (-want +got):", diff)
+	}
+	for _, r := range []rehearsal.Result{result("worker-kill", 0, 50), result("worker-kill", 0, 70), result("worker-kill", 2, 9000), result("agent-kill", 0, 0)} {
+		if err := b.keep(Alone, r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := b.keep(Alone, rehearsal.Result{Fault: "agent-kill", Why: "it could not be done"}); err != nil {
+		t.Fatal(err)
+	}
+	b = opened(t, name, o)
+	if diff := cmp.Diff([]string{"ingest-kill", "agent-kill"}, b.missing()); diff != "" {
+		t.Error("missing (-want +got):", diff)
+	}
+	if diff := cmp.Diff(map[string]int{"ingest-kill": 2}, asked(t, b)); diff != "" {
+		t.Error("then (-want +got):", diff)
+	}
+}
+
+// Lanes share the number that is wanted; what one lane did not bring to its end
+// is claimed again.
+func TestLanesShareTheFaults(t *testing.T) {
+	b := opened(t, filepath.Join(t.TempDir(), "faults.jsonl"), Options{Kinds: []string{"worker-kill"}, Each: 5, PerJob: 3})
+	var counts []int
+	var first []share
+	for {
+		wishes, _, err := b.claim()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(wishes) == 0 {
+			break
+		}
+		if counts = append(counts, wishes[0].count); first == nil {
+			first = wishes
+		}
+	}
+	if diff := cmp.Diff([]int{3, 2}, counts); diff != "" {
+		t.Error("(-want +got):", diff)
+	}
+	if err := b.keep(Alone, result("worker-kill", 0, 50)); err != nil {
+		t.Fatal(err)
+	}
+	b.release(first, false)
+	if wishes, _, _ := b.claim(); len(wishes) != 1 || wishes[0].count != 2 {
+		t.Errorf("claimed again: %+v", wishes)
+	}
+	for i := range sessionsLost {
+		if got, want := b.release(nil, true), i == sessionsLost-1; got != want {
+			t.Errorf("rehearsal %d without a result ends the lane: %v", i, got)
+		}
+	}
+}
+
+func TestFiguresComeFromTheLedger(t *testing.T) {
+	b := opened(t, filepath.Join(t.TempDir(), "faults.jsonl"), Options{Kinds: []string{"worker-kill"}, Each: 3})
+	for _, r := range []rehearsal.Result{result("worker-kill", 0, 50), result("worker-kill", 0, 70), result("worker-kill", 2, 9000), result("agent-kill", 7, 0)} {
+		if err := b.keep(Alone, r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := b.record()
+	text := string(r.Markdown())
+	for _, want := range []string{"| segments missing |  | 3 | 0.000 | **0.000** | 2.000 | 2.000 | 2.000 | max ≤ 0.000: missed |", "| gap | ms | 3 | 50.000 | **70.000** | 9000 | 9000 | 9000 |  |",
+		"worker-kill: 3 faults, 2 segments missing after 1 of them."} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+	if strings.Contains(text, "agent-kill:") {
+		t.Error("a kind that was not asked for is in the record")
+	}
+}
+
+func TestEveryKindIsKnown(t *testing.T) {
+	seen := map[string]bool{}
+	for _, kind := range Kinds(true) {
+		k, err := ParseKind(kind)
+		if err != nil || k.String() != kind || seen[kind] {
+			t.Errorf("%s: %v, %v", kind, k, err)
+		}
+		if b := barsOf(kind); b.noticed+b.first+b.edge <= 0 {
+			t.Errorf("%s: nothing but what is missing is bound", kind)
+		}
+		seen[kind] = true
+	}
+	for _, kind := range []string{"meteor", "sky/worker-kill", "hosts/meteor", "/worker-kill"} {
+		if _, err := ParseKind(kind); err == nil {
+			t.Errorf("%s is a kind", kind)
+		}
+	}
+}
+
+// A job lives on one stage.
+func TestStagesHaveJobsOfTheirOwn(t *testing.T) {
+	b := opened(t, filepath.Join(t.TempDir(), "faults.jsonl"), Options{Kinds: []string{"hosts/drain", "worker-kill", "hosts/host-cut", "replicas/host-cut"}, Each: 2, PerJob: 8})
+	if diff := cmp.Diff(map[string]int{"hosts/drain": 2, "hosts/host-cut": 2}, asked(t, b)); diff != "" {
+		t.Error("(-want +got):", diff)
+	}
+}

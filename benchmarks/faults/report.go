@@ -1,0 +1,104 @@
+package faults
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/galafarm/gala/benchmarks/harness"
+	"github.com/galafarm/gala/benchmarks/rehearsal"
+)
+
+func (b *bench) record() harness.Record {
+	return harness.Record{
+		Name:  "faults",
+		Title: "What faults cost the viewers of a live job",
+		What: "A live job of two rungs and sound runs on a farm of one machine (`gala up`), or, for kinds that begin with `hosts/`, `replicas/` and `inputs/`, on hosts in network namespaces, " +
+			"and writes to an origin of the benchmark's. Faults are injected one at a time, and the origin is watched as a player does: every playlist ten times a second, every new segment read whole.",
+		How: []string{
+			fmt.Sprintf("%d faults of each kind, mixed by a seed, at most %d in one job. Each waits %v, a quarter more or less, and until three segments in a row of every rendition have come as they usually do.", b.Each, b.PerJob, b.Every),
+			"Missing: numbers that are listed as gaps, or never listed, in any rendition. Late: segments that came more than their length later than usual.",
+			"Gap: the longest time between two new segments of a rendition less the segment's length. First: from the fault to the segment that ended that pause. Edge: from the fault until every rendition came as usual again, to half a segment; 0 where none had left it.",
+			fmt.Sprintf("%d at once on this machine, each on a farm, an origin and a viewer of its own: a fault of one meets the load of the others.", b.Lanes),
+			"Noticed: from the fault to the first event on the record of the job, of those faults that have one. `hosts/`: the source is a stream that is sent to both hosts; the one that does not encode holds it, and `host-cut-cold` kills what it holds. `replicas/`: two runs of one job; of each number the one that came first counts.",
+			"Where the benchmark was interrupted, the shares of others and of the hypervisor are those of its last call; each fault has the load that it met.",
+			"The last observation of a fault is when the next one is injected or the programme is steady.",
+		},
+		Command: b.Command, Host: harness.ThisHost(), Around: *b.around, Versions: b.versions,
+		Settings: []harness.Setting{
+			{Key: "ladder", Value: "360p and 240p H.264, stereo AAC; live segments of 2 s of one GOP"}, {Key: "source", Value: "the test card at 640x360; for faults of the source, a job of its own that is pulled as a playlist"},
+			{Key: "origin", Value: "the farm's own kind, in the benchmark's process, kept by its NoSync"},
+		},
+		Figures: b.figures(), Findings: b.findings(),
+		NotMeasured: []string{
+			"Machines apart from each other: scheduler, agents, workers, origin and viewer share one machine and its cores.",
+			"GPUs: a driver that hangs, a device that is lost.",
+			"How soon an agent that was killed is back: no segment depends on it.",
+			"Rolling upgrades: an end-to-end test does them.",
+		},
+	}
+}
+
+func (b *bench) figures() (all []harness.Figure) {
+	for _, kind := range b.Kinds {
+		k, err := ParseKind(kind)
+		if err != nil {
+			continue // Measure has looked
+		}
+		of := func(name, unit string, value func(rehearsal.Result) float64) harness.Figure {
+			var sample []float64
+			for _, r := range b.ledger.Runs {
+				if v := value(r.Result); r.Kind == kind && !math.IsNaN(v) { // it has none
+					sample = append(sample, v)
+				}
+			}
+			return harness.Figure{Group: kind + ": " + k.Fault.What, Name: name, Unit: unit, Dist: harness.Describe(sample)}
+		}
+		bound := func(f harness.Figure, of string, most time.Duration) harness.Figure {
+			if most <= 0 {
+				return f
+			}
+			return f.Bound(of, ms(most))
+		}
+		bar := barsOf(kind)
+		all = append(all,
+			of("segments missing", "", func(r rehearsal.Result) float64 { return float64(r.Missing) }).Bound(map[bool]string{true: "max", false: "p99"}[bar.missing == 0], float64(bar.missing)),
+			of("segments late", "", func(r rehearsal.Result) float64 { return float64(r.Late) }),
+			bound(of("noticed", "ms", func(r rehearsal.Result) float64 {
+				if len(r.Events) == 0 {
+					return math.NaN()
+				}
+				return r.NoticedMS
+			}), "p99", bar.noticed),
+			of("gap", "ms", func(r rehearsal.Result) float64 { return r.GapMS }),
+			bound(of("first new segment", "ms", func(r rehearsal.Result) float64 { return r.FirstMS }), "p99", bar.first),
+			bound(of("live edge", "ms", func(r rehearsal.Result) float64 { return r.EdgeMS }), "p99", bar.edge),
+			of("not back at the edge", "", func(r rehearsal.Result) float64 {
+				if r.Recovered {
+					return 0
+				}
+				return 1
+			}).Bound("max", 0),
+			of("load average of the machine", "", func(r rehearsal.Result) float64 { return r.Load }))
+	}
+	return all
+}
+
+func ms(d time.Duration) float64 { return float64(d.Milliseconds()) }
+
+func (b *bench) findings() (said []string) {
+	for _, kind := range b.Kinds {
+		n, missing, faults := 0, 0, 0
+		for _, r := range b.ledger.Runs {
+			if r.Kind != kind {
+				continue
+			}
+			n++
+			if missing += r.Missing; r.Missing > 0 {
+				faults++
+			}
+		}
+		said = append(said, fmt.Sprintf("%s: %d faults, %d segments missing after %d of them.", kind, n, missing, faults))
+	}
+	return said
+}

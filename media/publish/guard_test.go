@@ -1,0 +1,278 @@
+package publish_test
+
+import (
+	"context"
+	"crypto/md5"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"path"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/galafarm/gala/media"
+	"github.com/galafarm/gala/media/publish"
+)
+
+// store is an origin of somebody else's: it knows no epochs. What it offers
+// beside PUT and GET is said by its fields.
+type store struct {
+	conditions bool // If-Match and If-None-Match hold a PUT
+	refuses    bool // 501 to a condition
+	folders    int  // what a PUT below a folder that is not there is answered, 0: it is made
+	writeOnly  bool
+	// meanwhile is called once, between the question and the write.
+	meanwhile func()
+
+	mu      sync.Mutex
+	objects map[string][]byte
+	made    map[string]bool
+	asked   []string
+}
+
+func (s *store) serve(t testing.TB) *url.URL {
+	s.objects, s.made = map[string][]byte{}, map[string]bool{"/": true, "/up": true}
+	srv := httptest.NewServer(s)
+	t.Cleanup(srv.Close)
+	u, err := url.Parse(srv.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+func tag(b []byte) string { return fmt.Sprintf(`"%x"`, md5.Sum(b)) }
+
+func (s *store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.asked = append(s.asked, r.Method+" "+r.URL.Path)
+	old, there := s.objects[r.URL.Path]
+	switch r.Method {
+	case "MKCOL":
+		switch dir := strings.TrimSuffix(r.URL.Path, "/"); {
+		case s.made[dir]:
+			w.WriteHeader(http.StatusMethodNotAllowed)
+		case !s.made[path.Dir(dir)]:
+			w.WriteHeader(http.StatusConflict)
+		default:
+			s.made[dir] = true
+			w.WriteHeader(http.StatusCreated)
+		}
+	case http.MethodGet:
+		switch {
+		case s.writeOnly:
+			w.WriteHeader(http.StatusMethodNotAllowed)
+		case !there:
+			w.WriteHeader(http.StatusNotFound)
+		default:
+			w.Header().Set("ETag", tag(old))
+			_, _ = w.Write(old)
+			if s.meanwhile != nil && strings.HasSuffix(r.URL.Path, ".m3u8") {
+				s.meanwhile()
+				s.meanwhile = nil
+			}
+		}
+	case http.MethodPut:
+		s.put(w, r, old, there, body)
+	case http.MethodDelete:
+		delete(s.objects, r.URL.Path)
+		w.WriteHeader(http.StatusNoContent)
+	}
+}
+
+func (s *store) put(w http.ResponseWriter, r *http.Request, old []byte, there bool, body []byte) {
+	match, none := r.Header.Get("If-Match"), r.Header.Get("If-None-Match")
+	switch {
+	case s.folders > 0 && !s.made[path.Dir(r.URL.Path)]:
+		w.WriteHeader(s.folders)
+		return
+	case s.refuses && match+none != "":
+		w.WriteHeader(http.StatusNotImplemented)
+		return
+	case s.conditions && match != "" && !there:
+		w.WriteHeader(http.StatusNotFound)
+		return
+	case s.conditions && (match != "" && match != tag(old) || none == "*" && there):
+		w.WriteHeader(http.StatusPreconditionFailed)
+		return
+	}
+	s.objects[r.URL.Path] = body
+	w.Header().Set("ETag", tag(body))
+	w.WriteHeader(http.StatusCreated)
+}
+
+func (s *store) text(path string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return string(s.objects[path])
+}
+
+func (s *store) set(path, text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.objects[path] = []byte(text)
+}
+
+func (s *store) count(asked string) (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, a := range s.asked {
+		if a == asked {
+			n++
+		}
+	}
+	return n
+}
+
+// noSigner leaves requests as they are.
+type noSigner struct{}
+
+func (noSigner) SignBody(*http.Request, string, string) error { return nil }
+func (noSigner) Region(context.Context) string                { return "" }
+
+// guards are the sinks at places that do not fence, each at the path that its
+// objects have there.
+func guards(t *testing.T, s *store) map[string]media.Guarded {
+	u := s.serve(t)
+	b, err := url.Parse("s3://up/job?endpoint=" + url.QueryEscape(u.String()))
+	must(t, err)
+	bucket, err := publish.OpenBucket(t.Context(), b, impatient(), noSigner{})
+	must(t, err)
+	web := publish.NewHTTP(u.JoinPath("up/job"), 3, impatient())
+	t.Cleanup(func() {
+		_ = web.Close()
+		_ = bucket.Close()
+	})
+	return map[string]media.Guarded{"http": web, "bucket": bucket}
+}
+
+const list = "v/media.m3u8"
+
+var errHigher = errors.New("a higher epoch")
+
+// mine objects to whatever says "theirs".
+func mine(old []byte) error {
+	if strings.HasPrefix(string(old), "theirs") {
+		return errHigher
+	}
+	return nil
+}
+
+func TestReplaceLooksFirst(t *testing.T) {
+	for _, name := range []string{"http", "bucket"} {
+		t.Run(name, func(t *testing.T) {
+			s := &store{}
+			sink := guards(t, s)[name]
+			for n := range 3 {
+				must(t, sink.Replace(t.Context(), list, fmt.Appendf(nil, "mine %d", n), mine))
+			}
+			if got := s.text("/up/job/" + list); got != "mine 2" {
+				t.Fatalf("%q is there", got)
+			}
+			s.set("/up/job/"+list, "theirs "+strings.Repeat("x", 10_000))
+			err := sink.Replace(t.Context(), list, []byte("mine 3"), mine)
+			if name == "bucket" { // it writes on a condition that this store does not know
+				return
+			}
+			if !errors.Is(err, errHigher) || !strings.HasPrefix(s.text("/up/job/"+list), "theirs") {
+				t.Errorf("%v, and %.20q is there", err, s.text("/up/job/"+list))
+			}
+		})
+	}
+}
+
+// Where a place offers conditions, nobody gets in between the look and the
+// write.
+func TestReplaceOnCondition(t *testing.T) {
+	for _, name := range []string{"http", "bucket"} {
+		t.Run(name, func(t *testing.T) {
+			s := &store{conditions: true}
+			sink := guards(t, s)[name]
+			must(t, sink.Replace(t.Context(), list, []byte("mine 1"), mine))
+			s.set("/up/job/"+list, "mine, by another process")
+			s.meanwhile = func() { s.objects["/up/job/"+list] = []byte("theirs") }
+			if err := sink.Replace(t.Context(), list, []byte("mine 2"), mine); !errors.Is(err, errHigher) {
+				t.Errorf("%v, want the objection", err)
+			}
+			if got := s.text("/up/job/" + list); got != "theirs" {
+				t.Errorf("%q is there", got)
+			}
+		})
+	}
+}
+
+// A bucket is asked nothing while nobody else writes: one request for a
+// playlist.
+func TestBucketRemembersWhatItWrote(t *testing.T) {
+	s := &store{conditions: true}
+	sink := guards(t, s)["bucket"]
+	for n := range 10 {
+		must(t, sink.Replace(t.Context(), list, fmt.Appendf(nil, "mine %d", n), mine))
+	}
+	if gets, puts := s.count("GET /up/job/"+list), s.count("PUT /up/job/"+list); gets != 1 || puts != 10 {
+		t.Errorf("%d reads, %d writes", gets, puts)
+	}
+	must(t, sink.(media.Sink).Delete(t.Context(), list)) // by somebody's clean-up
+	must(t, sink.Replace(t.Context(), list, []byte("mine 11"), mine))
+}
+
+func TestPlacesThatOfferLess(t *testing.T) {
+	for what, s := range map[string]*store{"no conditions": {refuses: true}, "no reading": {writeOnly: true}} {
+		for _, name := range []string{"http", "bucket"} {
+			sink := guards(t, s)[name]
+			for n := range 3 {
+				if err := sink.Replace(t.Context(), list, fmt.Appendf(nil, "mine %d", n), mine); err != nil && (what != "no conditions" || name == "bucket") {
+					t.Errorf("%s, %s: %v", what, name, err)
+				}
+			}
+			if name == "bucket" {
+				must(t, sink.(media.Sink).Put(t.Context(), "v/1.m4s", []byte("x")))
+			}
+		}
+	}
+}
+
+// Our own origin says that it fences, and is not asked.
+func TestOwnOriginIsNotAsked(t *testing.T) {
+	base := farm(t)
+	sink := httpSink(t, base, 5)
+	must(t, sink.Put(t.Context(), "v/1.m4s", []byte("x")))
+	err := sink.Replace(t.Context(), list, []byte("mine"), func([]byte) error { return errHigher })
+	must(t, err)
+	must(t, sink.Replace(t.Context(), list, []byte("mine"), func([]byte) error { return errHigher }))
+	must(t, httpSink(t, base, 6).Replace(t.Context(), list, []byte("theirs"), mine))
+	if err := sink.Replace(t.Context(), list, []byte("mine"), mine); !errors.Is(err, media.ErrSuperseded) {
+		t.Errorf("%v, want ErrSuperseded", err)
+	}
+}
+
+// A server that speaks WebDAV makes no folder by itself; each is asked for once.
+func TestFoldersAreMade(t *testing.T) {
+	for _, answer := range []int{http.StatusConflict, http.StatusNotFound, http.StatusInternalServerError} {
+		s := &store{folders: answer}
+		sink := guards(t, s)["http"].(*publish.HTTP)
+		for n := range 3 {
+			must(t, sink.Put(t.Context(), fmt.Sprintf("v/%d.m4s", n), []byte("x")))
+			must(t, sink.Put(t.Context(), fmt.Sprintf("a/%d.m4s", n), []byte("x")))
+		}
+		must(t, sink.Put(t.Context(), "master.m3u8", []byte("x")))
+		if s.text("/up/job/v/2.m4s") != "x" || s.text("/up/job/master.m3u8") != "x" {
+			t.Errorf("%v", s.asked)
+		}
+		if n := s.count("MKCOL /up/job/v/"); n != 2 { // in vain, and after the folder above it
+			t.Errorf("the folder was asked for %d times", n)
+		}
+	}
+	s := &store{} // one that does not want any
+	sink := guards(t, s)["http"].(*publish.HTTP)
+	must(t, sink.Put(t.Context(), "v/1.m4s", []byte("x")))
+	if len(s.asked) != 1 {
+		t.Errorf("asked %v", s.asked)
+	}
+}
