@@ -118,7 +118,15 @@ func (x Rendition) what(fps string) string {
 		return fmt.Sprintf("subtitles %s of track %d\t\t", t.Language, t.Track)
 	}
 	v := x.Video
-	return fmt.Sprintf("%dx%d at %s, %s %s@%s%s %s\t%s\t%s", v.Width, v.Height, fps, v.Codec, v.Profile, v.Level, v.colour(), v.Preset, formatBits(v.Bitrate), formatBits(v.Maxrate))
+	return fmt.Sprintf("%dx%d%s at %s, %s %s@%s%s %s\t%s\t%s", v.Width, v.Height, v.origin(), fps, v.Codec, v.Profile, v.Level, v.colour(), v.Preset, formatBits(v.Bitrate), formatBits(v.Maxrate))
+}
+
+// origin is what a rendition that is scaled from the source need not say.
+func (v Video) origin() string {
+	if v.ScaledFrom == (Size{}) {
+		return ""
+	}
+	return " from " + v.ScaledFrom.String()
 }
 
 // colour is what an 8-bit SDR rendition need not say.

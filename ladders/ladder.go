@@ -18,6 +18,8 @@ type Ladder struct {
 	Deinterlace Deinterlace
 	// Scaler is of the rungs that name none.
 	Scaler Scaler
+	// ScaleFrom is larger or source.
+	ScaleFrom ScaleFrom
 	// What is done to pictures once, before they are scaled.
 	Crop       *Crop
 	Pad        Aspect

@@ -23,6 +23,9 @@ func (l *Ladder) Marshal() []byte {
 	}
 	fmt.Fprintf(&b, "deinterlace: %s\n", l.Deinterlace)
 	fmt.Fprintf(&b, "scaler: %s\n", l.Scaler)
+	if l.ScaleFrom == FromSource {
+		fmt.Fprintf(&b, "scale_from: %s\n", l.ScaleFrom)
+	}
 	if l.Crop != nil {
 		fmt.Fprintf(&b, "crop: %s\n", l.Crop)
 	}

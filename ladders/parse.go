@@ -33,7 +33,7 @@ const (
 )
 
 func (d *decoder) ladder(root value) *Ladder {
-	l := &Ladder{Segment: Segment{Live: defaultLive, VOD: defaultVOD}, Deinterlace: AutoRate, Scaler: DefaultScaler}
+	l := &Ladder{Segment: Segment{Live: defaultLive, VOD: defaultVOD}, Deinterlace: AutoRate, Scaler: DefaultScaler, ScaleFrom: FromLarger}
 	rungs := rungSet{seen: map[string]value{}}
 	got := root.mapping([]key{
 		{"name", func(v value) { l.Name = v.text(wantName, validName) }},
@@ -44,6 +44,7 @@ func (d *decoder) ladder(root value) *Ladder {
 			l.Deinterlace = Deinterlace(v.oneOf(string(AutoRate), string(FrameRate), string(FieldRate)))
 		}},
 		{"scaler", func(v value) { l.Scaler = v.scaler() }},
+		{"scale_from", func(v value) { l.ScaleFrom = v.scaleFrom() }},
 		{"crop", func(v value) { l.Crop = v.crop() }},
 		{"pad", func(v value) { l.Pad = v.aspect() }},
 		{"denoise", func(v value) { l.Denoise = v.denoise() }},

@@ -24,8 +24,8 @@ func TestParseSaysWhatIsWrongAndWhere(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
 		{"empty", "", "t.yaml:1:1: the file is empty; a ladder has a name and video or audio rungs"},
 		{"comment only", "# nothing\n", "t.yaml:1:1: the file is empty; a ladder has a name and video or audio rungs"},
-		{"scalar", "hd", `t.yaml:1:1: is "hd", want a mapping with the keys name, about, segment, gop, deinterlace, scaler, crop, pad, denoise, overlays, video, audio, subtitles, thumbnails`},
-		{"list", "- a", `t.yaml:1:1: is a list, want a mapping with the keys name, about, segment, gop, deinterlace, scaler, crop, pad, denoise, overlays, video, audio, subtitles, thumbnails`},
+		{"scalar", "hd", `t.yaml:1:1: is "hd", want a mapping with the keys name, about, segment, gop, deinterlace, scaler, scale_from, crop, pad, denoise, overlays, video, audio, subtitles, thumbnails`},
+		{"list", "- a", `t.yaml:1:1: is a list, want a mapping with the keys name, about, segment, gop, deinterlace, scaler, scale_from, crop, pad, denoise, overlays, video, audio, subtitles, thumbnails`},
 		{"no rungs", "name: t", "t.yaml:1:1: the ladder has no rungs; give video or audio"},
 		{"two documents", "name: a\n---\nname: b\n", "t.yaml:3:5: a second document; a file holds one ladder"},
 		{"not yaml", "name: [t\n", "t.yaml:1:7: not readable as YAML: sequence end token ']' not found"},
@@ -34,7 +34,7 @@ func TestParseSaysWhatIsWrongAndWhere(t *testing.T) {
 		{"name a path", row("name: ../a, height: 480, codec: h264, bitrate: 1M"), `t.yaml:3:12: video[0].name: "../a" is not allowed, want a name of letters, digits, '.', '_' and '-', beginning with a letter or digit, at most 40 long`},
 		{"name a playlist", row("name: master.m3u8, height: 480, codec: h264, bitrate: 1M"), `t.yaml:3:12: video[0].name: "master.m3u8" is not allowed, want a name of letters, digits, '.', '_' and '-', beginning with a letter or digit, at most 40 long`},
 		{"unknown key", row(good + ", max_rate: 1M"), `t.yaml:3:54: video[0]: unknown key "max_rate", did you mean "maxrate"?; allowed are name, height, width, size, fps, codec, profile, level, depth, range, bitrate, maxrate, bufsize, preset, upscale, scaler`},
-		{"unknown key, no idea", "foo: 1\nname: t\naudio: [{name: s, codec: aac, bitrate: 96k}]", `t.yaml:1:1: unknown key "foo"; allowed are name, about, segment, gop, deinterlace, scaler, crop, pad, denoise, overlays, video, audio, subtitles, thumbnails`},
+		{"unknown key, no idea", "foo: 1\nname: t\naudio: [{name: s, codec: aac, bitrate: 96k}]", `t.yaml:1:1: unknown key "foo"; allowed are name, about, segment, gop, deinterlace, scaler, scale_from, crop, pad, denoise, overlays, video, audio, subtitles, thumbnails`},
 		{"key twice", "name: t\nname: u\naudio: [{name: s, codec: aac, bitrate: 96k}]", "t.yaml:2:1: name: is given twice; first on line 1"},
 		{"name twice", row(good) + "audio:\n  - {name: A, codec: aac, bitrate: 96k}\n", `t.yaml:5:12: audio[0].name: "A" is taken by video[0] on line 3; names are folders and must differ by more than case`},
 		{"required", row("height: 480"), "t.yaml:3:6: video[0]: the key \"name\" is missing\nt.yaml:3:6: video[0]: the key \"codec\" is missing\nt.yaml:3:6: video[0]: the key \"bitrate\" is missing"},
@@ -64,6 +64,7 @@ func TestParseSaysWhatIsWrongAndWhere(t *testing.T) {
 		{"segment without unit", "segment: {live: 2}\n" + row(good), `t.yaml:1:17: segment.live: "2" is not allowed, want a duration from 500ms to 30s with its unit, such as 2s or 1.92s`},
 		{"stated and followed rates", row(good+", fps: 50") + "  - {name: b, height: 360, codec: h264, bitrate: 500k}\n", `t.yaml:3:3: video: "a" states the frame rate 50 while others follow the source; state it for every rung or for none (source<=50 limits)`},
 		{"stated rates that do not divide", row(good+", fps: 50") + "  - {name: b, height: 360, codec: h264, bitrate: 500k, fps: 30}\n", `t.yaml:3:3: video: "b" has the frame rate 30, of which the fastest rung's 50 is no whole multiple`},
+		{"scale_from", "scale_from: half\n" + row(good), `t.yaml:1:13: scale_from: "half" is not allowed, want one of larger, source`},
 		{"scaler", row(good + ", scaler: nearest"), `t.yaml:3:62: video[0].scaler: "nearest" is not allowed, want one of bilinear, bicubic, spline, lanczos`},
 		{"odd crop", "crop: 641x360+0+0\n" + row(good), `t.yaml:1:7: crop: "641x360+0+0" is not allowed, want sides from 16 on and even numbers: half of a colour sample cannot be cut away`},
 		{"odd side", "crop: {left: 3}\n" + row(good), `t.yaml:1:14: crop.left: 3 is not allowed, want even numbers: half of a colour sample cannot be cut away`},
@@ -196,7 +197,7 @@ func TestDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := &Ladder{
-		Name: "t", Segment: Segment{2 * time.Second, 6 * time.Second}, Deinterlace: AutoRate, Scaler: Lanczos,
+		Name: "t", Segment: Segment{2 * time.Second, 6 * time.Second}, Deinterlace: AutoRate, Scaler: Lanczos, ScaleFrom: FromLarger,
 		Video: []VideoRung{{Name: "v", Height: 480, FPS: fps, Codec: "h264", Profile: "high", Depth: 8, Range: KeepSDR, Bitrate: 1_000_000, Maxrate: 1_100_000, Bufsize: 1_100_000, Preset: "balanced", Scaler: Lanczos}},
 		Audio: []AudioRung{{Name: "a", Codec: "aac", Channels: 2, Bitrate: 96_000, SampleRate: 48000}},
 	}

@@ -62,6 +62,7 @@ func anyLadder(t *rapid.T) *Ladder {
 	b.WriteString("name: drawn\n")
 	fmt.Fprintf(&b, "deinterlace: %s\n", rapid.SampledFrom([]string{"auto", "frame", "field"}).Draw(t, "deinterlace"))
 	fmt.Fprintf(&b, "scaler: %s\n", rapid.SampledFrom([]string{"bilinear", "bicubic", "spline", "lanczos"}).Draw(t, "scaler"))
+	b.WriteString(rapid.SampledFrom([]string{"", "scale_from: larger\n", "scale_from: source\n"}).Draw(t, "scale_from"))
 	b.WriteString(rapid.SampledFrom([]string{"", "pad: 16:9\n", "pad: 1:1\ndenoise: light\n", "pad: 9:16\n"}).Draw(t, "pad"))
 	b.WriteString(rapid.SampledFrom([]string{"", "overlays: [{logo: a.png}]\n", "overlays:\n  - {text: \"{job} \\\"live\\\" {timecode}\", at: bottom, height: 7.25%, margin: 0%}\n  - {logo: \"no\", at: middle, width: 33.3%, opacity: 5%}\n"}).Draw(t, "overlays"))
 	b.WriteString("video:\n")
@@ -135,10 +136,27 @@ func checkResolved(t failer, l *Ladder, src Source, kind Kind) {
 	if len(r.Renditions) == 0 {
 		t.Fatalf("no rendition")
 	}
+	checkCascades(t, l, r)
 	checkTracks(t, l, src, r)
 	checkVariants(t, r)
 	if r2, _ := Resolve(l, src, kind); !cmp.Equal(r, r2) {
 		t.Fatalf("two answers: %s", cmp.Diff(r, r2))
+	}
+}
+
+// checkCascades: a rendition is scaled from one that is there, larger, of its rate
+// and scaled from the source.
+func checkCascades(t failer, l *Ladder, r *Resolved) {
+	for _, x := range r.Renditions {
+		if x.Video == nil || x.Video.ScaledFrom == (Size{}) {
+			continue
+		}
+		if l.ScaleFrom != FromLarger || !slices.ContainsFunc(r.Renditions, func(y Rendition) bool {
+			return y.Video != nil && x.Video.ScaledFrom == Size{y.Video.Width, y.Video.Height} && y.Video.ScaledFrom == Size{} &&
+				y.Video.Divisor == x.Video.Divisor && y.Video.Width > x.Video.Width && y.Video.Height > x.Video.Height
+		}) {
+			t.Fatalf("%s is scaled from %s", x.Name, x.Video.ScaledFrom)
+		}
 	}
 }
 

@@ -74,6 +74,9 @@ type Video struct {
 	// Captions are the closed-caption channels that the pictures carry.
 	Captions []string
 	Scaler   Scaler // empty: DefaultScaler
+	// ScaledFrom is the size of the larger rung whose pictures this one's are scaled
+	// from, whether or not the same worker encodes it; zero: the source's.
+	ScaledFrom Size
 	// Picture is done once for all renditions of a job; nil: nothing asked for.
 	Picture *Picture
 }

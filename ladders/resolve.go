@@ -97,6 +97,8 @@ func (r *resolver) video() error {
 	for i, c := range chosen {
 		r.out.Renditions = append(r.out.Renditions, r.rendition(c, steps[i]))
 	}
+	shape, _ := r.made.shaped(r.source.Video)
+	r.cascade(shape)
 	r.note(hdrNote(r.source.Video.Range, r.out.Renditions))
 	return nil
 }

@@ -66,6 +66,7 @@ func (l *Ladder) pictures() string {
 		fmt.Fprintf(&b, "scaler %s%s: %s\n", s, only, s.why())
 	}
 	if len(l.Video) > 0 {
+		fmt.Fprintf(&b, "scale_from %s: %s\n", l.ScaleFrom, l.ScaleFrom.why())
 		fmt.Fprintf(&b, "deinterlace %s: %s\n", l.Deinterlace, l.Deinterlace.why())
 	}
 	for _, s := range l.treatment() {

@@ -123,7 +123,7 @@ func (b *bench) rawPictures(ctx context.Context) error {
 			continue
 		}
 		done[name] = true
-		if _, err := run(ctx, b.Binaries.FFmpeg, "-i", b.plan.clip, "-map", "0:v:0", "-vf", b.plan.thin(r.Video.Divisor)+scale(*r.Video),
+		if _, err := run(ctx, b.Binaries.FFmpeg, "-i", b.plan.clip, "-map", "0:v:0", "-vf", b.plan.thin(r.Video.Divisor)+steps(*r.Video),
 			"-fps_mode", "passthrough", "-f", "rawvideo", filepath.Join(dir, name)); err != nil {
 			return err
 		}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -49,18 +50,45 @@ func (p *plan) packageArgs(video, audio []ladders.Rendition, out string) []strin
 		"-hls_segment_filename", filepath.Join(out, "%v", "%d.m4s"), filepath.Join(out, "%v", "media.m3u8")}
 }
 
-// graph splits the decoded pictures and scales each copy, as the engine's
-// branches do.
+// graph splits the decoded pictures and scales each copy, or that of the larger
+// rendition which the ladder names, as the engine's branches do.
 func (p *plan) graph(renditions []ladders.Rendition) string {
 	var g strings.Builder
-	fmt.Fprintf(&g, "[0:v:0]split=%d", len(renditions))
-	for i := range renditions {
+	var direct []int
+	smaller := map[int][]int{}
+	for i, r := range renditions {
+		if from := larger(renditions, r); from >= 0 {
+			smaller[from] = append(smaller[from], i)
+		} else {
+			direct = append(direct, i)
+		}
+	}
+	fmt.Fprintf(&g, "[0:v:0]split=%d", len(direct))
+	for _, i := range direct {
 		fmt.Fprintf(&g, "[s%d]", i)
 	}
-	for i, r := range renditions {
-		fmt.Fprintf(&g, ";[s%d]%s%s[v%d]", i, p.thin(r.Video.Divisor), scale(*r.Video), i)
+	for _, i := range direct {
+		fmt.Fprintf(&g, ";[s%d]%s%s", i, p.thin(renditions[i].Video.Divisor), scale(*renditions[i].Video))
+		if len(smaller[i]) > 0 {
+			fmt.Fprintf(&g, ",split=%d", 1+len(smaller[i]))
+		}
+		fmt.Fprintf(&g, "[v%d]", i)
+		for _, k := range smaller[i] {
+			fmt.Fprintf(&g, "[s%d]", k)
+		}
+		for _, k := range smaller[i] {
+			fmt.Fprintf(&g, ";[s%d]%s[v%d]", k, scale(*renditions[k].Video), k)
+		}
 	}
 	return g.String()
+}
+
+// larger is the rendition whose pictures r's are scaled from, -1 where that is
+// the source or not among them.
+func larger(renditions []ladders.Rendition, r ladders.Rendition) int {
+	return slices.IndexFunc(renditions, func(l ladders.Rendition) bool {
+		return r.Video.ScaledFrom == ladders.Size{W: l.Video.Width, H: l.Video.Height} && l.Video.Divisor == r.Video.Divisor
+	})
 }
 
 // thin keeps every divisor-th frame.
@@ -73,6 +101,16 @@ func (p *plan) thin(divisor int64) string {
 
 func scale(v ladders.Video) string {
 	return fmt.Sprintf("zscale=w=%d:h=%d:filter=%s:range=limited,format=yuv420p,setsar=1", v.Width, v.Height, v.Scaler)
+}
+
+// steps is all scaling from the source's pictures to the rendition's.
+func steps(v ladders.Video) string {
+	if v.ScaledFrom == (ladders.Size{}) {
+		return scale(v)
+	}
+	larger := v
+	larger.Width, larger.Height = v.ScaledFrom.W, v.ScaledFrom.H
+	return scale(larger) + "," + scale(v)
 }
 
 func (p *plan) encode(i int, v ladders.Video) ([]string, error) {

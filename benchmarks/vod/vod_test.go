@@ -2,6 +2,7 @@ package vod
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -73,7 +74,22 @@ func TestPeerThinsAsTheGridDoes(t *testing.T) {
 	}
 }
 
-// The comparison itself: both sides make the same pictures, bit for bit.
+func TestPeerScalesFromTheLargerRungs(t *testing.T) {
+	p := aPlan(t, "hd", 25)
+	v := p.video()
+	g := p.graph(v)
+	if strings.Count(g, ",split=2[") != 1 || !strings.HasPrefix(g, fmt.Sprintf("[0:v:0]split=%d[", len(v)-1)) {
+		t.Errorf("of %d renditions one, 234p, is scaled from another, the graph is %q", len(v), g)
+	}
+	for _, r := range v {
+		if one := p.graph([]ladders.Rendition{r}); strings.Count(one, "zscale") != 1 {
+			t.Errorf("a process of its own for %s scales more than once: %q", r.Name, one)
+		}
+	}
+}
+
+// The comparison itself: both sides make the same pictures, bit for bit, those of
+// the small rung from the larger one's.
 func TestWorkerAndPeerMakeTheSamePictures(t *testing.T) {
 	build, err := filepath.Abs("../../build")
 	if err != nil {
@@ -87,7 +103,7 @@ func TestWorkerAndPeerMakeTheSamePictures(t *testing.T) {
 	clip := filepath.Join(dir, "clip.mp4")
 	// It says which colours it has: of a small clip that does not, the engine
 	// takes those of standard definition, and converts them.
-	out, err := exec.Command(bin.FFmpeg, "-loglevel", "error", "-f", "lavfi", "-i", "testsrc2=size=640x360:rate=25:duration=3,setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709:range=tv",
+	out, err := exec.Command(bin.FFmpeg, "-loglevel", "error", "-f", "lavfi", "-i", "testsrc2=size=1280x720:rate=25:duration=3,setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709:range=tv",
 		"-f", "lavfi", "-i", "sine=sample_rate=48000:duration=3", "-c:v", "libx264", "-preset", "ultrafast", "-c:a", "aac", "-ac", "2", clip).CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)

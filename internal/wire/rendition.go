@@ -82,6 +82,7 @@ func videoProto(v *ladders.Video) *galav1.VideoRendition {
 		Bitrate: v.Bitrate, Maxrate: v.Maxrate, Bufsize: v.Bufsize,
 		Preset: v.Preset, Encoder: v.Encoder, BitDepth: int32(v.Depth), VideoRange: string(v.Range), Captions: v.Captions,
 		Scaler: string(v.Scaler), Picture: pictureProto(v.Picture),
+		ScaledFromWidth: int32(v.ScaledFrom.W), ScaledFromHeight: int32(v.ScaledFrom.H),
 	}
 }
 
@@ -92,6 +93,7 @@ func video(p *galav1.VideoRendition) *ladders.Video {
 		Bitrate: p.GetBitrate(), Maxrate: p.GetMaxrate(), Bufsize: p.GetBufsize(),
 		Preset: p.GetPreset(), Encoder: p.GetEncoder(), Depth: int(p.GetBitDepth()), Range: ladders.Range(p.GetVideoRange()), Captions: p.GetCaptions(),
 		Scaler: ladders.Scaler(p.GetScaler()), Picture: picture(p.GetPicture()),
+		ScaledFrom: ladders.Size{W: int(p.GetScaledFromWidth()), H: int(p.GetScaledFromHeight())},
 	}
 }
 

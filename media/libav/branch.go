@@ -18,16 +18,17 @@ import (
 )
 
 // branch scales to one size, once, for all renditions of that size, rate and
-// pixel format.
+// pixel format, and for the branches that are scaled from its pictures.
 type branch struct {
 	branchKey
 	stage      *videoStage
 	view       *view
 	in         chan *astiav.Frame
 	scale      *graph
-	scaledFrom string // geometry that scale was built for
-	encoders   []*encoderFeed
-	captions   *captions.Dealer   // of the stage, until in is closed
+	scaledFrom string             // geometry that scale was built for
+	encoders   []*encoderFeed     // none where only others need its pictures
+	smaller    []*branch          // get its pictures in place of the source's
+	captions   *captions.Dealer   // of the stage, until in is closed; nil for a smaller one, whose pictures have theirs
 	dealt      int                // captions of the last frame, likewise
 	rest       []captions.Triplet // what is left when in is closed
 }
@@ -38,6 +39,13 @@ type branchKey struct {
 	format        string
 	shows         ladders.Range
 	scaler        ladders.Scaler
+	from          ladders.Size // of the branch that it is scaled from; zero: the source
+}
+
+// larger is the key of the branch that k is scaled from.
+func (k branchKey) larger() branchKey {
+	k.width, k.height, k.from = k.from.W, k.from.H, ladders.Size{}
+	return k
 }
 
 type encoderFeed struct {
@@ -55,8 +63,30 @@ type encoderFeed struct {
 // its turn comes.
 const scaleQueue, encodeQueue = 1, 2
 
-func newBranch(s *videoStage, k branchKey, v *view) *branch {
-	return &branch{branchKey: k, stage: s, view: v, in: make(chan *astiav.Frame, scaleQueue), captions: captions.NewDealer(s.grid.Rate.Div(k.divisor))}
+// branch is the one of a key; the one that it is scaled from comes with it.
+func (s *videoStage) branch(k branchKey, v *view) *branch {
+	for _, b := range s.all() {
+		if b.branchKey == k {
+			return b
+		}
+	}
+	b := &branch{branchKey: k, stage: s, view: v, in: make(chan *astiav.Frame, scaleQueue)}
+	if k.from == (ladders.Size{}) {
+		b.captions = captions.NewDealer(s.grid.Rate.Div(k.divisor))
+		s.branches = append(s.branches, b)
+		return b
+	}
+	larger := s.branch(k.larger(), v)
+	larger.smaller = append(larger.smaller, b)
+	return b
+}
+
+// all are the stage's branches and those that are scaled from them.
+func (s *videoStage) all() (all []*branch) {
+	for _, b := range s.branches {
+		all = append(append(all, b), b.smaller...)
+	}
+	return all
 }
 
 func (b *branch) add(e *videoEncoder) {
@@ -68,6 +98,9 @@ func (b *branch) run(ctx context.Context) error {
 	for _, e := range b.encoders {
 		g.Go(func() error { return b.encodeLoop(ctx, e) })
 	}
+	for _, c := range b.smaller {
+		g.Go(func() error { return c.run(ctx) })
+	}
 	g.Go(func() error { return b.scaleLoop(ctx) })
 	return g.Wait()
 }
@@ -77,8 +110,12 @@ func (b *branch) scaleLoop(ctx context.Context) (err error) {
 		for f := range b.in { // after a failure: let the stage go on to see it
 			f.Free()
 		}
-		if b.stage.ended {
+		if b.captions != nil && b.stage.ended {
 			b.rest = b.captions.Rest(b.dealt)
+		}
+		for _, c := range b.smaller {
+			c.rest = b.rest
+			close(c.in)
 		}
 		for _, e := range b.encoders {
 			close(e.in)
@@ -109,12 +146,18 @@ func (b *branch) fan(ctx context.Context, f *astiav.Frame, n int64) error {
 			return err
 		}
 	}
+	for _, c := range b.smaller {
+		if err := send(ctx, c.in, f); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
-// asleep tells whether no encoder wants frame n.
+// asleep tells whether no encoder wants frame n, here or further on.
 func (b *branch) asleep(n int64) bool {
-	return !slices.ContainsFunc(b.encoders, func(e *encoderFeed) bool { return !e.asleep(n) })
+	return !slices.ContainsFunc(b.encoders, func(e *encoderFeed) bool { return !e.asleep(n) }) &&
+		!slices.ContainsFunc(b.smaller, func(c *branch) bool { return !c.asleep(n) })
 }
 
 // scaled brings a picture to the branch's size and format, in limited range.

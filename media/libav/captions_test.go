@@ -82,10 +82,12 @@ func TestCaptionsSurvive(t *testing.T) {
 			if got := facts.BestVideo().Captions; !slices.Equal(got, c.channels) {
 				t.Errorf("the probe finds %v, want %v", got, c.channels)
 			}
-			codecs := map[string]string{"full": "h264", "half": "h264", "hevc": "hevc", "av1": "av1"}
+			codecs := map[string]string{"full": "h264", "half": "h264", "hevc": "hevc", "av1": "av1", "cascaded": "h264"}
+			cascaded := rung("cascaded", "h264", 1)
+			cascaded.Video.Width, cascaded.Video.Height, cascaded.Video.ScaledFrom = 160, 90, ladders.Size{W: 320, H: 180}
 			out, _ := play(t, Options{Spec: media.Spec{
 				Job: "t", Input: name, Grid: newGrid(t, timeline.Rate{Num: c.rate, Den: 1}, 2*time.Second, 3, 1, 2),
-				Renditions: []ladders.Rendition{rung("full", "h264", 1), rung("half", "h264", 2), rung("hevc", "hevc", 1), rung("av1", "av1", 1)},
+				Renditions: []ladders.Rendition{rung("full", "h264", 1), rung("half", "h264", 2), rung("hevc", "hevc", 1), rung("av1", "av1", 1), cascaded},
 			}})
 			for name, codec := range codecs {
 				got, most := out.captions(name, codec)

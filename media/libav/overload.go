@@ -54,7 +54,7 @@ func (s shedStep) back(before encoders.Ease) string {
 // shedSteps of a video stage, in order.
 func (s *videoStage) shedSteps() []shedStep {
 	var feeds []*encoderFeed
-	for _, b := range s.branches {
+	for _, b := range s.all() {
 		feeds = append(feeds, b.encoders...)
 	}
 	var steps []shedStep
@@ -116,7 +116,7 @@ func (p *Pipeline) shed(steps []shedStep, from, to int, age time.Duration) {
 
 // ease tells all encoders, which change at their next segment.
 func (s *videoStage) ease(e encoders.Ease) {
-	for _, b := range s.branches {
+	for _, b := range s.all() {
 		for _, f := range b.encoders {
 			f.ease.Store(int32(e))
 		}

@@ -74,9 +74,11 @@ func TestShedOnAir(t *testing.T) {
 				}
 				return r
 			}
+			low := rung("low", 320, 180)
+			low.Video.ScaledFrom = ladders.Size{W: 640, H: 360} // goes on while nobody encodes those
 			spec := media.Spec{Job: "o", Input: "testcard:?size=640x360&fps=25", Live: true,
 				Grid:       newGrid(t, timeline.Rate{Num: 25, Den: 1}, 600*time.Millisecond, 1),
-				Renditions: []ladders.Rendition{rung("low", 320, 180), rung("high", 640, 360)}} // the card's sound would run far ahead
+				Renditions: []ladders.Rendition{low, rung("high", 640, 360)}} // the card's sound would run far ahead
 			out := &shedding{collector: newCollector(), skipped: map[string][]int64{}}
 			clock := &clockAt{at: evening}
 			p := open(t, Options{Spec: spec, Output: out, Now: clock.now})
@@ -102,7 +104,7 @@ func TestShedOnAir(t *testing.T) {
 			if err := p.Run(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			low, high := spec.Renditions[0], spec.Renditions[1]
+			high := spec.Renditions[1]
 			lowOnly := spec
 			lowOnly.Renditions = []ladders.Rendition{low}
 			first, segments := wantWhole(t, lowOnly, out.collector)

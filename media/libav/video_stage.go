@@ -28,7 +28,7 @@ type videoStage struct {
 	placer   timeline.Placer
 	pre      *preFilter
 	burn     *burner
-	branches []*branch
+	branches []*branch // that are scaled from the source
 	views    map[ladders.Range]*view
 	last     *astiav.Frame // the picture shown at next-1, or before first
 	lastAt   int64         // its time, in the anchor's base
@@ -48,7 +48,6 @@ func newVideoStage(p *Pipeline) (*videoStage, error) {
 	spec := p.o.Spec
 	s := &videoStage{p: p, in: make(chan shot, videoFrames), done: make(chan struct{}), grid: spec.Grid, next: p.firstFrame()}
 	s.views = map[ladders.Range]*view{}
-	branches := map[branchKey]*branch{}
 	for _, r := range spec.Renditions {
 		if r.Video == nil {
 			continue
@@ -61,12 +60,7 @@ func newVideoStage(p *Pipeline) (*videoStage, error) {
 			return nil, err
 		}
 		view := s.view(*r.Video)
-		key := branchKey{r.Video.Width, r.Video.Height, r.Video.Divisor, enc.format, ladders.Range(r.Video.Range.String()), r.Video.Scaler.Or()}
-		if branches[key] == nil {
-			branches[key] = newBranch(s, key, view)
-			s.branches = append(s.branches, branches[key])
-		}
-		branches[key].add(enc)
+		s.branch(branchKey{r.Video.Width, r.Video.Height, r.Video.Divisor, enc.format, ladders.Range(r.Video.Range.String()), r.Video.Scaler.Or(), r.Video.ScaledFrom}, view).add(enc)
 	}
 	if len(s.branches) == 0 {
 		return nil, nil
@@ -187,7 +181,7 @@ func (p *Pipeline) shortestSound() int64 {
 // wholeFor is the first grid frame from n on that is a whole number of frames of
 // every rung: all end on the same tick, at whatever rate.
 func (s *videoStage) wholeFor(n int64) int64 {
-	for slices.ContainsFunc(s.branches, func(b *branch) bool { return n%b.divisor != 0 }) {
+	for slices.ContainsFunc(s.all(), func(b *branch) bool { return n%b.divisor != 0 }) {
 		n++
 	}
 	return n
@@ -353,7 +347,7 @@ func (s *videoStage) close() {
 func (s *videoStage) status(st *Status) {
 	st.Doubled, st.Dropped = s.doubled.Load(), s.dropped.Load()
 	st.SourceUS = timeline.Rescale(s.position.Load()-s.anchor.Source, s.anchor.Base, microseconds)
-	for _, b := range s.branches {
+	for _, b := range s.all() {
 		for _, e := range b.encoders {
 			st.Renditions[e.enc.name] = RenditionStatus{Frames: e.frames.Load()}
 		}

@@ -31,7 +31,7 @@ func (v *view) add(r ladders.Video) {
 	if w, h := v.largest(); r.Width*r.Height > w*h {
 		v.by = r.Scaler
 	}
-	v.sizes = append(v.sizes, [2]int{r.Width, r.Height})
+	v.sizes = append(v.sizes, [2]int{r.Width, r.Height}, [2]int{r.ScaledFrom.W, r.ScaledFrom.H})
 }
 
 // of is f in the view's colours; the view keeps it.

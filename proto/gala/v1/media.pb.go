@@ -1016,9 +1016,13 @@ type VideoRendition struct {
 	// How pictures are resampled: bilinear, bicubic, lanczos, spline; empty is lanczos.
 	Scaler string `protobuf:"bytes,80,opt,name=scaler,proto3" json:"scaler,omitempty"`
 	// The same for all video renditions of a job.
-	Picture       *PictureTreatment `protobuf:"bytes,81,opt,name=picture,proto3" json:"picture,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Picture *PictureTreatment `protobuf:"bytes,81,opt,name=picture,proto3" json:"picture,omitempty"`
+	// The size of the larger rung whose pictures this one's are scaled from, also by a
+	// worker that does not encode that one; 0 is the source's.
+	ScaledFromWidth  int32 `protobuf:"varint,190,opt,name=scaled_from_width,json=scaledFromWidth,proto3" json:"scaled_from_width,omitempty"`
+	ScaledFromHeight int32 `protobuf:"varint,191,opt,name=scaled_from_height,json=scaledFromHeight,proto3" json:"scaled_from_height,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *VideoRendition) Reset() {
@@ -1161,6 +1165,20 @@ func (x *VideoRendition) GetPicture() *PictureTreatment {
 		return x.Picture
 	}
 	return nil
+}
+
+func (x *VideoRendition) GetScaledFromWidth() int32 {
+	if x != nil {
+		return x.ScaledFromWidth
+	}
+	return 0
+}
+
+func (x *VideoRendition) GetScaledFromHeight() int32 {
+	if x != nil {
+		return x.ScaledFromHeight
+	}
+	return 0
 }
 
 // PictureTreatment is done to a source's pictures once, before they are scaled.
@@ -2200,7 +2218,7 @@ const file_gala_v1_media_proto_rawDesc = "" +
 	"\x06codecs\x18\x04 \x01(\tR\x06codecs\x12\x1c\n" +
 	"\tbandwidth\x18\x05 \x01(\x03R\tbandwidth\x12+\n" +
 	"\x11average_bandwidth\x18\x06 \x01(\x03R\x10averageBandwidthB\x06\n" +
-	"\x04kind\"\xd5\x03\n" +
+	"\x04kind\"\xb1\x04\n" +
 	"\x0eVideoRendition\x12\x14\n" +
 	"\x05width\x18\x01 \x01(\x05R\x05width\x12\x16\n" +
 	"\x06height\x18\x02 \x01(\x05R\x06height\x12(\n" +
@@ -2220,7 +2238,9 @@ const file_gala_v1_media_proto_rawDesc = "" +
 	"videoRange\x12\x1a\n" +
 	"\bcaptions\x18\x0e \x03(\tR\bcaptions\x12\x16\n" +
 	"\x06scaler\x18P \x01(\tR\x06scaler\x123\n" +
-	"\apicture\x18Q \x01(\v2\x19.gala.v1.PictureTreatmentR\apicture\"\xd5\x01\n" +
+	"\apicture\x18Q \x01(\v2\x19.gala.v1.PictureTreatmentR\apicture\x12+\n" +
+	"\x11scaled_from_width\x18\xbe\x01 \x01(\x05R\x0fscaledFromWidth\x12-\n" +
+	"\x12scaled_from_height\x18\xbf\x01 \x01(\x05R\x10scaledFromHeight\"\xd5\x01\n" +
 	"\x10PictureTreatment\x12\x16\n" +
 	"\x06fields\x18\x01 \x01(\bR\x06fields\x12%\n" +
 	"\x04crop\x18\x02 \x01(\v2\x11.gala.v1.CropRectR\x04crop\x12\x1b\n" +
