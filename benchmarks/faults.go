@@ -17,8 +17,8 @@ type faultsCmd struct {
 	PerJob int           `help:"Faults that one job lives through." default:"40"`
 	Lanes  int           `help:"Rehearsals side by side, each on a farm of its own." default:"1"`
 	Every  time.Duration `help:"Between two faults, besides the time until the programme is steady." default:"6s"`
-	For    time.Duration `help:"Stop after so long; the same call goes on from there."`
-	Ledger string        `help:"Where finished faults are kept, as lines of JSON, until the record is written; default BUILD/faults.jsonl." type:"path"`
+	For    time.Duration `help:"Stop after so long; the record is made of what there is, and the same call goes on from there."`
+	Ledger string        `help:"Where finished faults are kept, as lines of JSON, each with its commit and machine; default RESULTS/faults.jsonl. Remove it to begin anew." type:"path"`
 }
 
 func (f *faultsCmd) Run(ctx context.Context, c *cli) error {
@@ -34,7 +34,7 @@ func (f *faultsCmd) Run(ctx context.Context, c *cli) error {
 	}
 	ledger, kinds := f.Ledger, f.Kinds
 	if ledger == "" {
-		ledger = filepath.Join(c.Build, "faults.jsonl")
+		ledger = filepath.Join(c.Results, "faults.jsonl")
 	}
 	if len(kinds) == 0 {
 		hosts, err := netns.New()
@@ -52,16 +52,5 @@ func (f *faultsCmd) Run(ctx context.Context, c *cli) error {
 	if err != nil {
 		return err
 	}
-	if err := c.keep(r); err != nil {
-		return err
-	}
-	// The observations stand beside the record that was made from them.
-	text, err := os.ReadFile(ledger)
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(filepath.Join(c.Results, "faults.jsonl"), text, 0o644); err != nil {
-		return fmt.Errorf("keep the observations: %w", err)
-	}
-	return os.Remove(ledger)
+	return c.keep(r)
 }

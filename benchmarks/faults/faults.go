@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -43,6 +44,7 @@ type bench struct {
 	Options
 	around   *harness.Around
 	versions harness.Versions
+	made     Made
 
 	mu      sync.Mutex // guards what follows: lanes share it
 	ledger  *harness.Ledger[Observation]
@@ -51,8 +53,12 @@ type bench struct {
 	lost    int // rehearsals in a row without a result
 }
 
-// Measure until every kind has its number. When ctx ends, what is done stays in
-// the ledger, and the same call goes on from there.
+// form is of the ledger's lines.
+const form = "faults, 1"
+
+// Measure until every kind has its number. When ctx ends before, the record is of
+// what the ledger holds, and the same call goes on from there: at another commit
+// and on another machine too, for each fault says where it was measured.
 func Measure(ctx context.Context, o Options) (r harness.Record, err error) {
 	for _, name := range o.Kinds {
 		if _, err := ParseKind(name); err != nil {
@@ -66,8 +72,9 @@ func Measure(ctx context.Context, o Options) (r harness.Record, err error) {
 	if b.versions, err = o.Binaries.Read(ctx); err != nil {
 		return r, err
 	}
-	of := fmt.Sprintf("%s %s, %d at once", b.versions.Commit, harness.ThisHost().CPU, o.Lanes)
-	if b.ledger, err = harness.OpenLedger[Observation](o.Ledger, of); err != nil {
+	host := harness.ThisHost()
+	b.made = Made{Commit: b.versions.Commit, Host: fmt.Sprintf("%s, %d cores", host.CPU, host.Cores), Lanes: o.Lanes}
+	if b.ledger, err = harness.OpenLedger[Observation](o.Ledger, form); err != nil {
 		return r, err
 	}
 	lanes, running := errgroup.WithContext(ctx)
@@ -75,13 +82,13 @@ func Measure(ctx context.Context, o Options) (r harness.Record, err error) {
 		lanes.Go(func() error { return b.lane(running, filepath.Join(o.Dir, strconv.Itoa(i))) })
 	}
 	err = lanes.Wait()
-	if ctx.Err() != nil {
-		return r, fmt.Errorf("interrupted after %d faults: the same call goes on from there", len(b.ledger.Runs))
+	if len(b.ledger.Runs) == 0 {
+		return r, errors.Join(err, errors.New("no fault was measured"))
 	}
-	if err != nil {
+	if err != nil && ctx.Err() == nil {
 		return r, err
 	}
-	b.around.End(harness.ThisHost().Cores, 0)
+	b.around.End(host.Cores, 0)
 	if first := b.ledger.Runs[0].At; first.Before(b.around.Began) {
 		b.around.Began = first.UTC().Truncate(time.Second)
 	}
@@ -149,9 +156,12 @@ func (b *bench) count(kind string) (n int) {
 	return n
 }
 
-// missing are the kinds that have neither had nor been promised their number.
+// missing are the kinds that have neither had nor been promised their number,
+// those that lack most of it first.
 func (b *bench) missing() []string {
-	return slices.DeleteFunc(slices.Clone(b.Kinds), func(kind string) bool { return b.left(kind) <= 0 })
+	left := slices.DeleteFunc(slices.Clone(b.Kinds), func(kind string) bool { return b.left(kind) <= 0 })
+	slices.SortStableFunc(left, func(x, y string) int { return cmp.Compare(b.left(y), b.left(x)) })
+	return left
 }
 
 func (b *bench) left(kind string) int { return b.Each - b.count(kind) - b.claimed[kind] }
@@ -211,6 +221,18 @@ func (b *bench) session(ctx context.Context, dir string, shares []share, seed ui
 type Observation struct {
 	Kind string `json:"kind"`
 	rehearsal.Result
+	By Made `json:"by"`
+}
+
+// Made is where and with what a fault was measured.
+type Made struct {
+	Commit string `json:"commit"`
+	Host   string `json:"host"`
+	Lanes  int    `json:"lanes"`
+}
+
+func (m Made) String() string {
+	return fmt.Sprintf("commit %s, %s, %d at once", m.Commit, m.Host, m.Lanes)
 }
 
 func (b *bench) keep(stage Stage, r rehearsal.Result) error {
@@ -221,5 +243,5 @@ func (b *bench) keep(stage Stage, r rehearsal.Result) error {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.ledger.Add(Observation{kind, r})
+	return b.ledger.Add(Observation{kind, r, b.made})
 }

@@ -13,12 +13,12 @@ import (
 
 func opened(t *testing.T, name string, o Options) *bench {
 	t.Helper()
-	l, err := harness.OpenLedger[Observation](name, "a commit")
+	l, err := harness.OpenLedger[Observation](name, form)
 	if err != nil {
 		t.Fatal(err)
 	}
 	o.Log = t.Output()
-	return &bench{Options: o, ledger: l, claimed: map[string]int{}, around: harness.Begin()}
+	return &bench{Options: o, made: Made{"abc", "a machine, 2 cores", 1}, ledger: l, claimed: map[string]int{}, around: harness.Begin()}
 }
 
 func asked(t *testing.T, b *bench) map[string]int {
@@ -116,6 +116,27 @@ func TestFiguresComeFromTheLedger(t *testing.T) {
 	}
 	if strings.Contains(text, "agent-kill:") {
 		t.Error("a kind that was not asked for is in the record")
+	}
+}
+
+// A record that grows at several commits and on several machines says so, and what
+// it lacks.
+func TestTheRecordSaysWhereItWasMade(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "faults.jsonl")
+	o := Options{Kinds: []string{"worker-kill", "agent-kill"}, Each: 2}
+	b := opened(t, name, o)
+	for _, by := range []Made{{"abc", "a machine, 2 cores", 1}, {"def", "another, 8 cores", 2}, {"abc", "a machine, 2 cores", 1}} {
+		b.made = by
+		if err := b.keep(Alone, result("worker-kill", 0, 50)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text := string(opened(t, name, o).record().Markdown())
+	for _, want := range []string{"- 2 faults: `commit abc, a machine, 2 cores, 1 at once`", "- 1 faults: `commit def, another, 8 cores, 2 at once`",
+		"Not done yet: 1 of 2 kinds have fewer than 2 faults (agent-kill)."} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
 	}
 }
 

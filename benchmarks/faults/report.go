@@ -3,6 +3,8 @@ package faults
 import (
 	"fmt"
 	"math"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/galafarm/gala/benchmarks/harness"
@@ -16,19 +18,19 @@ func (b *bench) record() harness.Record {
 		What: "A live job of two rungs and sound runs on a farm of one machine (`gala up`), or, for kinds that begin with `hosts/`, `replicas/` and `inputs/`, on hosts in network namespaces, " +
 			"and writes to an origin of the benchmark's. Faults are injected one at a time, and the origin is watched as a player does: every playlist ten times a second, every new segment read whole.",
 		How: []string{
-			fmt.Sprintf("%d faults of each kind, mixed by a seed, at most %d in one job. Each waits %v, a quarter more or less, and until three segments in a row of every rendition have come as they usually do.", b.Each, b.PerJob, b.Every),
+			fmt.Sprintf("%d faults of each kind are wanted, mixed by a seed, at most %d in one job. Each waits %v, a quarter more or less, and until three segments in a row of every rendition have come as they usually do.", b.Each, b.PerJob, b.Every),
 			"Missing: numbers that are listed as gaps, or never listed, in any rendition. Late: segments that came more than their length later than usual.",
 			"Gap: the longest time between two new segments of a rendition less the segment's length. First: from the fault to the segment that ended that pause. Edge: from the fault until every rendition came as usual again, to half a segment; 0 where none had left it.",
-			fmt.Sprintf("%d at once on this machine, each on a farm, an origin and a viewer of its own: a fault of one meets the load of the others.", b.Lanes),
+			"Several at once on one machine, each on a farm, an origin and a viewer of its own: a fault of one meets the load of the others.",
 			"Noticed: from the fault to the first event on the record of the job, of those faults that have one. `hosts/`: the source is a stream that is sent to both hosts; the one that does not encode holds it, and `host-cut-cold` kills what it holds. `replicas/`: two runs of one job; of each number the one that came first counts.",
-			"Where the benchmark was interrupted, the shares of others and of the hypervisor are those of its last call; each fault has the load that it met.",
+			"Made in several calls, at the commits and on the machines that the settings list; host, versions and the shares of others are those of the last one. Each fault has the load that it met; `faults.jsonl` has them all.",
 			"The last observation of a fault is when the next one is injected or the programme is steady.",
 		},
 		Command: b.Command, Host: harness.ThisHost(), Around: *b.around, Versions: b.versions,
-		Settings: []harness.Setting{
+		Settings: append(b.calls(), []harness.Setting{
 			{Key: "ladder", Value: "360p and 240p H.264, stereo AAC; live segments of 2 s of one GOP"}, {Key: "source", Value: "the test card at 640x360; for faults of the source, a job of its own that is pulled as a playlist"},
 			{Key: "origin", Value: "the farm's own kind, in the benchmark's process, kept by its NoSync"},
-		},
+		}...),
 		Figures: b.figures(), Findings: b.findings(),
 		NotMeasured: []string{
 			"Machines apart from each other: scheduler, agents, workers, origin and viewer share one machine and its cores.",
@@ -37,6 +39,21 @@ func (b *bench) record() harness.Record {
 			"Rolling upgrades: an end-to-end test does them.",
 		},
 	}
+}
+
+// calls are where and with what the faults were measured, and how many each time.
+func (b *bench) calls() (all []harness.Setting) {
+	counts := map[Made]int{}
+	var order []Made
+	for _, r := range b.ledger.Runs {
+		if counts[r.By]++; counts[r.By] == 1 {
+			order = append(order, r.By)
+		}
+	}
+	for _, m := range order {
+		all = append(all, harness.Setting{Key: fmt.Sprintf("%d faults", counts[m]), Value: m.String()})
+	}
+	return all
 }
 
 func (b *bench) figures() (all []harness.Figure) {
@@ -87,6 +104,9 @@ func (b *bench) figures() (all []harness.Figure) {
 func ms(d time.Duration) float64 { return float64(d.Milliseconds()) }
 
 func (b *bench) findings() (said []string) {
+	if short := slices.DeleteFunc(slices.Clone(b.Kinds), func(kind string) bool { return b.count(kind) >= b.Each }); len(short) > 0 {
+		said = append(said, fmt.Sprintf("Not done yet: %d of %d kinds have fewer than %d faults (%s).", len(short), len(b.Kinds), b.Each, strings.Join(short, ", ")))
+	}
 	for _, kind := range b.Kinds {
 		n, missing, faults := 0, 0, 0
 		for _, r := range b.ledger.Runs {
