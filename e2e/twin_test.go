@@ -168,8 +168,8 @@ func wantTwinEverywhere(t *testing.T, f *farm.Farm, c *client.Client, cards *twi
 		"gala fleet show":    f.Must("fleet", "show", host),
 		"the same as JSON":   f.Must("fleet", "show", host, "-o", "json"),
 		"/metrics":           string(get(t, string(url[1]))),
-		"gala-agent devices": on(t, cards, "gala-agent", "devices"),
-		"gala doctor":        on(t, cards, "gala", "doctor", "--data", f.Data, "--listen", "127.0.0.1:0", "--grpc", "127.0.0.1:0"),
+		"gala-agent devices": onTwin(t, cards, "gala-agent", "devices"),
+		"gala doctor":        onTwin(t, cards, "gala", "doctor", "--data", f.Data, "--listen", "127.0.0.1:0", "--grpc", "127.0.0.1:0"),
 	} {
 		if strings.Count(text, "NVIDIA L4 "+twin.Mark) < 2 || strings.Count(text, "NVIDIA L4 ") != strings.Count(text, "NVIDIA L4 "+twin.Mark) {
 			t.Errorf("%s does not say of two GPUs that they are twins:\n%s", place, text)
@@ -177,8 +177,8 @@ func wantTwinEverywhere(t *testing.T, f *farm.Farm, c *client.Client, cards *twi
 	}
 }
 
-// on runs a built program on the twin's devices.
-func on(t *testing.T, cards *twin.Twin, program string, args ...string) string {
+// onTwin runs a built program on the twin's devices.
+func onTwin(t *testing.T, cards *twin.Twin, program string, args ...string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
