@@ -8,7 +8,7 @@ MAKEFLAGS += --no-print-directory
 # gpl links x264 and x265 into the worker; lgpl leaves them out.
 export FFMPEG_LICENSE ?= gpl
 COUNT ?= 5
-export LADDER LISTEN GRPC DATA VERSION
+export LADDER LISTEN GRPC DATA TWIN VERSION
 # As it was typed: a name may hold a dollar sign.
 export override INPUT := $(value INPUT)
 
@@ -39,9 +39,9 @@ twin: deps-build ## stand-ins for NVIDIA's driver, for tests without a GPU, in b
 web: deps-build
 	@$(setup)/build.sh --web
 
-run: ## a farm on this machine and a job in it: the test card, or INPUT=file-or-url
+run: ## a farm on this machine and a job in it: the test card, or INPUT=file-or-url; TWIN=l4:2 gives it GPUs that are not there
 	@$(setup)/deps.sh build run
-	@$(MAKE) build
+	@$(MAKE) build $(if $(TWIN),twin)
 	@$(setup)/run.sh
 
 test: ## everything that can be proved on this machine

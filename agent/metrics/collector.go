@@ -43,9 +43,9 @@ func (c collector) gpu(out chan<- prometheus.Metric, d *galav1.DeviceFigures, dr
 				f.send(out, v, of...)
 			}
 		}
-		readTime.send(out, float64(d.GetReadUs())/1e6, d.GetId())
+		readTime.send(out, float64(d.GetReadUs())/1e6, d.GetId(), d.GetModel())
 		for _, reason := range d.GetThrottled() {
-			throttled.send(out, 1, d.GetId(), reason)
+			throttled.send(out, 1, d.GetId(), d.GetModel(), reason)
 		}
 	}
 	last := uint64(0)
@@ -54,14 +54,14 @@ func (c collector) gpu(out chan<- prometheus.Metric, d *galav1.DeviceFigures, dr
 	}
 	xidErrors.send(out, float64(last), of...)
 	for code, n := range d.GetXidCounts() {
-		xidCount.send(out, float64(n), d.GetId(), strconv.FormatUint(code, 10))
+		xidCount.send(out, float64(n), d.GetId(), d.GetModel(), strconv.FormatUint(code, 10))
 	}
 	up.send(out, number(well), d.GetId(), d.GetModel())
 	if d.GetState() != galav1.DeviceState_DEVICE_STATE_UNSPECIFIED {
-		age.send(out, (late + time.Duration(d.GetAgeMs())*time.Millisecond).Seconds(), d.GetId())
+		age.send(out, (late + time.Duration(d.GetAgeMs())*time.Millisecond).Seconds(), d.GetId(), d.GetModel())
 	}
 	for i, s := range d.GetSessions() {
-		labels := []string{d.GetId(), strconv.Itoa(i), strconv.Itoa(int(s.GetPid())), s.GetCodec(), strconv.Itoa(int(s.GetWidth())),
+		labels := []string{d.GetId(), d.GetModel(), strconv.Itoa(i), strconv.Itoa(int(s.GetPid())), s.GetCodec(), strconv.Itoa(int(s.GetWidth())),
 			strconv.Itoa(int(s.GetHeight())), s.GetJob(), s.GetAssignment(), s.GetRendition()}
 		sessionFPS.send(out, float64(s.GetFps()), labels...)
 		sessionLatency.send(out, float64(s.GetLatencyUs())/1e6, labels...)

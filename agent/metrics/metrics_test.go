@@ -113,17 +113,17 @@ func TestDCGMNames(t *testing.T) {
 func TestNamesOfTheFarm(t *testing.T) {
 	got := scrape(t, view())
 	for name, want := range map[string]string{
-		`gala_gpu_up{UUID="GPU-5c1b",modelName="NVIDIA L4 (driver twin)"}`:                      "1",
-		`gala_gpu_up{UUID="GPU-8e20",modelName="NVIDIA L4 (driver twin)"}`:                      "0",
-		`gala_gpu_xid_errors_total{UUID="GPU-5c1b",xid="79"}`:                                   "1",
-		`gala_gpu_throttled{UUID="GPU-5c1b",reason="power cap"}`:                                "1",
-		`gala_gpu_read_seconds{UUID="GPU-5c1b"}`:                                                "0.00025",
-		`gala_worker_cpu_seconds_total{assignment="derby-1",device="GPU-5c1b",job="derby"}`:     "2.5",
-		`gala_rendition_frames_total{assignment="derby-1",job="derby",rendition="720p"}`:        "1500",
-		`gala_rendition_late_segments_total{assignment="derby-1",job="derby",rendition="720p"}`: "1",
-		`gala_host_cpu_load_ratio`:                                                              "0.25",
-		`gala_encode_session_fps` + session(`rendition="720p"`, "0"):                            "50",
-		`gala_encode_session_latency_seconds` + session(`rendition=""`, "1"):                    "0.009",
+		`gala_gpu_up{UUID="GPU-5c1b",modelName="NVIDIA L4 (driver twin)"}`:                           "1",
+		`gala_gpu_up{UUID="GPU-8e20",modelName="NVIDIA L4 (driver twin)"}`:                           "0",
+		`gala_gpu_xid_errors_total{UUID="GPU-5c1b",modelName="NVIDIA L4 (driver twin)",xid="79"}`:    "1",
+		`gala_gpu_throttled{UUID="GPU-5c1b",modelName="NVIDIA L4 (driver twin)",reason="power cap"}`: "1",
+		`gala_gpu_read_seconds{UUID="GPU-5c1b",modelName="NVIDIA L4 (driver twin)"}`:                 "0.00025",
+		`gala_worker_cpu_seconds_total{assignment="derby-1",device="GPU-5c1b",job="derby"}`:          "2.5",
+		`gala_rendition_frames_total{assignment="derby-1",job="derby",rendition="720p"}`:             "1500",
+		`gala_rendition_late_segments_total{assignment="derby-1",job="derby",rendition="720p"}`:      "1",
+		`gala_host_cpu_load_ratio`:                                           "0.25",
+		`gala_encode_session_fps` + session(`rendition="720p"`, "0"):         "50",
+		`gala_encode_session_latency_seconds` + session(`rendition=""`, "1"): "0.009",
 	} {
 		if v := got[name]; v != want {
 			t.Errorf("%s is %q, want %q", name, v, want)
@@ -135,7 +135,16 @@ func TestNamesOfTheFarm(t *testing.T) {
 }
 
 func session(rendition, n string) string {
-	return `{UUID="GPU-5c1b",assignment="derby-1",codec="h264",height="720",job="derby",pid="4711",` + rendition + `,session="` + n + `",width="1280"}`
+	return `{UUID="GPU-5c1b",assignment="derby-1",codec="h264",height="720",job="derby",modelName="NVIDIA L4 (driver twin)",pid="4711",` + rendition + `,session="` + n + `",width="1280"}`
+}
+
+// A GPU that is not one says so wherever it is named.
+func TestTwinsSayTwin(t *testing.T) {
+	for name := range scrape(t, view()) {
+		if strings.Contains(name, `UUID="`) && !strings.Contains(name, `modelName="NVIDIA L4 (driver twin)"`) {
+			t.Error(name)
+		}
+	}
 }
 
 // Figures of a GPU that is not well are absent, and their age is told.
@@ -146,7 +155,7 @@ func TestALostGPUHasNoFigures(t *testing.T) {
 			t.Errorf("%s %s", name, got[name])
 		}
 	}
-	if age := got[`gala_gpu_figures_age_seconds{UUID="GPU-8e20"}`]; !strings.HasPrefix(age, "90.") {
+	if age := got[`gala_gpu_figures_age_seconds{UUID="GPU-8e20",modelName="NVIDIA L4 (driver twin)"}`]; !strings.HasPrefix(age, "90.") {
 		t.Errorf("age %q", age)
 	}
 }
@@ -155,7 +164,7 @@ func TestALostGPUHasNoFigures(t *testing.T) {
 func TestAgesGrow(t *testing.T) {
 	v := view()
 	v.At = v.At.Add(-time.Minute)
-	if age := scrape(t, v)[`gala_gpu_figures_age_seconds{UUID="GPU-5c1b"}`]; !strings.HasPrefix(age, "60.") {
+	if age := scrape(t, v)[`gala_gpu_figures_age_seconds{UUID="GPU-5c1b",modelName="NVIDIA L4 (driver twin)"}`]; !strings.HasPrefix(age, "60.") {
 		t.Errorf("age %q", age)
 	}
 }

@@ -75,12 +75,12 @@ var (
 	xidErrors = gauge("DCGM_FI_DEV_XID_ERRORS", "Code of the newest XID error, 0 for none since the agent started.", dcgmLabels...)
 
 	up        = gauge("gala_gpu_up", "1 while the driver gives figures of the GPU, 0 when it is lost or does not answer.", "UUID", "modelName")
-	age       = gauge("gala_gpu_figures_age_seconds", "How old the figures of the GPU are.", "UUID")
-	readTime  = gauge("gala_gpu_read_seconds", "How long the newest reading of the GPU took, once a second.", "UUID")
-	xidCount  = counter("gala_gpu_xid_errors_total", "XID errors since the agent started.", "UUID", "xid")
-	throttled = gauge("gala_gpu_throttled", "1 for each reason that holds the clocks down.", "UUID", "reason")
+	age       = gauge("gala_gpu_figures_age_seconds", "How old the figures of the GPU are.", "UUID", "modelName")
+	readTime  = gauge("gala_gpu_read_seconds", "How long the newest reading of the GPU took, once a second.", "UUID", "modelName")
+	xidCount  = counter("gala_gpu_xid_errors_total", "XID errors since the agent started.", "UUID", "modelName", "xid")
+	throttled = gauge("gala_gpu_throttled", "1 for each reason that holds the clocks down.", "UUID", "modelName", "reason")
 
-	sessionLabels  = []string{"UUID", "session", "pid", "codec", "width", "height", "job", "assignment", "rendition"}
+	sessionLabels  = []string{"UUID", "modelName", "session", "pid", "codec", "width", "height", "job", "assignment", "rendition"}
 	sessionFPS     = gauge("gala_encode_session_fps", "Frames per second of a session of the encoder, as the driver counts them.", sessionLabels...)
 	sessionLatency = gauge("gala_encode_session_latency_seconds", "Average time from a frame to its packet, as the driver counts it.", sessionLabels...)
 

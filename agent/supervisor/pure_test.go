@@ -199,8 +199,8 @@ func TestStallWatchAfterASuspension(t *testing.T) {
 }
 
 func TestWorkerEnvironment(t *testing.T) {
-	got := workerEnv([]string{"HOME=/root", "AWS_SECRET=x", "GALA_TOKEN=x", "GALA_WORKER_X=1", "https_proxy=p", "LD_LIBRARY_PATH=/l"}, "GPU-1", "/a.mp4")
-	want := []string{"LANG=C.UTF-8", "CUDA_VISIBLE_DEVICES=GPU-1", "GALA_WORKER_X=1", "https_proxy=p", "LD_LIBRARY_PATH=/l"}
+	got := workerEnv([]string{"HOME=/root", "AWS_SECRET=x", "GALA_TOKEN=x", "GALA_WORKER_X=1", "https_proxy=p", "LD_LIBRARY_PATH=/l", "GALA_TWIN=/t", "GALA_TWINS=x"}, "GPU-1", "/a.mp4")
+	want := []string{"LANG=C.UTF-8", "CUDA_VISIBLE_DEVICES=GPU-1", "GALA_WORKER_X=1", "https_proxy=p", "LD_LIBRARY_PATH=/l", "GALA_TWIN=/t"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q", got)
 	}

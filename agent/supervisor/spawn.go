@@ -77,9 +77,10 @@ func restrain(pid int) {
 }
 
 // passed are the variables that a worker may inherit, by name or prefix: what
-// loaders, TLS and proxies need, and nothing of whoever started the agent.
+// loaders, TLS and proxies need, and nothing of whoever started the agent. On a
+// driver twin the libraries are found by LD_LIBRARY_PATH and its devices by GALA_TWIN.
 var passed = []string{
-	"LD_LIBRARY_PATH=", "SSL_CERT_FILE=", "SSL_CERT_DIR=", "TZ=", "TMPDIR=", "NVIDIA_", "GALA_WORKER_",
+	"LD_LIBRARY_PATH=", "GALA_TWIN=", "SSL_CERT_FILE=", "SSL_CERT_DIR=", "TZ=", "TMPDIR=", "NVIDIA_", "GALA_WORKER_",
 	"HTTP_PROXY=", "HTTPS_PROXY=", "NO_PROXY=", "http_proxy=", "https_proxy=", "no_proxy=",
 }
 

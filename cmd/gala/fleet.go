@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/galafarm/gala/agent/gpu/twin"
 	galav1 "github.com/galafarm/gala/proto/gala/v1"
 )
 
@@ -76,13 +77,16 @@ func (sh *shell) cordonLine(c *galav1.CordonView) string {
 	return line
 }
 
-// devicesLine is each device with its load: "cpu 35.0%".
+// devicesLine is each device with its load: "cpu 35.0%", "GPU-5c1b twin 2.0%".
 func devicesLine(a *galav1.AgentView) string {
 	var parts []string
 	for _, d := range a.GetDevices() {
 		load := percent(d.GetLoadPermille())
 		if d.GetRole() != "encode" {
 			load = d.GetRole()
+		}
+		if twin.Is(d.GetModel()) {
+			load = "twin " + load
 		}
 		if s := d.GetFigures().GetState(); s > galav1.DeviceState_DEVICE_STATE_WELL {
 			load += " " + deviceWord(s)

@@ -20,6 +20,7 @@ func TestWhatCommandsPrint(t *testing.T) {
 		"fleet-ls":     "fleet ls",
 		"fleet-show":   "fleet show gpu-7",
 		"fleet-gpus":   "fleet show gpu-9",
+		"fleet-json":   "fleet show gpu-9 -o json",
 		"json":         "vod ls -o json",
 		"yaml":         "vod show replay -o yaml",
 		"exit-codes":   "help exit-codes",
@@ -50,7 +51,7 @@ func TestWhatErrorsSay(t *testing.T) {
 	for _, command := range []string{
 		"live show nobody", "fleet show nobody", "vod ls --state happy", "vod queue", "live submit", "live submt", "vod watch replay",
 		"live submit --input srt://h:1 -f job.yaml", "vod queue x.mp4 --cpu maybe", "live submit --input /a --ladder /no/such.yaml",
-		"up --twin 2xL4", "--farm farm.example live ls", "ladder show nobody", "ladder show hd --encoder libx266", "ladder show hd --encoder libx265", "ladder show hd --encoder all --source big",
+		"up --twin 2xL4", "up --twin /no/such.yaml", "--farm farm.example live ls", "ladder show nobody", "ladder show hd --encoder libx266", "ladder show hd --encoder libx265", "ladder show hd --encoder all --source big",
 	} {
 		got := gala(t, address, strings.Fields(command)...)
 		if got.code == 0 {

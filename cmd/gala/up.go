@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/galafarm/gala/internal/child"
 	"github.com/galafarm/gala/origin"
 	"github.com/galafarm/gala/scheduler"
 	"golang.org/x/sync/errgroup"
@@ -18,7 +19,7 @@ type upCmd struct {
 	Listen      string   `help:"Page, REST and origin." default:"127.0.0.1:8080" placeholder:"HOST:PORT"`
 	GRPC        string   `name:"grpc" help:"gRPC, for gala, clients and agents." default:"127.0.0.1:8081" placeholder:"HOST:PORT"`
 	ReadyFile   string   `help:"Write this file (JSON) once the farm can take jobs; it goes away with the farm." type:"path" placeholder:"FILE"`
-	Twin        string   `help:"Devices of the driver twin." placeholder:"SPEC|FILE" hidden:""`
+	Twin        string   `help:"For tests and rehearsals: GPUs of the driver twin, which 'make twin' builds, in place of this machine's. A list such as l4:2,h200:1, or a YAML file." placeholder:"LIST|FILE"`
 	Redis       string   `help:"Use this Redis instead of one of our own." env:"GALA_REDIS" placeholder:"URL"`
 	AllowSource []string `help:"Sources that may be read beside local files and loopback URLs; may be repeated." sep:"none" placeholder:"PATTERN"`
 	Agent       string   `help:"Agent program, where it is not beside this one." type:"path" placeholder:"FILE"`
@@ -27,8 +28,13 @@ type upCmd struct {
 }
 
 func (c *upCmd) Run(sh *shell) error {
-	if c.Twin != "" {
-		return &failure{exitUsage, "--twin: this build has no driver twin", "leave it out: `gala up` encodes on this machine's GPUs and CPU"}
+	spec, err := c.twinSpec()
+	if err != nil {
+		return err
+	}
+	libraries, err := twinLibraries()
+	if err != nil {
+		return err
 	}
 	agent, err := beside(c.Agent, "gala-agent")
 	if err != nil {
@@ -39,6 +45,11 @@ func (c *upCmd) Run(sh *shell) error {
 		return err
 	}
 	defer free()
+	gpus, err := twinsIn(c.Data, libraries, spec)
+	if err != nil {
+		return err
+	}
+	defer gpus.Close()
 	ports, err := listen(c.Listen, c.GRPC)
 	if err != nil {
 		return err
@@ -49,12 +60,12 @@ func (c *upCmd) Run(sh *shell) error {
 		return err
 	}
 	defer objects.Close()
-	return c.assemble(sh, c.logger(sh), agent, ports, objects)
+	return c.assemble(sh, c.logger(sh), c.agent(agent, gpus, ports, c.logger(sh), sh), ports, objects)
 }
 
 // assemble runs the parts and ends them in order: the agent with its workers,
 // which still publish and report; then what they talk to; the store last.
-func (c *upCmd) assemble(sh *shell, log *slog.Logger, agent string, ports ports, objects *origin.Origin) error {
+func (c *upCmd) assemble(sh *shell, log *slog.Logger, agent child.Program, ports ports, objects *origin.Origin) error {
 	all, ctx := errgroup.WithContext(sh.ctx)
 	agentCtx, stopAgent := context.WithCancel(ctx)
 	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
@@ -80,7 +91,7 @@ func (c *upCmd) assemble(sh *shell, log *slog.Logger, agent string, ports ports,
 	})
 	all.Go(func() error {
 		defer stopServing()
-		return c.agent(agent, ports, log, sh).Run(agentCtx)
+		return agent.Run(agentCtx)
 	})
 	all.Go(func() error { return c.announce(ctx, sh, farm, ports, jobs.volatile) })
 	return all.Wait()

@@ -12,13 +12,15 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/galafarm/gala/agent/gpu/twin"
 	"github.com/galafarm/gala/internal/child"
 	galav1 "github.com/galafarm/gala/proto/gala/v1"
 	"github.com/galafarm/gala/scheduler"
 )
 
-// agent is this machine's agent as a child of the farm.
-func (c *upCmd) agent(program string, p ports, log *slog.Logger, sh *shell) child.Program {
+// agent is this machine's agent as a child of the farm; it and its workers see
+// the driver twin's GPUs where there are some.
+func (c *upCmd) agent(program string, gpus *twin.Twin, p ports, log *slog.Logger, sh *shell) child.Program {
 	return child.Program{
 		Path: program,
 		Args: []string{
@@ -26,6 +28,7 @@ func (c *upCmd) agent(program string, p ports, log *slog.Logger, sh *shell) chil
 			"run", "--scheduler", reachable(p.grpc.Addr()), "--data", filepath.Join(c.Data, "agent"),
 			"--stop-workers-on-exit", "--parent-pid", strconv.Itoa(os.Getpid()),
 		},
+		Env:    gpus.Environment(os.Environ()),
 		Output: sh.err,
 		Grace:  25 * time.Second, // its workers finish their segments first
 		Log:    log,
@@ -65,6 +68,9 @@ func (c *upCmd) announce(ctx context.Context, sh *shell, farm *scheduler.Schedul
 	fmt.Fprintf(sh.out, "  gala vod queue FILE                  encodes a file\n\n")
 	if volatile {
 		fmt.Fprint(sh.out, "  WITHOUT REDIS: jobs are kept in memory and end with this process.\n  Install redis-server to keep them.\n\n")
+	}
+	if c.Twin != "" {
+		fmt.Fprintf(sh.out, "  ITS GPUS ARE TWINS (%s), for tests and rehearsals: no figure of theirs says how fast a GPU is.\n\n", c.Twin)
 	}
 	if !canEncode(agent) {
 		fmt.Fprint(sh.out, "  NOTHING HERE CAN ENCODE: `gala doctor` and `gala fleet show` say why.\n\n")

@@ -8,6 +8,7 @@ import (
 
 	galav1 "github.com/galafarm/gala/proto/gala/v1"
 	"github.com/galafarm/gala/scheduler/dashboard"
+	"google.golang.org/protobuf/proto"
 )
 
 var (
@@ -71,6 +72,30 @@ func TestOverviewShowsJobsAndFleet(t *testing.T) {
 		}
 	}
 	shootAll(t, p, "overview")
+	wantFit(t, p)
+}
+
+// GPUs of the driver twin are called that beside every figure of theirs, also
+// when there are none.
+func TestTwinsAreCalledTwins(t *testing.T) {
+	twin := func(id string, state galav1.DeviceState) *galav1.DeviceView {
+		return &galav1.DeviceView{Id: id, Model: "NVIDIA L4 (driver twin)", Role: "encode", Figures: &galav1.DeviceFigures{
+			Id: id, Model: "NVIDIA L4 (driver twin)", State: state, EncoderPercent: proto.Uint32(44), Trouble: "GPU is lost (NVML 15)",
+		}}
+	}
+	fleet := []*galav1.AgentView{{Name: "laptop", Connected: true, LastBeat: ago(200 * time.Millisecond), TelemetryAt: ago(300 * time.Millisecond),
+		Devices: []*galav1.DeviceView{twin("GPU-1", galav1.DeviceState_DEVICE_STATE_WELL), twin("GPU-2", galav1.DeviceState_DEVICE_STATE_LOST)}}}
+	f := newFarm(t, dashboard.View{Agents: fleet})
+	p := open(t, startBrowser(t), f.URL, desktop)
+	ctx := within(t, 20*time.Second)
+	for what, expression := range map[string]string{
+		"beside gauges":  `[...document.querySelectorAll(".device")].some((d) => d.querySelector("strong").textContent.endsWith("(driver twin)") && d.querySelector(".gauges")?.textContent.includes("44 %"))`,
+		"beside trouble": `[...document.querySelectorAll(".device")].some((d) => d.querySelector("strong").textContent.endsWith("(driver twin)") && d.querySelector(".trouble")?.textContent.startsWith("Lost"))`,
+	} {
+		if err := p.WaitEval(ctx, what, expression); err != nil {
+			t.Error(err)
+		}
+	}
 	wantFit(t, p)
 }
 

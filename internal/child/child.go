@@ -27,6 +27,8 @@ import (
 type Program struct {
 	Path string
 	Args []string
+	// Env is its environment; nil is that of this process.
+	Env []string
 	// Output takes what it prints; nil drops it.
 	Output io.Writer
 	// Grace is how long it may take to stop before it is killed; 0 means 10 s.
@@ -77,6 +79,7 @@ func (p Program) once(ctx context.Context) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	cmd := exec.CommandContext(ctx, p.Path, p.Args...)
+	cmd.Env = p.Env
 	cmd.Stdout, cmd.Stderr = p.Output, p.Output
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }

@@ -78,6 +78,23 @@ func TestRunStartsAgain(t *testing.T) {
 	<-done
 }
 
+func TestRunInAnEnvironment(t *testing.T) {
+	t.Setenv("CHILD_TEST", "ours")
+	for want, env := range map[string][]string{"ours": nil, "its": {"CHILD_TEST=its"}, "none": {}} {
+		p, out := sh(t, `echo "${CHILD_TEST-none}"`)
+		p.Env = env
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- p.Run(ctx) }()
+		if got := readLine(t, out); got != want {
+			t.Errorf("with %q it sees %q, want %q", env, got, want)
+		}
+		cancel()
+		go io.Copy(io.Discard, out)
+		<-done
+	}
+}
+
 func TestRunOfNothing(t *testing.T) {
 	err := Program{Path: "/no/such/program", Log: quiet()}.Run(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "/no/such/program cannot be started") {

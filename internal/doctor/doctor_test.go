@@ -46,6 +46,7 @@ func TestWorker(t *testing.T) {
 func TestDevices(t *testing.T) {
 	cpu := `{"id":"cpu","model":"AMD EPYC","role":"encode","encoders":["libx264"]}`
 	gpu := `{"id":"GPU-1f","model":"NVIDIA H100","role":"decode-only","role_reason":"this model has no NVENC"}`
+	twin := `{"id":"GPU-74","model":"NVIDIA L4 (driver twin)","role":"unusable","role_reason":"not probed yet"}`
 	hello := func(labels string, devices ...string) string {
 		return prints(fmt.Sprintf(`{"name":"h","labels":{%s},"devices":[%s],"new_field":1}`, labels, strings.Join(devices, ",")))
 	}
@@ -55,6 +56,8 @@ func TestDevices(t *testing.T) {
 	}{
 		{"no GPU", hello(`"gpu_reason":"no NVIDIA driver"`, cpu), []string{"OK cpu libx264", "WARN GPU no NVIDIA driver"}},
 		{"GPU that only decodes", hello(`"nvidia_driver":"580.65"`, cpu, gpu), []string{"OK cpu AMD", "WARN GPU-1f no NVENC", "OK GPU 1 with driver 580.65"}},
+		{"driver twin", hello(`"nvidia_driver":"550.144.03 (Gala driver twin)"`, cpu, twin),
+			[]string{"OK cpu AMD", "WARN GPU-74 NVIDIA L4 (driver twin): unusable", "OK GPU 1 with driver 550.144.03 (Gala driver twin)"}},
 		{"driver without GPU", hello(`"nvidia_driver":"580.65"`, cpu), []string{"OK cpu AMD", "WARN GPU nvidia-smi"}},
 		{"fails", "exit 3", []string{"MISSING devices exit status 3"}},
 	}

@@ -183,8 +183,16 @@ func consider(req Request, dev Device) (Choice, string) {
 	load := Permille(after, dev.Capacity)
 	return Choice{
 		Agent: dev.Agent, Device: dev.ID, Renditions: rs, Cost: cost, LoadPermille: load, cordoned: dev.Cordoned != "",
-		Reason: fmt.Sprintf("takes %s of %s, load %d.%d %%", Mega(cost.Pixels), Mega(dev.Capacity), load/10, load%10),
+		Reason: fmt.Sprintf("takes %s of %s%s, load %d.%d %%", Mega(cost.Pixels), Mega(dev.Capacity), model(dev), load/10, load%10),
 	}, ""
+}
+
+// model of a GPU: its id, by which a placement is known, tells nobody what it is.
+func model(dev Device) string {
+	if dev.CPU || dev.Model == "" {
+		return ""
+	}
+	return " of " + dev.Model
 }
 
 // Ask is what a request reserves on a device.

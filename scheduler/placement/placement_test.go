@@ -28,6 +28,8 @@ func gpu(agent string, mega int64, sessions int, used placement.Usage) placement
 		Encoders: []string{"h264_nvenc"}, Capacity: mega * 1_000_000, MaxSessions: sessions, Used: used}
 }
 
+func twin(d placement.Device) placement.Device { d.Model = "NVIDIA L4 (driver twin)"; return d }
+
 func cordoned(d placement.Device) placement.Device {
 	d.Cordoned = "is cordoned since 20:00:00"
 	return d
@@ -55,6 +57,7 @@ func TestPlace(t *testing.T) {
 	}{
 		{"nothing there", placement.Request{Kind: job.Live}, nil, "", "no agent is attached"},
 		{"fits", placement.Request{Kind: job.Live}, []placement.Device{cpu("a", 20, placement.Usage{})}, "a/cpu", "takes 8.6 Mpx/s of 20.0 Mpx/s, load 43.2 %"},
+		{"a driver twin is called one", placement.Request{Kind: job.Live}, []placement.Device{twin(gpu("a", 90, 0, placement.Usage{}))}, "a/GPU-1", "of 90.0 Mpx/s of NVIDIA L4 (driver twin), load"},
 		{"no room", placement.Request{Kind: job.Live}, []placement.Device{cpu("a", 20, placement.Usage{Live: 12_000_000})}, "", "needs 8.6 Mpx/s of 20.0 Mpx/s, 8.0 Mpx/s are free"},
 		{"live does not mind VOD", placement.Request{Kind: job.Live}, []placement.Device{cpu("a", 20, placement.Usage{VOD: 20_000_000})}, "a/cpu", ""},
 		{"VOD minds both", placement.Request{Kind: job.VOD}, []placement.Device{cpu("a", 20, placement.Usage{Live: 10_000_000, VOD: 6_000_000})}, "", "needs 5.0 Mpx/s of 20.0 Mpx/s, 4.0 Mpx/s are free"},

@@ -3,6 +3,7 @@
 #
 #   INPUT   a file (queued as VOD) or an address; default: the live test card
 #   LADDER  default mini        LISTEN, GRPC  where the farm listens       DATA  its directory
+#   TWIN    GPUs of the driver twin, such as l4:2
 set -euo pipefail
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.."
 
@@ -43,7 +44,7 @@ done
 ready=$(mktemp -d)/ready
 # In a process group of its own: Ctrl-C reaches this script only, and the farm is asked to stop exactly once.
 set -m
-build/gala up --listen "$listen" --grpc "$grpc" --ready-file "$ready" ${DATA:+--data "$DATA"} >"$log" 2>&1 </dev/null &
+build/gala up --listen "$listen" --grpc "$grpc" --ready-file "$ready" ${DATA:+--data "$DATA"} ${TWIN:+--twin "$TWIN"} >"$log" 2>&1 </dev/null &
 farm=$!
 set +m
 stop() {

@@ -122,6 +122,132 @@ func TestEnvironment(t *testing.T) {
 	}
 }
 
+// unbuilt is a folder with libraries that nobody can load.
+func unbuilt(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, name := range Libraries() {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// What a process left that was killed gives way to the next twin; of what is
+// not a twin's nothing is touched.
+func TestDirectory(t *testing.T) {
+	dir, lib := filepath.Join(t.TempDir(), "below", "twin"), unbuilt(t)
+	if err := Remove(dir); err != nil {
+		t.Errorf("none is there: %v", err)
+	}
+	if _, err := Open(dir, lib); err == nil || !strings.Contains(err.Error(), "no driver twin") {
+		t.Errorf("none is there: %v", err)
+	}
+	spec, err := Parse("l4")
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec.Faults = []Fault{{Kind: Lost, Device: 0}}
+	if _, err := New(dir, lib, spec); err != nil {
+		t.Fatal(err)
+	}
+	for _, left := range []string{fileState, fileConfig + ".new"} { // by programs, and by a kill while it was written
+		if err := os.WriteFile(filepath.Join(dir, left), []byte("old"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	spec.Faults = nil
+	tw, err := New(dir, lib, spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found := list(t, dir); !slices.Equal(found, []string{fileConfig, fileFaults}) {
+		t.Errorf("after the second start: %q", found)
+	}
+	other, err := Open(dir, lib)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := other.SetFaults(Fault{Kind: Lost, Device: 0}); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := os.ReadFile(filepath.Join(dir, fileFaults)); err != nil || !strings.Contains(string(text), " lost 0 ") {
+		t.Errorf("faults %q (%v)", text, err)
+	}
+	if got, want := other.Environment(nil), tw.Environment(nil); !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if err := tw.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(dir); !os.IsNotExist(err) {
+		t.Errorf("after its end: %v", err)
+	}
+}
+
+func TestDirectoryOfSomethingElse(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "holiday.jpg"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for what, err := range map[string]error{"New": second(New(dir, unbuilt(t), Spec{})), "Remove": Remove(dir)} {
+		if err == nil || !strings.Contains(err.Error(), "holds holiday.jpg") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if found := list(t, dir); !slices.Equal(found, []string{"holiday.jpg"}) {
+		t.Errorf("left: %q", found)
+	}
+}
+
+func TestLibrariesThatCannotBeUsed(t *testing.T) {
+	dir := t.TempDir()
+	lib := filepath.Join(dir, "a:b")
+	if err := os.Rename(unbuilt(t), lib); err != nil {
+		t.Fatal(err)
+	}
+	for where, want := range map[string]string{dir: "`make twin` builds it", lib: "without ':'"} {
+		if _, err := New(filepath.Join(dir, "twin"), where, Spec{}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", where, err, want)
+		}
+	}
+}
+
+func second(_ *Twin, err error) error { return err }
+
+func list(t *testing.T, dir string) (names []string) {
+	t.Helper()
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		names = append(names, f.Name())
+	}
+	return names
+}
+
+// Every device of the catalogue says that it is a twin.
+func TestNamesSayTwin(t *testing.T) {
+	spec, err := Parse(strings.ReplaceAll(modelNames(), ", ", ","))
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := regexp.MustCompile(`(?m)^name (.*)$`).FindAllStringSubmatch(config(spec), -1)
+	if len(names) != len(models()) {
+		t.Fatalf("%d names of %d cards", len(names), len(models()))
+	}
+	for _, n := range names {
+		if !Is(n[1]) {
+			t.Errorf("%q", n[1])
+		}
+	}
+	if Is("NVIDIA L4") {
+		t.Error("a card is taken for its twin")
+	}
+}
+
 // The C side counts faults' parts and reads their kinds by the same words.
 func TestWordsOfTheCSide(t *testing.T) {
 	source, err := os.ReadFile("driver/config.c")

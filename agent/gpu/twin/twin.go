@@ -23,25 +23,23 @@ type Twin struct {
 	spec           Spec
 }
 
-// New writes the devices down in a new directory below parent ("" is the
-// system's for temporary files). libraries is where `make twin` built to.
-// Close removes the directory.
-func New(parent, libraries string, spec Spec) (*Twin, error) {
-	libraries, err := filepath.Abs(libraries)
+// New writes the devices down in the directory dir, which it makes. A twin that
+// is there - of a process that was killed - gives way, and programs that still
+// run on it keep what they have. libraries is where `make twin` built to. Close
+// removes the directory.
+func New(dir, libraries string, spec Spec) (*Twin, error) {
+	t, err := at(dir, libraries)
 	if err != nil {
+		return nil, err
+	}
+	t.spec = spec
+	if err := Remove(t.dir); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(t.dir, 0o755); err != nil {
 		return nil, fmt.Errorf("driver twin: %w", err)
 	}
-	for _, name := range Libraries() {
-		if _, err := os.Stat(filepath.Join(libraries, name)); err != nil {
-			return nil, fmt.Errorf("driver twin: %w; `make twin` builds it", err)
-		}
-	}
-	dir, err := os.MkdirTemp(parent, "gala-twin-")
-	if err != nil {
-		return nil, fmt.Errorf("driver twin: %w", err)
-	}
-	t := &Twin{dir, libraries, spec}
-	err = errors.Join(t.write("config", config(spec)), t.SetFaults(spec.Faults...))
+	err = errors.Join(t.write(fileConfig, config(spec)), t.SetFaults(spec.Faults...))
 	if err != nil {
 		t.Close()
 		return nil, err
@@ -49,9 +47,78 @@ func New(parent, libraries string, spec Spec) (*Twin, error) {
 	return t, nil
 }
 
+// Open is the twin that another process made in dir, to set its faults or to run
+// further programs on it.
+func Open(dir, libraries string) (*Twin, error) {
+	t, err := at(dir, libraries)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := os.Stat(filepath.Join(t.dir, fileConfig)); err != nil {
+		return nil, fmt.Errorf("no driver twin is in this directory: %w", err)
+	}
+	return t, nil
+}
+
+// at makes paths absolute, because programs run in other directories, and
+// looks whether the loader will find the libraries.
+func at(dir, libraries string) (*Twin, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fmt.Errorf("driver twin: %w", err)
+	}
+	if libraries, err = filepath.Abs(libraries); err != nil {
+		return nil, fmt.Errorf("driver twin: %w", err)
+	}
+	if strings.ContainsAny(libraries, ":;") { // they separate folders in LD_LIBRARY_PATH
+		return nil, fmt.Errorf("driver twin: the loader cannot be told of %s: move it to a path without ':' and ';'", libraries)
+	}
+	for _, name := range Libraries() {
+		if _, err := os.Stat(filepath.Join(libraries, name)); err != nil {
+			return nil, fmt.Errorf("driver twin: %w; `make twin` builds it", err)
+		}
+	}
+	return &Twin{dir: dir, libraries: libraries}, nil
+}
+
+// Files of a twin's directory; the last is made by the C side.
+const (
+	fileConfig = "config"
+	fileFaults = "faults"
+	fileState  = "state"
+)
+
+// Remove takes away the twin in dir that a process left there which was killed.
+// None is fine. A directory that holds anything else is refused.
+func Remove(dir string) error {
+	files, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("driver twin: %w", err)
+	}
+	for _, f := range files {
+		if !slices.Contains([]string{fileConfig, fileFaults, fileState}, strings.TrimSuffix(f.Name(), ".new")) {
+			return fmt.Errorf("driver twin: %s is not a twin's directory, it holds %s: move that away", dir, f.Name())
+		}
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		return fmt.Errorf("driver twin: %w", err)
+	}
+	return nil
+}
+
+// Mark is how the names of a twin's devices end.
+const Mark = "(driver twin)"
+
+// Is tells whether a device of this model is a twin.
+func Is(model string) bool { return strings.HasSuffix(model, Mark) }
+
 // Environment is what a program needs, beside its own, to see the devices:
-// environ with two variables set. It is for every program below it too.
+// environ with two variables set. It is for every program below it too. Without
+// a twin (nil) it is environ.
 func (t *Twin) Environment(environ []string) []string {
+	if t == nil {
+		return environ
+	}
 	const path = "LD_LIBRARY_PATH="
 	search := t.libraries
 	out := slices.DeleteFunc(slices.Clone(environ), func(v string) bool {
@@ -74,7 +141,7 @@ func (t *Twin) SetFaults(faults ...Fault) error {
 	for _, f := range faults {
 		fmt.Fprintf(&b, "%d %s %d %d %d\n", now.Add(f.After).UnixMilli(), f.Kind, f.Device, f.value(), f.Code)
 	}
-	return t.write("faults", b.String())
+	return t.write(fileFaults, b.String())
 }
 
 // value is the number that the C side knows the fault's Limit, Part or Version by.
@@ -89,7 +156,13 @@ func (f Fault) value() int64 {
 }
 
 // Close takes the devices away. Programs that still run keep what they have.
-func (t *Twin) Close() error { return os.RemoveAll(t.dir) }
+// Without a twin (nil) there is nothing to do.
+func (t *Twin) Close() error {
+	if t == nil {
+		return nil
+	}
+	return os.RemoveAll(t.dir)
+}
 
 // write replaces a file as a whole: programs read it at any moment.
 func (t *Twin) write(name, text string) error {
@@ -116,7 +189,7 @@ func config(s Spec) string {
 	for i, d := range s.Devices {
 		m := models()[d.Model]
 		line("device")
-		line("name %s (driver twin)", m.name)
+		line("name %s %s", m.name, Mark)
 		line("uuid %s", d.UUID)
 		line("pci 00000000:%02x:00.0", i+1)
 		line("memory %d", d.Memory)
