@@ -140,3 +140,10 @@ func TestCommittedReportsAreMadeFromTheirRecords(t *testing.T) {
 		t.Errorf("%d reports for %d records", len(reports), len(names))
 	}
 }
+
+func TestNothingIsRecordedOnATwin(t *testing.T) {
+	t.Setenv("GALA_TWIN", "/twin")
+	if _, err := FindBinaries(t.TempDir()); err == nil || !strings.Contains(err.Error(), "driver twin") {
+		t.Errorf("%v", err)
+	}
+}

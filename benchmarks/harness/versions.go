@@ -29,9 +29,13 @@ type Versions struct {
 type Binaries struct{ Gala, Worker, FFmpeg string }
 
 // FindBinaries finds the farm's programs in dir and FFmpeg's, of the same
-// build, where the environment says.
+// build, where the environment says. It refuses an environment with GPUs that are
+// not there: what is measured on them says nothing.
 func FindBinaries(dir string) (Binaries, error) {
 	b := Binaries{Gala: filepath.Join(dir, "gala"), Worker: filepath.Join(dir, "gala-worker")}
+	if os.Getenv("GALA_TWIN") != "" {
+		return b, errors.New("GALA_TWIN is set: nothing is recorded on a driver twin, unset it and LD_LIBRARY_PATH")
+	}
 	prefix := os.Getenv("GALA_FFMPEG")
 	if prefix == "" {
 		return b, errors.New("GALA_FFMPEG is not set: run `make bench`, or `. tools/setup/env.sh` first")
