@@ -41,7 +41,7 @@ func openBlob(ctx context.Context, u *url.URL, rules Rules) (*web, error) {
 	}
 	// Where it leads may repeat a signature, so it is not told.
 	w.client.CheckRedirect = func(*http.Request, []*http.Request) error {
-		return refused("source "+display(u)+" is redirected, which a bucket does not do", "check what answers for it: the variables of the agent's environment that name a server, and its proxies")
+		return refused("source "+display(u)+" is redirected, which a bucket does not do", "check the variables of the agent's environment that name its server")
 	}
 	if err := w.begin(); err != nil {
 		return nil, err
