@@ -101,7 +101,7 @@ func (s *store) put(w http.ResponseWriter, r *http.Request, old []byte, there bo
 	match, none, google := r.Header.Get("If-Match"), r.Header.Get("If-None-Match"), r.Header.Get("X-Goog-If-Generation-Match")
 	azure := r.Header.Get("X-Ms-Version") != ""
 	switch {
-	case azure && r.Header.Get("X-Ms-Blob-Type") != "BlockBlob":
+	case azure && r.Header.Get("X-Ms-Blob-Type") != "BlockBlob", r.Header.Get("Authorization") != "" && match+none != "": // Google's are for reading
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	case s.conditions && google != "" && google != generation(old, there):
@@ -156,7 +156,7 @@ func (s *store) count(asked string) (n int) {
 }
 
 // noSigner has everything in one folder of one server, and leaves requests as they
-// are but for what tells Azure's.
+// are but for what tells Google's and Azure's.
 type noSigner struct{ server *url.URL }
 
 func (noSigner) SignBody(*http.Request, string, string) error { return nil }
@@ -169,6 +169,8 @@ func (s noSigner) Place(u *url.URL) (*url.URL, error) {
 func (noSigner) Authorize(req *http.Request, u *url.URL) error {
 	if u.Scheme == blob.Azure {
 		req.Header.Set("X-Ms-Version", "2021-12-02")
+	} else {
+		req.Header.Set("Authorization", "Bearer ticket")
 	}
 	return nil
 }
