@@ -48,6 +48,8 @@ test: ## everything that can be proved on this machine
 	@$(setup)/deps.sh build test
 	@$(setup)/players.sh
 	@$(setup)/s3server.sh
+	@$(setup)/gcsserver.sh
+	@$(setup)/azurite.sh
 	@$(MAKE) build twin
 	$(env) go vet ./...
 	$(env) go test -race $$(go list ./... | grep -vE '$(slow)')
@@ -60,6 +62,8 @@ gauntlet: build ## the end-to-end tests COUNT times (5): workers, agents, farms 
 	@$(setup)/deps.sh test
 	@$(setup)/players.sh
 	@$(setup)/s3server.sh
+	@$(setup)/gcsserver.sh
+	@$(setup)/azurite.sh
 	$(env) for run in $$(seq $(COUNT)); do echo "gauntlet: $$run of $(COUNT)"; go test -count=1 -timeout 60m $(ARGS) ./e2e/...; done
 
 dist: build ## an archive with the three binaries

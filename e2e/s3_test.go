@@ -11,7 +11,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/galafarm/gala/e2e/farm"
 	"github.com/galafarm/gala/media"
@@ -27,14 +26,7 @@ const s3Bucket = "programmes"
 // and the farms that it starts the credentials.
 func startS3(t *testing.T) *s3Server {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
+	address := freeAddress(t)
 	none := filepath.Join(t.TempDir(), "none")
 	for name, value := range map[string]string{
 		"AWS_ACCESS_KEY_ID": "gala", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_REGION": "us-east-1", "AWS_EC2_METADATA_DISABLED": "true",
@@ -46,22 +38,20 @@ func startS3(t *testing.T) *s3Server {
 	if err := os.Mkdir(filepath.Join(s.root, s3Bucket), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(farm.Binary(t, "versitygw"), "--access", "gala", "--secret", "secret", "--region", "us-east-1", "--port", address,
-		"posix", "--sidecar", t.TempDir(), s.root)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	cmd.Stderr = os.Stderr
-	if err := cmd.Start(); err != nil {
+	start(t, s.endpoint, exec.Command(farm.Binary(t, "versitygw"), "--access", "gala", "--secret", "secret", "--region", "us-east-1", "--port", address,
+		"posix", "--sidecar", t.TempDir(), s.root))
+	return s
+}
+
+// freeAddress is one on this machine that nothing listens on.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-	farm.Until(t, 60*time.Second, "the S3 server answers", func() bool {
-		answer, err := http.Get(s.endpoint)
-		if err == nil {
-			_ = answer.Body.Close()
-		}
-		return err == nil
-	})
-	return s
+	defer l.Close()
+	return l.Addr().String()
 }
 
 func (s *s3Server) to() string {
@@ -149,7 +139,7 @@ func TestBucketThatIsNotThere(t *testing.T) {
 	if e := job.GetError(); e.GetCode() != string(media.SinkError) || !strings.Contains(e.GetMessage(), "404") || e.GetAdvice() == "" {
 		t.Errorf("%v with %v", job.GetState(), e)
 	}
-	if out, code := f.Run("vod", "queue", "--id", "x", "--ladder", "mini", "--to", "azblob://container/x", "testcard:?duration=2s"); code == 0 || !strings.Contains(out, "azblob") {
+	if out, code := f.Run("vod", "queue", "--id", "x", "--ladder", "mini", "--to", "wasb://container/x", "testcard:?duration=2s"); code == 0 || !strings.Contains(out, "wasb") || !strings.Contains(out, "azblob://") {
 		t.Errorf("exit %d: %s", code, out)
 	}
 }

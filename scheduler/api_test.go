@@ -84,7 +84,9 @@ func TestWhatIsRefusedAtSubmit(t *testing.T) {
 		}, codes.InvalidArgument, "a.png: not usable as a logo: want a PNG file"},
 		{"a logo that the ladder does not name", func(s *galav1.JobSpec) { s.Logos = []*galav1.Logo{{Name: "a.png", Png: []byte{1}}} }, codes.InvalidArgument, "the ladder names 0"},
 		{"replicas of a pushed source", func(s *galav1.JobSpec) { s.Redundancy, s.Input = 2, "srt://127.0.0.1:9000?mode=listener" }, codes.InvalidArgument, "redundancy 1"},
-		{"object storage that is not spoken", func(s *galav1.JobSpec) { s.Destinations = []string{"azblob://bucket/x"} }, codes.Unimplemented, "azblob"},
+		{"object storage that is not spoken", func(s *galav1.JobSpec) { s.Destinations = []string{"wasb://bucket/x"} }, codes.Unimplemented, "wasb"},
+		{"a signature in an address", func(s *galav1.JobSpec) { s.Destinations = []string{"azblob://live/x?sig=secret"} }, codes.InvalidArgument, `no option "sig"`},
+		{"a bucket that is none", func(s *galav1.JobSpec) { s.Destinations = []string{"gs:///x"} }, codes.InvalidArgument, "gs://bucket/key"},
 		{"one place twice", func(s *galav1.JobSpec) { s.Destinations = []string{"/tv", "/tv/"} }, codes.InvalidArgument, "twice"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

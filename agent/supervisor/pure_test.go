@@ -226,6 +226,25 @@ func TestCredentialsOfWorkers(t *testing.T) {
 	}
 }
 
+// Each kind of bucket has credentials of its own, and gets no others.
+func TestCredentialsOfOneCloud(t *testing.T) {
+	all := []string{"AWS_SECRET_ACCESS_KEY=x", "GOOGLE_APPLICATION_CREDENTIALS=x", "STORAGE_EMULATOR_HOST=x", "AZURE_STORAGE_KEY=x", "AZURE_STORAGE_SAS_TOKEN=x", "AZURE_STORAGE_CONNECTION_STRING=x"}
+	for _, c := range []struct {
+		places []string
+		want   []string
+	}{
+		{[]string{"gs://clips/a.mp4", "/out"}, all[1:3]},
+		{[]string{"GS://clips/a.mp4"}, all[1:3]},
+		{[]string{"testcard:", "azblob://live/x"}, all[3:5]},
+		{[]string{"s3://clips/a.mp4", "azblob://live/x"}, []string{all[0], all[3], all[4]}},
+		{[]string{"https://storage.googleapis.com/clips/a.mp4", "file:///gs://x"}, nil},
+	} {
+		if got := workerEnv(all, "GPU-1", c.places...)[2:]; !slices.Equal(got, c.want) {
+			t.Errorf("%v: a worker has %q, want %q", c.places, got, c.want)
+		}
+	}
+}
+
 func TestQuote(t *testing.T) {
 	stacks := strings.Repeat("goroutine 1 [running]:\n\tsome/where.go:1\n", 4000)
 	tests := []struct{ log, stderr, want string }{

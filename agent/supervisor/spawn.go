@@ -84,23 +84,33 @@ var passed = []string{
 	"HTTP_PROXY=", "HTTPS_PROXY=", "NO_PROXY=", "http_proxy=", "https_proxy=", "no_proxy=",
 }
 
-// credentials are for buckets. A worker that neither reads nor writes one does
-// not have them: what it reads may be made to take it over.
-var credentials = []string{
-	"AWS_ACCESS_KEY_ID=", "AWS_SECRET_ACCESS_KEY=", "AWS_SESSION_TOKEN=", "AWS_REGION=", "AWS_DEFAULT_REGION=", "AWS_PROFILE=",
-	"AWS_CONFIG_FILE=", "AWS_SHARED_CREDENTIALS_FILE=", "AWS_ROLE_ARN=", "AWS_WEB_IDENTITY_TOKEN_FILE=",
-	"AWS_CONTAINER_CREDENTIALS_", "AWS_CONTAINER_AUTHORIZATION_TOKEN", "AWS_EC2_METADATA_DISABLED=",
+// credentials are for buckets, by the scheme of their addresses. A worker that
+// neither reads nor writes such a one does not have them: what it reads may be made
+// to take it over.
+var credentials = map[string][]string{
+	"s3://": {
+		"AWS_ACCESS_KEY_ID=", "AWS_SECRET_ACCESS_KEY=", "AWS_SESSION_TOKEN=", "AWS_REGION=", "AWS_DEFAULT_REGION=", "AWS_PROFILE=",
+		"AWS_CONFIG_FILE=", "AWS_SHARED_CREDENTIALS_FILE=", "AWS_ROLE_ARN=", "AWS_WEB_IDENTITY_TOKEN_FILE=",
+		"AWS_CONTAINER_CREDENTIALS_", "AWS_CONTAINER_AUTHORIZATION_TOKEN", "AWS_EC2_METADATA_DISABLED=",
+	},
+	"gs://": {"GOOGLE_APPLICATION_CREDENTIALS=", "GCE_METADATA_HOST=", "STORAGE_EMULATOR_HOST="},
+	"azblob://": {
+		"AZURE_STORAGE_ACCOUNT=", "AZURE_STORAGE_KEY=", "AZURE_STORAGE_SAS_TOKEN=",
+		"AZURE_STORAGE_DOMAIN=", "AZURE_STORAGE_PROTOCOL=", "AZURE_STORAGE_IS_LOCAL_EMULATOR=",
+	},
 }
 
-// workerEnv shows the worker the one device of its assignment, and credentials
-// where its source or one of its outputs is in a bucket.
+// workerEnv shows the worker the one device of its assignment, and the credentials
+// of the kinds of buckets that its source and its outputs are in.
 func workerEnv(environ []string, device string, places ...string) []string {
 	if device == "cpu" {
 		device = ""
 	}
-	names := passed
-	if slices.ContainsFunc(places, func(p string) bool { return strings.HasPrefix(strings.ToLower(p), "s3://") }) {
-		names = slices.Concat(passed, credentials)
+	names := slices.Clone(passed)
+	for scheme, theirs := range credentials {
+		if slices.ContainsFunc(places, func(p string) bool { return strings.HasPrefix(strings.ToLower(p), scheme) }) {
+			names = append(names, theirs...)
+		}
 	}
 	env := []string{"LANG=C.UTF-8", "CUDA_VISIBLE_DEVICES=" + device}
 	for _, v := range environ {

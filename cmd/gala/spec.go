@@ -21,7 +21,7 @@ import (
 type jobFlags struct {
 	ID      string   `name:"id" help:"Id of the job, and the name of its folder. Default: after the input." placeholder:"ID"`
 	Ladder  string   `help:"Ladder: the name of a preset (see gala ladder ls) or a YAML file." default:"hd" placeholder:"NAME|FILE"`
-	To      []string `help:"Where the output goes: a directory, an http(s) URL, s3://bucket/folder; may be repeated. Default: the farm's own origin." sep:"none" placeholder:"DEST"`
+	To      []string `help:"Where the output goes: a directory, an http(s) URL, s3://, gs:// or azblob://bucket/folder; may be repeated. Default: the farm's own origin." sep:"none" placeholder:"DEST"`
 	Encrypt string   `help:"Encrypt what comes out: cbcs for players of today, cenc for older ones. Needs --keys." placeholder:"cbcs|cenc"`
 	Keys    string   `help:"Where the keys come from: a key file, or the http(s) address of a key server that speaks CPIX (SPEKE 2). Needs --encrypt." placeholder:"FILE|URL"`
 	CPU     string   `name:"cpu" help:"May the CPU encode: never, allowed or only." enum:"never,allowed,only" default:"allowed" placeholder:"POLICY"`

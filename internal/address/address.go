@@ -11,7 +11,7 @@ import (
 
 // open are the options of an address that are no secret; whatever else stands in
 // its query may be a token.
-var open = []string{"ingest", "endpoint", "region"}
+var open = []string{"ingest", "endpoint", "region", "storage_account"}
 
 // Public is an address without the name, the password and the tokens that
 // writers need.

@@ -9,6 +9,7 @@ func TestPublic(t *testing.T) {
 		"https://cdn.example/in?token=secret&ingest=cmaf":                      "https://cdn.example/in?ingest=cmaf",
 		"https://cdn.example/in?token=secret":                                  "https://cdn.example/in",
 		"s3://bucket/live?region=eu-north-1&endpoint=https%3A%2F%2Fminio:9000": "s3://bucket/live?endpoint=https%3A%2F%2Fminio%3A9000&region=eu-north-1",
+		"azblob://live/x?storage_account=studio&sig=secret":                    "azblob://live/x?storage_account=studio",
 		"%zz":                      "an address that cannot be read",
 		"http://gala:SEC RET@%zz/": "an address that cannot be read",
 	} {

@@ -48,6 +48,7 @@ var floors = []floor{
 var owners = []struct{ dependency, owner, reason string }{
 	{"github.com/asticode/go-astiav", "media/libav", "one package drives libav, so that one place answers for its memory and its crashes"},
 	{"github.com/aws", "media/bucket", "what knows cloud credentials is small enough to read"},
+	{"golang.org/x/oauth2", "media/bucket", "what knows cloud credentials is small enough to read"},
 	{"github.com/NVIDIA/go-nvml", "agent/gpu", "one package talks to the driver: a missing symbol kills the process"},
 	{"github.com/hibiken/asynq", "scheduler/vod", "the queue is an implementation detail of VOD jobs"},
 	{"github.com/redis/go-redis", "scheduler/store scheduler/vod", "desired state has one door"},

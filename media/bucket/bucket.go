@@ -1,6 +1,10 @@
-// Package bucket signs requests that read and write objects in S3 buckets, with
-// the credentials that the environment has: AWS_ACCESS_KEY_ID and its kin, the
-// shared files, a web identity, or the machine's own role.
+// Package bucket signs requests that read and write objects in buckets, with the
+// credentials that the environment has. For S3: AWS_ACCESS_KEY_ID and its kin, the
+// shared files, a web identity, or the machine's own role. For Google: the file of
+// GOOGLE_APPLICATION_CREDENTIALS, or the machine's own account. For Azure: a key or
+// a shared access signature of AZURE_STORAGE_ACCOUNT.
+//
+// No error holds the value of a credential.
 //
 // It must not open anything but what credentials are read from; what may be
 // read, and by which address, is for package input to know, and for package
@@ -26,6 +30,8 @@ type Signer struct {
 	mu  sync.Mutex
 	cfg *aws.Config
 	now func() time.Time // nil: the clock
+
+	google tokens
 }
 
 // empty is the SHA-256 of the body that a read has.
@@ -50,14 +56,17 @@ func (s *Signer) SignBody(req *http.Request, region, hash string) error {
 	if err != nil {
 		return fmt.Errorf("find credentials for buckets: %w", err)
 	}
-	now := time.Now
-	if s.now != nil {
-		now = s.now
-	}
 	req.Header.Set("X-Amz-Content-Sha256", hash)
 	// S3 escapes a path once, other services twice.
 	once := func(o *v4.SignerOptions) { o.DisableURIPathEscaping = true }
-	return v4.NewSigner().SignHTTP(req.Context(), creds, req, hash, "s3", region, now(), once)
+	return v4.NewSigner().SignHTTP(req.Context(), creds, req, hash, "s3", region, s.time(), once)
+}
+
+func (s *Signer) time() time.Time {
+	if s.now != nil {
+		return s.now()
+	}
+	return time.Now()
 }
 
 // Region is the environment's, "" where it has none.

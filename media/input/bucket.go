@@ -9,13 +9,19 @@ import (
 	"strings"
 
 	"github.com/galafarm/gala/media"
+	"github.com/galafarm/gala/media/blob"
 	"github.com/galafarm/gala/media/s3"
 )
 
 // Signer signs requests for objects in buckets; it knows the credentials.
 type Signer interface {
+	// Sign and Region are for s3.
 	Sign(req *http.Request, region string) error
 	Region(ctx context.Context) string
+	// Place and Authorize are for gs and azblob: where what an address names is
+	// asked for, and what a request for it needs.
+	Place(u *url.URL) (*url.URL, error)
+	Authorize(req *http.Request, u *url.URL) error
 }
 
 // An object in a bucket is s3://bucket/key. Options, as gocloud.dev has them:
@@ -23,14 +29,8 @@ type Signer interface {
 // use_path_style, which every endpoint of one's own is spoken to with anyway.
 func parseBucket(u *url.URL) (*url.URL, error) {
 	written := "write the URL as s3://bucket/key, with ?region=… and, for a server that is not Amazon's, endpoint=https://host"
-	if u.Host == "" || strings.Trim(u.Path, "/") == "" || u.User != nil || u.Port() != "" {
-		return nil, refused(fmt.Sprintf("source %s names no object in a bucket", display(u)), written)
-	}
-	if dotDot(u.Path) {
-		return nil, refused(fmt.Sprintf("source %s has '..' in its path", display(u)), "write the path that is meant")
-	}
-	if fragment(u).Has(growingWord) {
-		return nil, refused(fmt.Sprintf("source %s cannot be followed: an object in a bucket is whole, or is not there", display(u)), "leave #growing out, and submit it when its upload is complete")
+	if err := checkObject(u, written); err != nil {
+		return nil, err
 	}
 	for name := range u.Query() {
 		switch name {
@@ -51,6 +51,20 @@ func parseBucket(u *url.URL) (*url.URL, error) {
 	return u, checkFragment(u)
 }
 
+// checkObject refuses what names no object in a bucket of whatever kind.
+func checkObject(u *url.URL, written string) error {
+	if u.Host == "" || strings.Trim(u.Path, "/") == "" || u.User != nil || u.Port() != "" {
+		return refused(fmt.Sprintf("source %s names no object in a bucket", display(u)), written)
+	}
+	if dotDot(u.Path) {
+		return refused(fmt.Sprintf("source %s has '..' in its path", display(u)), "write the path that is meant")
+	}
+	if fragment(u).Has(growingWord) {
+		return refused(fmt.Sprintf("source %s cannot be followed: an object in a bucket is whole, or is not there", display(u)), "leave #growing out, and submit it when its upload is complete")
+	}
+	return nil
+}
+
 func parseEndpoint(s string) (*url.URL, error) {
 	u, err := s3.Endpoint(s)
 	if err != nil {
@@ -59,8 +73,12 @@ func parseEndpoint(s string) (*url.URL, error) {
 	return u, nil
 }
 
-// checkEndpoint holds a bucket's own server against the rules, like any other.
+// checkEndpoint holds a server that a bucket's address names, or an account,
+// against the rules, like any other.
 func (r Rules) checkEndpoint(u *url.URL) error {
+	if account := blob.Account(u); u.Scheme == blob.Azure && account != "" {
+		return r.Check("https://" + account + "." + blob.AzureDomain + "/")
+	}
 	e := u.Query().Get("endpoint")
 	if u.Scheme != "s3" || e == "" {
 		return nil

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 )
@@ -19,6 +20,9 @@ func (s stamp) Sign(req *http.Request, region string) error {
 }
 
 func (stamp) Region(context.Context) string { return "eu-north-1" }
+
+func (stamp) Place(*url.URL) (*url.URL, error)        { return nil, errors.ErrUnsupported }
+func (stamp) Authorize(*http.Request, *url.URL) error { return errors.ErrUnsupported }
 
 // An object in a bucket is read like any other on the web, each request signed.
 func TestBucketIsRead(t *testing.T) {

@@ -26,14 +26,18 @@ func display(u *url.URL) string {
 // displayText is display for what may be no address.
 func displayText(input string) string {
 	before, query, asks := strings.Cut(input, "?")
+	if u, err := url.Parse(before); err == nil && u.User != nil {
+		before = u.Redacted()
+	}
 	if !asks {
-		return input
+		return before
 	}
 	return before + "?" + masked(query)
 }
 
 // masked is a query without its passphrase, however it is written: one that
-// cannot be read is not to be shown either.
+// cannot be read is not to be shown either. Nor are the signatures that give
+// access to an object.
 func masked(query string) string {
 	options := strings.Split(query, "&")
 	for i, option := range options {
@@ -41,8 +45,13 @@ func masked(query string) string {
 		if err != nil {
 			plain = option
 		}
-		if strings.Contains(strings.ToLower(plain), "passphrase") {
+		plain = strings.ToLower(plain)
+		name, _, _ := strings.Cut(plain, "=")
+		switch {
+		case strings.Contains(plain, "passphrase"):
 			options[i] = "passphrase=xxxxx"
+		case name == "sig", strings.HasSuffix(name, "-signature"), strings.HasSuffix(name, "-security-token"):
+			options[i] = name + "=xxxxx"
 		}
 	}
 	return strings.Join(options, "&")

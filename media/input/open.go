@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"github.com/galafarm/gala/media"
+	"github.com/galafarm/gala/media/blob"
 )
 
 // Reader is an opened source. Size is -1 when unknown; Seekable tells whether
@@ -43,6 +44,8 @@ func Open(ctx context.Context, input string, rules Rules) (Reader, error) {
 		r, err = openFile(u.Path, rules, quiet > 0)
 	case "s3":
 		r, err = openBucket(ctx, u, rules)
+	case blob.Google, blob.Azure:
+		r, err = openBlob(ctx, u, rules)
 	default:
 		r, err = openHTTP(ctx, u, rules)
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/galafarm/gala/media"
+	"github.com/galafarm/gala/media/blob"
 )
 
 // TestCard is the scheme of the generated source.
@@ -24,7 +25,8 @@ type Rules struct {
 	// "file:/media/*", "https://cdn.example.com/*". "*" allows every address but
 	// link-local ones.
 	Patterns []string
-	// Signer signs requests for objects in buckets; nil reads public ones only.
+	// Signer signs requests for objects in buckets; nil reads public ones of s3
+	// only.
 	Signer Signer
 	// Glance: a source that grows ends where it stands for a moment, for who only
 	// looks at what it is.
@@ -110,7 +112,7 @@ func Parse(input string) (*url.URL, error) {
 	u, err := url.Parse(input)
 	if err != nil || u.Scheme == "" {
 		return nil, refused(fmt.Sprintf("source %q is neither an absolute path nor a URL", displayText(input)),
-			"give an absolute path, an http(s) URL, or testcard:")
+			"give an absolute path, an http(s) URL, s3://, gs:// or azblob://bucket/key, or testcard:")
 	}
 	switch u.Scheme {
 	case "srt", "rtmp", "udp", "rtp":
@@ -125,6 +127,8 @@ func Parse(input string) (*url.URL, error) {
 		return u, checkFragment(u)
 	case "s3":
 		return parseBucket(u)
+	case blob.Google, blob.Azure:
+		return parseBlob(u)
 	case "file":
 		if u.Host != "" && u.Host != "localhost" || !filepath.IsAbs(u.Path) {
 			return nil, refused(fmt.Sprintf("source %q is not a file of this machine", input), "write file:///absolute/path")
@@ -133,7 +137,7 @@ func Parse(input string) (*url.URL, error) {
 		return u, checkFragment(u)
 	}
 	return nil, refused(fmt.Sprintf("sources of type %q cannot be read", u.Scheme+":"),
-		"give a file, an http(s) URL, s3://bucket/key, srt://, rtmp://, udp://, rtp:// or testcard:")
+		"give a file, an http(s) URL, s3://bucket/key, gs://bucket/key, azblob://container/key, srt://, rtmp://, udp://, rtp:// or testcard:")
 }
 
 // address is the form that patterns are matched against; no query, no user.

@@ -20,10 +20,11 @@ import (
 
 	"github.com/galafarm/gala/internal/address"
 	"github.com/galafarm/gala/media"
+	"github.com/galafarm/gala/media/blob"
 )
 
 // ErrDestination: there is no sink for this URL.
-var ErrDestination = errors.New("want a directory, a file:// URL, http(s)://host/path of an origin that takes PUT, or s3://bucket/folder")
+var ErrDestination = errors.New("want a directory, a file:// URL, http(s)://host/path of an origin that takes PUT, s3://bucket/folder, gs://bucket/folder or azblob://container/folder")
 
 // ErrPath: an object's path would leave its tree.
 var ErrPath = errors.New("object path must be relative and stay inside the tree")
@@ -61,8 +62,10 @@ func (o Opener) Open(ctx context.Context, dest string) (media.Sink, error) {
 		return o.openHTTP(u)
 	case u.Scheme == "s3":
 		return OpenBucket(ctx, u, DefaultPatience(), o.Signer)
+	case blob.Is(u.Scheme):
+		return OpenBlob(u, DefaultPatience(), o.Signer)
 	}
-	return nil, noSink(u.Redacted())
+	return nil, noSink(address.Public(u.String()))
 }
 
 func (o Opener) openHTTP(u *url.URL) (media.Sink, error) {

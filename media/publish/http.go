@@ -2,6 +2,7 @@ package publish
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -75,6 +76,8 @@ type HTTP struct {
 	// before readies a request for an origin with rules of its own: it signs it,
 	// or adds headers. May be nil.
 	before func(req *http.Request, body *media.Content) error
+	// tag is the header of an answer that tells versions apart; "": ETag.
+	tag string
 	// fences: the origin answers with epochs, and refuses lower ones by itself.
 	fences  atomic.Bool
 	folders folders
@@ -139,7 +142,7 @@ type call struct {
 // answer is what it said.
 type answer struct {
 	body []byte
-	tag  string // ETag, "" where there is none
+	tag  string // ETag, or what stands for it; "" where there is none
 }
 
 func (h *HTTP) do(ctx context.Context, c call) (answer, error) {
@@ -174,7 +177,10 @@ func (h *HTTP) attempt(ctx context.Context, c call) (answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, h.patience.of(c.method, c.path, c.body))
 	defer cancel()
 	req, err := h.request(ctx, c)
-	if err != nil {
+	switch {
+	case media.MayPass(err):
+		return answer{}, err
+	case err != nil:
 		return answer{}, backoff.Permanent(err)
 	}
 	resp, err := h.client.Do(req)
@@ -191,7 +197,7 @@ func (h *HTTP) attempt(ctx context.Context, c call) (answer, error) {
 		}
 		out, err := io.ReadAll(io.LimitReader(resp.Body, c.most))
 		drain(resp.Body)
-		return answer{out, resp.Header.Get("ETag")}, err
+		return answer{out, resp.Header.Get(cmp.Or(h.tag, "ETag"))}, err
 	}
 	drain(resp.Body)
 	return answer{}, h.refusal(resp)

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"path"
@@ -22,22 +23,54 @@ import (
 
 // Signer signs requests for buckets; it knows the credentials.
 type Signer interface {
-	// SignBody takes the SHA-256 of the body, or S3's word for an unsigned one.
+	// SignBody and Region are for s3. SignBody takes the SHA-256 of the body, or
+	// S3's word for an unsigned one.
 	SignBody(req *http.Request, region, hash string) error
 	Region(ctx context.Context) string
+	// Place and Authorize are for gs and azblob: where what an address names is
+	// asked for, and what a request for it needs.
+	Place(u *url.URL) (*url.URL, error)
+	Authorize(req *http.Request, u *url.URL) error
 }
 
-// Bucket is a sink in an S3 bucket, or on a server that speaks S3. It does not
-// fence, but writes on condition (If-None-Match, If-Match): the first of two
-// segments of one name stays, and a playlist is replaced only where it is the
-// one that this writer wrote last, or has looked at.
+// Bucket is a sink in a bucket: S3's, or of a server that speaks S3, Google's or
+// Azure's. It does not fence, but writes on condition: the first of two segments
+// of one name stays, and a playlist is replaced only where it is the one that this
+// writer wrote last, or has looked at.
 type Bucket struct {
-	http *HTTP
+	http    *HTTP
+	dialect dialect
 	// plain: the server knows no conditions.
 	plain atomic.Bool
 
 	mu   sync.Mutex
 	tags map[string]string // of what this writer wrote last, by path
+}
+
+// dialect is how a kind of bucket has things said.
+type dialect struct {
+	tag          string      // the header of answers that tells versions apart
+	match        string      // the header of the version that a write replaces
+	create       http.Header // of a write that replaces nothing
+	cacheControl string      // the header that an object keeps as its Cache-Control
+	put          http.Header // of every write
+	most         int64       // bytes that one write takes
+}
+
+var s3Dialect = dialect{tag: "Etag", match: "If-Match", create: http.Header{"If-None-Match": {"*"}}, cacheControl: "Cache-Control", most: 5 << 30}
+
+// newBucket makes a sink for the tree at base, whose requests before readies.
+func newBucket(base *url.URL, p Patience, d dialect, before func(req *http.Request, body *media.Content) error) *Bucket {
+	h := NewHTTP(base, 0, p)
+	h.tag = d.tag
+	h.before = func(req *http.Request, body *media.Content) error {
+		req.Header.Del(EpochHeader)
+		req.Header.Del(ingestHeader)
+		// JoinPath left the rest of the path as it was written.
+		req.URL.RawPath = s3.Escape(req.URL.Path)
+		return before(req, body)
+	}
+	return &Bucket{http: h, dialect: d, tags: map[string]string{}}
 }
 
 // errBucket says how a bucket's address is written.
@@ -55,9 +88,7 @@ func OpenBucket(ctx context.Context, u *url.URL, p Patience, signer Signer) (*Bu
 	}
 	region = cmp.Or(region, signer.Region(ctx), s3.DefaultRegion)
 	base := s3.URL(u.Host, path.Join("/", u.Path), region, server)
-	h := NewHTTP(base, 0, p)
-	h.before = func(req *http.Request, body *media.Content) error { return prepare(req, body, signer, region) }
-	return &Bucket{http: h, tags: map[string]string{}}, nil
+	return newBucket(base, p, s3Dialect, func(req *http.Request, body *media.Content) error { return prepare(req, body, signer, region) }), nil
 }
 
 // CheckBucket tells what is wrong with the address of a bucket, nil for nothing.
@@ -95,12 +126,8 @@ func badBucket(u *url.URL, err error) error {
 // for each of many takers would cost more than sending it.
 const unsigned = "UNSIGNED-PAYLOAD"
 
-// prepare signs a request, with the headers that S3 keeps with an object.
+// prepare signs a request.
 func prepare(req *http.Request, body *media.Content, signer Signer, region string) error {
-	req.Header.Del(EpochHeader)
-	req.Header.Del(ingestHeader)
-	// JoinPath left the rest of the path as it was written.
-	req.URL.RawPath = s3.Escape(req.URL.Path)
 	hash := unsigned
 	if req.URL.Scheme != "https" || body == nil {
 		h := sha256.New()
@@ -121,7 +148,7 @@ func (b *Bucket) Put(ctx context.Context, name string, body []byte) error {
 		_, err := b.put(ctx, name, content(body), nil)
 		return err
 	}
-	_, err := b.put(ctx, name, content(body), http.Header{"If-None-Match": {"*"}})
+	_, err := b.put(ctx, name, content(body), b.dialect.create)
 	if !changed(err) {
 		return err
 	}
@@ -135,12 +162,11 @@ func (b *Bucket) Put(ctx context.Context, name string, body []byte) error {
 	return nil
 }
 
-// PutFile is Put of what is too large for memory, up to the 5 GiB that S3 takes
-// at once.
+// PutFile is Put of what is too large for memory, up to what a bucket takes at
+// once: 5 GiB of S3, 5000 MiB of Azure, 5 TiB of Google.
 func (b *Bucket) PutFile(ctx context.Context, name string, file media.Content) error {
-	const most = 5 << 30
-	if file.Size > most {
-		return fmt.Errorf("%s has %d bytes, and a bucket takes %d at once", name, file.Size, int64(most))
+	if most := b.dialect.most; file.Size > most {
+		return fmt.Errorf("%s has %d bytes, and a bucket takes %d at once", name, file.Size, most)
 	}
 	_, err := b.put(ctx, name, file, nil)
 	return err
@@ -148,16 +174,15 @@ func (b *Bucket) PutFile(ctx context.Context, name string, file media.Content) e
 
 // put goes on without a condition where the server has none.
 func (b *Bucket) put(ctx context.Context, name string, file media.Content, condition http.Header) (answer, error) {
-	header := http.Header{"Cache-Control": {CacheControl(name)}}
-	for k, v := range condition {
-		header[k] = v
-	}
+	plain := http.Header{b.dialect.cacheControl: {CacheControl(name)}}
+	maps.Copy(plain, b.dialect.put)
+	header := maps.Clone(plain)
+	maps.Copy(header, condition)
 	a, err := b.http.put(ctx, name, file, header)
 	var s Status
 	if condition != nil && errors.As(err, &s) && s.Code == http.StatusNotImplemented {
 		b.plain.Store(true)
-		header = http.Header{"Cache-Control": header["Cache-Control"]}
-		a, err = b.http.put(ctx, name, file, header)
+		a, err = b.http.put(ctx, name, file, plain)
 	}
 	return a, err
 }
@@ -169,7 +194,7 @@ func (b *Bucket) Replace(ctx context.Context, name string, body []byte, may func
 	tag := b.tags[name]
 	b.mu.Unlock()
 	for try := 1; ; try++ {
-		condition := http.Header{"If-Match": {tag}}
+		condition := http.Header{b.dialect.match: {tag}}
 		if tag == "" || b.plain.Load() {
 			var err error
 			if condition, err = b.look(ctx, name, may); err != nil {
@@ -198,7 +223,7 @@ func (b *Bucket) look(ctx context.Context, name string, may func(old []byte) err
 	old, err := b.http.glance(ctx, name)
 	switch {
 	case errors.Is(err, media.ErrNotFound):
-		return http.Header{"If-None-Match": {"*"}}, nil
+		return b.dialect.create, nil
 	case Unseen(err):
 		return nil, nil
 	case err != nil:
@@ -210,7 +235,7 @@ func (b *Bucket) look(ctx context.Context, name string, may func(old []byte) err
 	if old.tag == "" {
 		return nil, nil
 	}
-	return http.Header{"If-Match": {old.tag}}, nil
+	return http.Header{b.dialect.match: {old.tag}}, nil
 }
 
 // Get reads an object back.

@@ -214,7 +214,7 @@ func TestOpen(t *testing.T) {
 			t.Errorf("%s: %v", good, err)
 		}
 	}
-	for _, bad := range []string{"", "relative/dir", "ftp://host/x", "http:///x", "file://elsewhere/x", "azblob://bucket/x", "%zz"} {
+	for _, bad := range []string{"", "relative/dir", "ftp://host/x", "http:///x", "file://elsewhere/x", "wasb://bucket/x", "%zz"} {
 		if _, err := publish.Open(bad, 1); !errors.Is(err, publish.ErrDestination) {
 			t.Errorf("%q: %v, want ErrDestination", bad, err)
 		}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/galafarm/gala/internal/address"
 	"github.com/galafarm/gala/ladders"
+	"github.com/galafarm/gala/media/blob"
 	"github.com/galafarm/gala/media/input"
 	"github.com/galafarm/gala/media/keys"
 	"github.com/galafarm/gala/media/overlay"
@@ -156,9 +157,14 @@ func treeURL(dest string, s job.Spec) (string, error) {
 			return "", invalid("DESTINATION", "write it as s3://bucket/folder?region=…&endpoint=https://host", "destination %s: %v", address.Public(dest), err)
 		}
 		return u.JoinPath(s.ID).String(), nil
+	case blob.Google, blob.Azure:
+		if err := publish.CheckBlob(u); err != nil {
+			return "", invalid("DESTINATION", "write it as "+u.Scheme+"://bucket/folder", "destination %s: %v", address.Public(dest), err)
+		}
+		return u.JoinPath(s.ID).String(), nil
 	}
 	return "", problem{code: codes.Unimplemented, reason: "DESTINATION", message: "destinations of type " + u.Scheme + ": are not supported",
-		advice: "give an absolute directory, an http(s) URL or s3://bucket/folder; Google's buckets are s3://bucket/folder?endpoint=https://storage.googleapis.com with an HMAC key"}.err()
+		advice: "give an absolute directory, an http(s) URL, s3://bucket/folder, gs://bucket/folder or azblob://container/folder"}.err()
 }
 
 // Ladder is the one that a spec names or holds.

@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# Installs the server of Azure's blobs that the end-to-end tests write to, or does nothing when it is there.
+set -euo pipefail
+cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../azurite"
+
+if [ ! -d node_modules ] || [ -n "$(find package.json package-lock.json -newer node_modules)" ]; then
+    echo "azurite: fetching Microsoft's emulator" >&2
+    npm ci --silent --no-audit --no-fund --ignore-scripts
+    touch node_modules
+fi
