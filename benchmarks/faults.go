@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -49,8 +50,8 @@ func (f *faultsCmd) Run(ctx context.Context, c *cli) error {
 	r, err := faults.Measure(ctx, faults.Options{
 		Kinds: kinds, Each: f.Each, PerJob: f.PerJob, Lanes: f.Lanes, Every: f.Every, Binaries: bin, Dir: dir, Ledger: ledger, Log: os.Stderr, Command: again(),
 	})
-	if err != nil {
+	if r.Name == "" { // nothing is measured
 		return err
 	}
-	return c.keep(r)
+	return errors.Join(err, c.keep(r))
 }

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -37,8 +38,9 @@ type Options struct {
 	Log      io.Writer
 }
 
-// sessionsLost is how many rehearsals in a row may end without a result.
-const sessionsLost = 3
+// lostMost is how many rehearsals in a row may measure nothing of a kind; then it is
+// set aside, and the others go on.
+const lostMost = 3
 
 type bench struct {
 	Options
@@ -50,7 +52,7 @@ type bench struct {
 	ledger  *harness.Ledger[Observation]
 	claimed map[string]int // faults that lanes are about to do, by kind
 	seed    uint64
-	lost    int // rehearsals in a row without a result
+	lost    map[string]int // rehearsals in a row that measured nothing of a kind
 }
 
 // form is of the ledger's lines.
@@ -68,12 +70,12 @@ func Measure(ctx context.Context, o Options) (r harness.Record, err error) {
 	if o.Lanes < 1 || o.Each < 1 || o.PerJob < 1 {
 		return r, errors.New("lanes, each and per-job are 1 or more")
 	}
-	b := &bench{Options: o, around: harness.Begin(), claimed: map[string]int{}}
+	b := &bench{Options: o, around: harness.Begin(), claimed: map[string]int{}, lost: map[string]int{}}
 	if b.versions, err = o.Binaries.Read(ctx); err != nil {
 		return r, err
 	}
 	host := harness.ThisHost()
-	b.made = Made{Commit: b.versions.Commit, Host: fmt.Sprintf("%s, %d cores", host.CPU, host.Cores), Lanes: o.Lanes}
+	b.made = Made{Commit: b.versions.Commit, Changed: b.versions.Dirty, Host: fmt.Sprintf("%s, %d cores", host.CPU, host.Cores), Lanes: o.Lanes}
 	if b.ledger, err = harness.OpenLedger[Observation](o.Ledger, form); err != nil {
 		return r, err
 	}
@@ -85,14 +87,16 @@ func Measure(ctx context.Context, o Options) (r harness.Record, err error) {
 	if len(b.ledger.Runs) == 0 {
 		return r, errors.Join(err, errors.New("no fault was measured"))
 	}
-	if err != nil && ctx.Err() == nil {
-		return r, err
+	if ctx.Err() != nil {
+		err = nil // the record says what is not done
+	} else if aside := b.aside(); len(aside) > 0 {
+		err = errors.Join(err, fmt.Errorf("set aside after %d rehearsals without a result: %s", lostMost, strings.Join(aside, ", ")))
 	}
 	b.around.End(host.Cores, 0)
 	if first := b.ledger.Runs[0].At; first.Before(b.around.Began) {
 		b.around.Began = first.UTC().Truncate(time.Second)
 	}
-	return b.record(), nil
+	return b.record(), err
 }
 
 // lane is one rehearsal after the other until nothing is left to claim.
@@ -106,8 +110,8 @@ func (b *bench) lane(ctx context.Context, dir string) error {
 		if err != nil {
 			fmt.Fprintf(b.Log, "faults: %v\n", err)
 		}
-		if ctx.Err() == nil && b.release(kinds, measured == 0) {
-			return errors.Join(fmt.Errorf("%d rehearsals in a row measured nothing", sessionsLost), err)
+		if ctx.Err() == nil {
+			b.release(kinds, measured)
 		}
 	}
 	return ctx.Err()
@@ -131,20 +135,23 @@ func (b *bench) claim() (shares []share, seed uint64, err error) {
 	return shares, uint64(len(b.ledger.Runs)) + b.seed, err
 }
 
-// release what was claimed: what of it is not in the ledger is claimed again.
-// It tells whether too many rehearsals in a row measured nothing.
-func (b *bench) release(shares []share, nothing bool) (enough bool) {
+// release what was claimed: what of it is not in the ledger is claimed again, unless
+// too many rehearsals in a row measured nothing of it.
+func (b *bench) release(shares []share, measured map[string]int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, s := range shares {
-		b.claimed[s.String()] -= s.count
+		kind := s.String()
+		b.claimed[kind] -= s.count
+		if b.lost[kind]++; measured[kind] > 0 {
+			b.lost[kind] = 0
+		}
 	}
-	if !nothing {
-		b.lost = 0
-		return false
-	}
-	b.lost++
-	return b.lost >= sessionsLost
+}
+
+// aside are the kinds that were given up.
+func (b *bench) aside() []string {
+	return slices.DeleteFunc(slices.Clone(b.Kinds), func(kind string) bool { return b.lost[kind] < lostMost })
 }
 
 func (b *bench) count(kind string) (n int) {
@@ -159,7 +166,7 @@ func (b *bench) count(kind string) (n int) {
 // missing are the kinds that have neither had nor been promised their number,
 // those that lack most of it first.
 func (b *bench) missing() []string {
-	left := slices.DeleteFunc(slices.Clone(b.Kinds), func(kind string) bool { return b.left(kind) <= 0 })
+	left := slices.DeleteFunc(slices.Clone(b.Kinds), func(kind string) bool { return b.left(kind) <= 0 || b.lost[kind] >= lostMost })
 	slices.SortStableFunc(left, func(x, y string) int { return cmp.Compare(b.left(y), b.left(x)) })
 	return left
 }
@@ -190,17 +197,19 @@ func (b *bench) next() (shares []share, err error) {
 	return shares, nil
 }
 
-// session is one farm, one job and its faults.
-func (b *bench) session(ctx context.Context, dir string, shares []share, seed uint64) (measured int, err error) {
+// session is one farm, one job and its faults: it tells how many of each kind were
+// measured.
+func (b *bench) session(ctx context.Context, dir string, shares []share, seed uint64) (measured map[string]int, err error) {
 	// What one session leaves is not the next one's.
 	if err := errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o755)); err != nil {
-		return 0, err
+		return nil, err
 	}
 	stage := shares[0].Stage
 	o, stop, err := b.set(ctx, stage, dir)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
+	measured = map[string]int{}
 	defer func() { err = errors.Join(err, stop()) }()
 	for _, s := range shares {
 		o.Wishes = append(o.Wishes, rehearsal.Wish{Fault: s.Fault, Count: s.count})
@@ -209,7 +218,7 @@ func (b *bench) session(ctx context.Context, dir string, shares []share, seed ui
 	o.Every, o.Seed, o.Say = b.Every, seed, func(s string) { fmt.Fprintf(b.Log, "faults: %s\n", s) }
 	o.Done = func(r rehearsal.Result) {
 		if r.Done {
-			measured++
+			measured[kindOf(stage, r.Fault)]++
 		}
 		kept = errors.Join(kept, b.keep(stage, r))
 	}
@@ -227,11 +236,16 @@ type Observation struct {
 // Made is where and with what a fault was measured.
 type Made struct {
 	Commit string `json:"commit"`
-	Host   string `json:"host"`
-	Lanes  int    `json:"lanes"`
+	// Changed: with changes that are in no commit.
+	Changed bool   `json:"changed,omitempty"`
+	Host    string `json:"host"`
+	Lanes   int    `json:"lanes"`
 }
 
 func (m Made) String() string {
+	if m.Changed {
+		m.Commit += " with changes"
+	}
 	return fmt.Sprintf("commit %s, %s, %d at once", m.Commit, m.Host, m.Lanes)
 }
 

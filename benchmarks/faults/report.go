@@ -41,6 +41,18 @@ func (b *bench) record() harness.Record {
 	}
 }
 
+// told are the kinds of the record: those that were asked for, and those that earlier
+// calls measured.
+func (b *bench) told() []string {
+	all := slices.Clone(b.Kinds)
+	for _, r := range b.ledger.Runs {
+		if !slices.Contains(all, r.Kind) {
+			all = append(all, r.Kind)
+		}
+	}
+	return all
+}
+
 // calls are where and with what the faults were measured, and how many each time.
 func (b *bench) calls() (all []harness.Setting) {
 	counts := map[Made]int{}
@@ -57,7 +69,7 @@ func (b *bench) calls() (all []harness.Setting) {
 }
 
 func (b *bench) figures() (all []harness.Figure) {
-	for _, kind := range b.Kinds {
+	for _, kind := range b.told() {
 		k, err := ParseKind(kind)
 		if err != nil {
 			continue // Measure has looked
@@ -104,10 +116,11 @@ func (b *bench) figures() (all []harness.Figure) {
 func ms(d time.Duration) float64 { return float64(d.Milliseconds()) }
 
 func (b *bench) findings() (said []string) {
-	if short := slices.DeleteFunc(slices.Clone(b.Kinds), func(kind string) bool { return b.count(kind) >= b.Each }); len(short) > 0 {
-		said = append(said, fmt.Sprintf("Not done yet: %d of %d kinds have fewer than %d faults (%s).", len(short), len(b.Kinds), b.Each, strings.Join(short, ", ")))
+	told := b.told()
+	if short := slices.DeleteFunc(slices.Clone(told), func(kind string) bool { return b.count(kind) >= b.Each }); len(short) > 0 {
+		said = append(said, fmt.Sprintf("Not done yet: %d of %d kinds have fewer than %d faults (%s).", len(short), len(told), b.Each, strings.Join(short, ", ")))
 	}
-	for _, kind := range b.Kinds {
+	for _, kind := range told {
 		n, missing, faults := 0, 0, 0
 		for _, r := range b.ledger.Runs {
 			if r.Kind != kind {

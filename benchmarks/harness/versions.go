@@ -73,12 +73,13 @@ func (b Binaries) Read(ctx context.Context) (Versions, error) {
 	return v, nil
 }
 
+// checkout is the commit, and whether anything but records differs from it.
 func checkout(ctx context.Context) (commit string, dirty bool) {
 	head, err := exec.CommandContext(ctx, "git", "rev-parse", "--short=12", "HEAD").Output()
 	if err != nil {
 		return "unknown", true
 	}
-	changed, err := exec.CommandContext(ctx, "git", "status", "--porcelain", "--untracked-files=no").Output()
+	changed, err := exec.CommandContext(ctx, "git", "status", "--porcelain", "--untracked-files=no", "--", ":/", ":(top,exclude)benchmarks/results").Output()
 	return strings.TrimSpace(string(head)), err != nil || len(changed) > 0
 }
 

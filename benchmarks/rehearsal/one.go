@@ -51,7 +51,9 @@ func (r *Rehearsal) one(ctx context.Context, f Fault) Result {
 		result.Why = "it could not be undone: " + undone.Error()
 	}
 	result.Passed = result.Why == ""
-	result.Events, result.NoticedMS = r.events(ctx, from)
+	if result.Events, result.NoticedMS, result.Untold = r.events(ctx, from); ctx.Err() != nil {
+		result.Interrupted = true
+	}
 	return result
 }
 
@@ -59,13 +61,13 @@ func (r *Rehearsal) one(ctx context.Context, f Fault) Result {
 const shows = 2 * time.Second
 
 // events of the job since a fault, as "kind: cause", and how many milliseconds
-// after it the first one was, 0 without one.
-func (r *Rehearsal) events(ctx context.Context, fault time.Time) (said []string, noticed float64) {
+// after it the first one was, 0 without one; or why the farm did not tell.
+func (r *Rehearsal) events(ctx context.Context, fault time.Time) (said []string, noticed float64, untold string) {
 	ctx, cancel := context.WithTimeout(ctx, rpcWithin)
 	defer cancel()
 	j, err := r.o.Client.Get(ctx, r.job)
 	if err != nil {
-		return []string{"the farm did not tell: " + err.Error()}, 0
+		return nil, 0, "the farm did not tell its events: " + err.Error()
 	}
 	for _, e := range j.GetEvents() {
 		after := e.GetTime().AsTime().Sub(fault)
@@ -77,5 +79,5 @@ func (r *Rehearsal) events(ctx context.Context, fault time.Time) (said []string,
 		}
 		said = append(said, fmt.Sprintf("+%.1fs %s: %s", after.Seconds(), e.GetKind(), e.GetCause()))
 	}
-	return said, noticed
+	return said, noticed, ""
 }

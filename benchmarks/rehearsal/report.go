@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -24,8 +25,10 @@ type Result struct {
 	// Said is what was done, Events what the job's record has since.
 	Said   string   `json:"said"`
 	Events []string `json:"events,omitempty"`
-	Bars   string   `json:"bars"`
-	Passed bool     `json:"passed"`
+	// Untold is why Events are not known.
+	Untold string `json:"untold,omitempty"`
+	Bars   string `json:"bars"`
+	Passed bool   `json:"passed"`
 	// Why it did not pass.
 	Why string `json:"why,omitempty"`
 	// Load average of the machine when it was done.
@@ -106,7 +109,7 @@ func (r Report) WriteText(out io.Writer) error {
 	b.WriteByte('\n')
 	for _, x := range r.Results {
 		if !x.Passed {
-			fmt.Fprintf(&b, "%s at %s: %s\n  %s\n", x.Fault, x.At.Format(time.TimeOnly), x.Why, strings.Join(append([]string{x.Said}, x.Events...), "\n  "))
+			fmt.Fprintf(&b, "%s at %s: %s\n  %s\n", x.Fault, x.At.Format(time.TimeOnly), x.Why, strings.Join(slices.DeleteFunc(append([]string{x.Said, x.Untold}, x.Events...), func(s string) bool { return s == "" }), "\n  "))
 		}
 	}
 	fmt.Fprintf(&b, "%s: %d of %d passed\n", map[bool]string{true: "PASS", false: "FAIL"}[r.Failed() == 0], len(r.Results)-r.Failed(), len(r.Results))

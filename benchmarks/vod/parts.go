@@ -138,7 +138,7 @@ func (b *bench) rawPictures(ctx context.Context) error {
 }
 
 func rawName(v ladders.Video) string {
-	return fmt.Sprintf("%dx%d-%d.yuv", v.Width, v.Height, v.Divisor)
+	return fmt.Sprintf("%dx%d-%s-of-%s-%d.yuv", v.Width, v.Height, v.Scaler, v.ScaledFrom, v.Divisor)
 }
 
 func soundName(i int) string { return fmt.Sprintf("sound-%d.wav", i) }

@@ -87,7 +87,8 @@ func (p *plan) graph(renditions []ladders.Rendition) string {
 // the source or not among them.
 func larger(renditions []ladders.Rendition, r ladders.Rendition) int {
 	return slices.IndexFunc(renditions, func(l ladders.Rendition) bool {
-		return r.Video.ScaledFrom == ladders.Size{W: l.Video.Width, H: l.Video.Height} && l.Video.Divisor == r.Video.Divisor
+		return r.Video.ScaledFrom == ladders.Size{W: l.Video.Width, H: l.Video.Height} && l.Video.ScaledFrom == ladders.Size{} &&
+			l.Video.Divisor == r.Video.Divisor && l.Video.Scaler == r.Video.Scaler
 	})
 }
 

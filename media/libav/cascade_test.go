@@ -40,3 +40,22 @@ func TestACascadeIsTheLaddersNotTheWorkers(t *testing.T) {
 		t.Error("what is scaled from the larger rung is the same as what is scaled from the source")
 	}
 }
+
+// Colours are converted for all rungs at once, before scaling: also by the scaler
+// that a worker with the larger rung would take.
+func TestAViewKnowsWhatItsRungsAreScaledFrom(t *testing.T) {
+	large, middle, cascaded := small("large"), small("middle"), small("small")
+	large.Video.Width, large.Video.Height, large.Video.Scaler = 640, 360, ladders.Lanczos
+	middle.Video.Width, middle.Video.Height, middle.Video.Scaler = 480, 270, ladders.Bicubic
+	cascaded.Video.ScaledFrom, cascaded.Video.Scaler = ladders.Size{W: 640, H: 360}, ladders.Lanczos
+	whole, part := newView(ladders.SDR), newView(ladders.SDR)
+	for _, r := range []ladders.Rendition{large, middle, cascaded} {
+		whole.add(*r.Video)
+	}
+	part.add(*middle.Video)
+	part.add(*cascaded.Video)
+	w, h := part.largest()
+	if wholeW, wholeH := whole.largest(); part.by != whole.by || w != wholeW || h != wholeH {
+		t.Errorf("%dx%d by %s, with the larger rung %dx%d by %s", w, h, part.by, wholeW, wholeH, whole.by)
+	}
+}

@@ -16,7 +16,7 @@ import (
 type view struct {
 	to    look
 	depth int            // the most bits that a rung of it has
-	sizes [][2]int       // of its rungs
+	sizes [][2]int       // of its rungs, and of those that they are scaled from
 	by    ladders.Scaler // of the largest of them
 
 	g     *graph
@@ -28,10 +28,12 @@ func newView(r ladders.Range) *view { return &view{to: target(r), depth: 8} }
 
 func (v *view) add(r ladders.Video) {
 	v.depth = max(v.depth, r.Depth)
-	if w, h := v.largest(); r.Width*r.Height > w*h {
-		v.by = r.Scaler
+	for _, s := range [][2]int{{r.Width, r.Height}, {r.ScaledFrom.W, r.ScaledFrom.H}} {
+		if w, h := v.largest(); s[0]*s[1] > w*h {
+			v.by = r.Scaler
+		}
+		v.sizes = append(v.sizes, s)
 	}
-	v.sizes = append(v.sizes, [2]int{r.Width, r.Height}, [2]int{r.ScaledFrom.W, r.ScaledFrom.H})
 }
 
 // of is f in the view's colours; the view keeps it.

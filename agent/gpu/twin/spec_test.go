@@ -3,6 +3,7 @@ package twin
 import (
 	"bytes"
 	"debug/elf"
+	"errors"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -194,6 +195,19 @@ func TestDirectoryOfSomethingElse(t *testing.T) {
 	for what, err := range map[string]error{"New": second(New(dir, unbuilt(t), Spec{})), "Remove": Remove(dir)} {
 		if err == nil || !strings.Contains(err.Error(), "holds holiday.jpg") {
 			t.Errorf("%s: %v", what, err)
+		}
+	}
+	for _, name := range []string{fileConfig, filepath.Join(fileState, "theirs")} { // of the same names, and not a twin's
+		other := filepath.Join(t.TempDir(), "twin")
+		file := filepath.Join(other, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, []byte("theirs"), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+		if err := Remove(other); err == nil || !strings.Contains(err.Error(), "not a twin's directory") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := os.Stat(file); err != nil {
+			t.Error(err)
 		}
 	}
 	if found := list(t, dir); !slices.Equal(found, []string{"holiday.jpg"}) {

@@ -24,8 +24,8 @@ type Twin struct {
 }
 
 // New writes the devices down in the directory dir, which it makes. A twin that
-// is there - of a process that was killed - gives way, and programs that still
-// run on it keep what they have. libraries is where `make twin` built to. Close
+// is there - of a process that was killed - gives way: programs that still run on
+// it keep its devices and get the faults of this one. libraries is where `make twin` built to. Close
 // removes the directory.
 func New(dir, libraries string, spec Spec) (*Twin, error) {
 	t, err := at(dir, libraries)
@@ -96,15 +96,27 @@ func Remove(dir string) error {
 		return fmt.Errorf("driver twin: %w", err)
 	}
 	for _, f := range files {
-		if !slices.Contains([]string{fileConfig, fileFaults, fileState}, strings.TrimSuffix(f.Name(), ".new")) {
+		if !f.Type().IsRegular() || !slices.Contains([]string{fileConfig, fileFaults, fileState}, strings.TrimSuffix(f.Name(), ".new")) {
 			return fmt.Errorf("driver twin: %s is not a twin's directory, it holds %s: move that away", dir, f.Name())
 		}
 	}
-	if err := os.RemoveAll(dir); err != nil {
+	text, err := os.ReadFile(filepath.Join(dir, fileConfig))
+	if err == nil && !strings.HasPrefix(string(text), heading+"\n") {
+		return fmt.Errorf("driver twin: %s is not a twin's directory, its %s is another: move that away", dir, fileConfig)
+	}
+	for _, f := range files {
+		if err := os.Remove(filepath.Join(dir, f.Name())); err != nil {
+			return fmt.Errorf("driver twin: %w", err)
+		}
+	}
+	if err := os.Remove(dir); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("driver twin: %w", err)
 	}
 	return nil
 }
+
+// heading is the first line of the file of devices.
+const heading = "gala-driver-twin 1"
 
 // Mark is how the names of a twin's devices end.
 const Mark = "(driver twin)"
@@ -161,7 +173,7 @@ func (t *Twin) Close() error {
 	if t == nil {
 		return nil
 	}
-	return os.RemoveAll(t.dir)
+	return Remove(t.dir)
 }
 
 // write replaces a file as a whole: programs read it at any moment.
@@ -180,7 +192,7 @@ func (t *Twin) write(name, text string) error {
 func config(s Spec) string {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
-	line("gala-driver-twin 1")
+	line(heading)
 	line("driver %s (Gala driver twin)", s.Driver)
 	line("cuda %d", s.CUDA.Major*1000+s.CUDA.Minor*10)
 	line("api %d %d", s.API.Major, s.API.Minor)
