@@ -78,16 +78,34 @@ func startAzurite(t *testing.T, public bool) string {
 	return container
 }
 
-// start runs a server until the test ends, and waits until it answers.
+// start runs a server until the test ends, and waits until it answers. One that ends
+// by itself fails the test with what it said.
 func start(t *testing.T, at string, cmd *exec.Cmd) {
 	t.Helper()
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	cmd.Stderr = os.Stderr
-	if err := cmd.Start(); err != nil {
+	said, err := os.Create(filepath.Join(t.TempDir(), "output"))
+	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	cmd.Stdout, cmd.Stderr = said, said
+	if err := errors.Join(cmd.Start(), said.Close()); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() { _ = cmd.Wait(); close(ended) }()
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		<-ended
+		if text, _ := os.ReadFile(said.Name()); t.Failed() {
+			t.Logf("%s: %v\n%s", cmd.Path, cmd.ProcessState, text)
+		}
+	})
 	farm.Until(t, 60*time.Second, cmd.Path+" answers", func() bool {
+		select {
+		case <-ended:
+			t.Fatalf("%s has ended", cmd.Path) // the clean-up tells what it said
+		default:
+		}
 		answer, err := http.Get(at)
 		if err == nil {
 			_ = answer.Body.Close()

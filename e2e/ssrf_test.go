@@ -250,3 +250,22 @@ func TestRedirectsAreHeldToTheRules(t *testing.T) {
 		}
 	}
 }
+
+// The signature in a source's address is told to nobody, in no log and no event.
+func TestSignedSources(t *testing.T) {
+	t.Parallel()
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }))
+	defer srv.Close()
+	f := farm.Start(t)
+	c := f.Client()
+	for id, query := range map[string]string{"azure": "?sv=2021-12-02&sig=hunter2", "cloudfront": "?Expires=1&Signature=hunter2"} {
+		f.Must("vod", "queue", "--id", id, "--ladder", "mini", srv.URL+"/clip.mp4"+query)
+		job := ended(t, f, c, id)
+		if e := job.GetError(); !strings.Contains(e.GetMessage(), "403") || strings.Contains(e.String(), "hunter2") {
+			t.Errorf("%s: %v", id, e)
+		}
+		if out := f.Must("vod", "show", id) + f.Must("vod", "explain", id) + f.Must("vod", "ls") + f.Log(); strings.Contains(out, "hunter2") || !strings.Contains(out, "/clip.mp4?") {
+			t.Errorf("%s: the signature is told:\n%s", id, out)
+		}
+	}
+}

@@ -32,6 +32,9 @@ func openBlob(ctx context.Context, u *url.URL, rules Rules) (*web, error) {
 	if err != nil {
 		return nil, notAuthorized(u, err)
 	}
+	if err := rules.checkPlace(u, target); err != nil {
+		return nil, err
+	}
 	w := newWeb(ctx, target, display(u), Rules{})
 	w.sign = func(req *http.Request) error {
 		if err := rules.Signer.Authorize(req, u); err != nil {
@@ -47,6 +50,16 @@ func openBlob(ctx context.Context, u *url.URL, rules Rules) (*web, error) {
 		return nil, err
 	}
 	return w, nil
+}
+
+// checkPlace holds the server of an account that an address names against the rules:
+// the environment of who reads may have it elsewhere than Check, which does not know
+// that, takes it to be. Its own account needs no rule.
+func (r Rules) checkPlace(u, target *url.URL) error {
+	if blob.Account(u) == "" {
+		return nil
+	}
+	return r.Check((&url.URL{Scheme: target.Scheme, Host: target.Host, Path: "/"}).String())
 }
 
 func notAuthorized(u *url.URL, err error) error {

@@ -101,6 +101,31 @@ func TestBlobRefusals(t *testing.T) {
 	}
 }
 
+// An account that an address names is read where the rules allow, wherever the
+// environment has its server; the environment's own needs no rule.
+func TestBlobAccountElsewhere(t *testing.T) {
+	s := serve(t, 100)
+	patterns := []string{"azblob://clips/*", "https://stranger.blob.core.windows.net/*"}
+	open := func(address string, patterns ...string) error {
+		r, err := Open(t.Context(), address, Rules{Patterns: patterns, Signer: counting(t, s)})
+		if err == nil {
+			err = r.Close()
+		}
+		return err
+	}
+	const named = "azblob://clips/a?storage_account=stranger&anonymous=true"
+	wantRefused(t, open(named, patterns...), "--allow-source '"+s.URL+"/*'")
+	if len(s.ranges) != 0 {
+		t.Errorf("asked %d times", len(s.ranges))
+	}
+	if err := open(named, append(patterns, s.URL+"/*")...); err != nil {
+		t.Errorf("allowed: %v", err)
+	}
+	if err := open("azblob://clips/a", patterns...); err != nil {
+		t.Errorf("the environment's own: %v", err)
+	}
+}
+
 // Whatever goes wrong, the signature in the request's address is not told.
 func TestBlobErrorsKeepSignatures(t *testing.T) {
 	s := serve(t, 100)

@@ -68,7 +68,7 @@ func checkObject(u *url.URL, written string) error {
 func parseEndpoint(s string) (*url.URL, error) {
 	u, err := s3.Endpoint(s)
 	if err != nil {
-		return nil, refused(fmt.Sprintf("endpoint %q is not the address of a server", s), s3.ErrEndpoint.Error())
+		return nil, refused(fmt.Sprintf("endpoint %q is not the address of a server", displayText(s)), s3.ErrEndpoint.Error())
 	}
 	return u, nil
 }

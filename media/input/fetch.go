@@ -34,7 +34,7 @@ func (f *Fetcher) Get(ctx context.Context, u *url.URL, r Range, most int64) ([]b
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
-		return nil, nil, refused("source URL: "+err.Error(), "write the URL as https://host/path")
+		return nil, nil, refused("source URL: "+withoutURL(err).Error(), "write the URL as https://host/path")
 	}
 	if r.Length > 0 {
 		req.Header.Set("Range", fmt.Sprintf("bytes=%d-%d", r.Offset, r.Offset+r.Length-1))
@@ -58,7 +58,7 @@ func read(resp *http.Response, u *url.URL, r Range, most int64) ([]byte, error) 
 	}
 	switch {
 	case resp.StatusCode == http.StatusNotFound, resp.StatusCode == http.StatusGone:
-		return nil, fmt.Errorf("%s: %w", u.Redacted(), ErrGone)
+		return nil, fmt.Errorf("%s: %w", display(u), ErrGone)
 	case resp.StatusCode != want:
 		return nil, unreachable(u, fmt.Errorf("the server answered %s", resp.Status))
 	}
@@ -67,13 +67,13 @@ func read(resp *http.Response, u *url.URL, r Range, most int64) ([]byte, error) 
 		return nil, unreachable(u, err)
 	}
 	if int64(len(body)) > most {
-		return nil, refused(fmt.Sprintf("source %s is larger than %d bytes", u.Redacted(), most), "give the address of a live playlist")
+		return nil, refused(fmt.Sprintf("source %s is larger than %d bytes", display(u), most), "give the address of a live playlist")
 	}
 	return body, nil
 }
 
 func unreachable(u *url.URL, err error) error {
-	return &media.Error{Code: media.SourceError, Message: "read source " + u.Redacted(), Err: err, Retryable: true, Advice: "check that the server runs and that this host can reach it"}
+	return &media.Error{Code: media.SourceError, Message: "read source " + display(u), Err: err, Retryable: true, Advice: "check that the server runs and that this host can reach it"}
 }
 
 // Close lets go of idle connections.

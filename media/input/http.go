@@ -22,7 +22,7 @@ type web struct {
 	cancel   context.CancelFunc
 	client   *http.Client
 	url      string
-	name     string // url without its password, for messages
+	name     string // url without password and signature, for messages
 	etag     string
 	modified string // Last-Modified, where there is no tag
 	body     io.ReadCloser
@@ -49,7 +49,7 @@ func pauses() []time.Duration {
 const readOn = 256 << 10
 
 func openHTTP(ctx context.Context, u *url.URL, rules Rules) (*web, error) {
-	w := newWeb(ctx, u, u.Redacted(), rules)
+	w := newWeb(ctx, u, display(u), rules)
 	quiet, _ := growth(u)
 	w.grows = quiet > 0
 	if err := w.begin(); err != nil {
@@ -114,7 +114,7 @@ func dialer(ctx context.Context, network, address string) (net.Conn, error) {
 func (w *web) open(at int64) error {
 	req, err := http.NewRequestWithContext(w.ctx, http.MethodGet, w.url, nil)
 	if err != nil {
-		return refused("source URL: "+err.Error(), "write the URL as https://host/path")
+		return refused("source URL: "+withoutURL(err).Error(), "write the URL as https://host/path")
 	}
 	req.Header.Set("Range", fmt.Sprintf("bytes=%d-", at))
 	if w.etag != "" && !w.grows {

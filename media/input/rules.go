@@ -119,7 +119,7 @@ func Parse(input string) (*url.URL, error) {
 		return parseLive(u)
 	case "http", "https":
 		if u.Hostname() == "" {
-			return nil, refused(fmt.Sprintf("source %q names no host", input), "write the URL as https://host/path")
+			return nil, refused(fmt.Sprintf("source %q names no host", displayText(input)), "write the URL as https://host/path")
 		}
 		if dotDot(u.Path) {
 			return nil, refused(fmt.Sprintf("source %s has '..' in its path", display(u)), "write the path that is meant")
@@ -131,7 +131,7 @@ func Parse(input string) (*url.URL, error) {
 		return parseBlob(u)
 	case "file":
 		if u.Host != "" && u.Host != "localhost" || !filepath.IsAbs(u.Path) {
-			return nil, refused(fmt.Sprintf("source %q is not a file of this machine", input), "write file:///absolute/path")
+			return nil, refused(fmt.Sprintf("source %q is not a file of this machine", displayText(input)), "write file:///absolute/path")
 		}
 		u = &url.URL{Scheme: "file", Path: filepath.Clean(u.Path), Fragment: u.Fragment}
 		return u, checkFragment(u)

@@ -39,7 +39,7 @@ func (f *Fetcher) Post(ctx context.Context, u *url.URL, head http.Header, body [
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), bytes.NewReader(body))
 	if err != nil {
-		return nil, refused("source URL: "+err.Error(), "write the URL as https://host/path")
+		return nil, refused("source URL: "+withoutURL(err).Error(), "write the URL as https://host/path")
 	}
 	req.Header = head
 	resp, err := f.client.Do(req)
@@ -51,7 +51,7 @@ func (f *Fetcher) Post(ctx context.Context, u *url.URL, head http.Header, body [
 	}
 	defer resp.Body.Close()
 	if s := resp.StatusCode; s >= http.StatusBadRequest && s < http.StatusInternalServerError && s != http.StatusTooManyRequests {
-		return nil, refused(fmt.Sprintf("source %s answered %s", u.Redacted(), resp.Status), "correct the address, or the access rights of this host there")
+		return nil, refused(fmt.Sprintf("source %s answered %s", display(u), resp.Status), "correct the address, or the access rights of this host there")
 	}
 	answer, err := read(resp, u, Range{}, most)
 	if errors.Is(err, ErrGone) {

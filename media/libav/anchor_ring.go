@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/galafarm/gala/media"
+	"github.com/galafarm/gala/media/input"
 	"github.com/galafarm/gala/media/ring"
 	"github.com/galafarm/gala/timeline"
 )
@@ -16,7 +17,7 @@ import (
 // frame lies.
 func (p *Pipeline) openRing(ctx context.Context) error {
 	if !p.o.Spec.Live {
-		return &media.Error{Code: media.SourceError, Message: "source " + p.o.Spec.Input + " runs for ever", Advice: "submit it as a live job (gala live submit)"}
+		return &media.Error{Code: media.SourceError, Message: "source " + input.Display(p.o.Spec.Input) + " runs for ever", Advice: "submit it as a live job (gala live submit)"}
 	}
 	edge, err := p.edgeOf(ctx)
 	if err != nil {

@@ -155,7 +155,7 @@ func (d *demuxer) unreadable(op string, err error) error {
 		return me
 	}
 	advice := "check that it is a complete media file (gala-worker probe FILE shows what is seen)"
-	message := fmt.Sprintf("%s source %s: not a media file that can be read", op, d.name)
+	message := fmt.Sprintf("%s source %s: not a media file that can be read", op, input.Display(d.name))
 	if strings.HasSuffix(strings.ToLower(d.name), ".mp4") || strings.HasSuffix(strings.ToLower(d.name), ".mov") {
 		advice = "an MP4 or MOV that was cut off has lost its index (moov): upload it again, whole"
 	}
@@ -236,7 +236,7 @@ func (d *demuxer) rewind() error {
 }
 
 func (d *demuxer) noSeek(err error) error {
-	return &media.Error{Code: media.SourceError, Message: "seek in source " + d.name, Err: err, Advice: "give a source that can be read from any point"}
+	return &media.Error{Code: media.SourceError, Message: "seek in source " + input.Display(d.name), Err: err, Advice: "give a source that can be read from any point"}
 }
 
 // Close frees everything. Safe on a half-opened demuxer.

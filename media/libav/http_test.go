@@ -6,8 +6,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // smallClip makes a clip of four seconds of pictures and sound; name's
@@ -89,5 +91,17 @@ func TestClipFromATroubledServer(t *testing.T) {
 	}
 	if st, err := os.Stat(file); err != nil || st.Size() < 300_000 {
 		t.Errorf("the clip is too small to break: %v, %v", st, err)
+	}
+}
+
+// What is wrong with a source is told without the signature in its address.
+func TestErrorsKeepSignatures(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.ServeContent(w, r, "", time.Time{}, strings.NewReader(strings.Repeat("no media here. ", 1000)))
+	}))
+	defer s.Close()
+	_, err := Probe(t.Context(), s.URL+"/clip.mp4?sv=2021-12-02&sig=SECRET", anything)
+	if err == nil || !strings.Contains(err.Error(), "/clip.mp4?sv=xxxxx&sig=xxxxx") || strings.Contains(err.Error(), "SECRET") {
+		t.Errorf("%v", err)
 	}
 }

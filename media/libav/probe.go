@@ -122,7 +122,7 @@ func (p *prober) run(ctx context.Context) error {
 		return &media.Error{Code: media.SourceError, Message: fmt.Sprintf("source %s has no programme %d", input.Display(p.d.name), n), Advice: "it has " + p.d.programmes()}
 	}
 	if len(p.tracks) == 0 {
-		return &media.Error{Code: media.SourceError, Message: "source " + p.d.name + " holds neither video nor audio", Advice: "give a file with at least one video or audio track"}
+		return &media.Error{Code: media.SourceError, Message: "source " + input.Display(p.d.name) + " holds neither video nor audio", Advice: "give a file with at least one video or audio track"}
 	}
 	pkt := astiav.AllocPacket()
 	defer pkt.Free()
@@ -269,9 +269,9 @@ func (p *prober) info() (Info, error) {
 
 // nothing is the error for a source without a track that decodes.
 func (p *prober) nothing(why []string) error {
-	message, advice := "nothing in source "+p.d.name+" decodes", "check that the file is whole: play it, or give another copy"
+	message, advice := "nothing in source "+input.Display(p.d.name)+" decodes", "check that the file is whole: play it, or give another copy"
 	if p.encrypted() {
-		message, advice = "source "+p.d.name+" is encrypted", "give a copy without encryption (DRM)"
+		message, advice = "source "+input.Display(p.d.name)+" is encrypted", "give a copy without encryption (DRM)"
 	}
 	return &media.Error{Code: media.SourceError, Message: message + ": " + strings.Join(why, "; "), Advice: advice}
 }

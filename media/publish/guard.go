@@ -70,11 +70,15 @@ func changed(err error) bool {
 }
 
 // Unseen: what is there is not for a writer to see, whatever the reason (401, 403,
-// 405, …). Nobody can look before writing there.
+// 405, …). Nobody can look before writing there. Some answers are of the moment
+// instead: who wrote unseen then might write over a newer writer's list.
 func Unseen(err error) bool {
 	var s Status
-	return errors.As(err, &s) && (s.Code/100 == 4 || s.Code == http.StatusNotImplemented)
+	return errors.As(err, &s) && (s.Code/100 == 4 || s.Code == http.StatusNotImplemented) && !slices.Contains(passing, s.Code)
 }
+
+// passing are the codes of 4xx that tell nothing of the rights to read.
+var passing = []int{http.StatusRequestTimeout, http.StatusConflict, http.StatusPreconditionFailed, http.StatusTooEarly, http.StatusTooManyRequests}
 
 // WriteOnly: an origin that takes PUT and answers no GET. Which code says so is a
 // matter of taste (400, 401, 403, 405, 501); others pass, as 429 does.

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/galafarm/gala/media"
 	"github.com/galafarm/gala/media/blob"
@@ -27,6 +28,7 @@ type store struct {
 	refuses    bool // 501 to a condition
 	folders    int  // what a PUT below a folder that is not there is answered, 0: it is made
 	writeOnly  bool
+	unread     int // what every GET is answered, 0: as it is
 	// meanwhile is called once, between the question and the write.
 	meanwhile func()
 
@@ -76,6 +78,8 @@ func (s *store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	case http.MethodGet:
 		switch {
+		case s.unread > 0:
+			w.WriteHeader(s.unread)
 		case s.writeOnly:
 			w.WriteHeader(http.StatusMethodNotAllowed)
 		case !there:
@@ -180,17 +184,19 @@ var buckets = []string{"bucket", "gs", "azblob"}
 
 // guards are the sinks at places that do not fence, each at the path that its
 // objects have there.
-func guards(t *testing.T, s *store) map[string]media.Guarded {
+func guards(t *testing.T, s *store) map[string]media.Guarded { return guardsWith(t, s, impatient()) }
+
+func guardsWith(t *testing.T, s *store, p publish.Patience) map[string]media.Guarded {
 	u := s.serve(t)
 	b, err := url.Parse("s3://up/job?endpoint=" + url.QueryEscape(u.String()))
 	must(t, err)
-	bucket, err := publish.OpenBucket(t.Context(), b, impatient(), noSigner{})
+	bucket, err := publish.OpenBucket(t.Context(), b, p, noSigner{})
 	must(t, err)
-	google, err := publish.OpenBlob(&url.URL{Scheme: "gs", Host: "clips", Path: "/job"}, impatient(), noSigner{u})
+	google, err := publish.OpenBlob(&url.URL{Scheme: "gs", Host: "clips", Path: "/job"}, p, noSigner{u})
 	must(t, err)
-	azure, err := publish.OpenBlob(&url.URL{Scheme: "azblob", Host: "clips", Path: "/job"}, impatient(), noSigner{u})
+	azure, err := publish.OpenBlob(&url.URL{Scheme: "azblob", Host: "clips", Path: "/job"}, p, noSigner{u})
 	must(t, err)
-	web := publish.NewHTTP(u.JoinPath("up/job"), 3, impatient())
+	web := publish.NewHTTP(u.JoinPath("up/job"), 3, p)
 	t.Cleanup(func() {
 		_ = web.Close()
 		_ = bucket.Close()
@@ -376,6 +382,24 @@ func TestPlacesThatOfferLess(t *testing.T) {
 			}
 			if name != "http" {
 				must(t, sink.(media.Sink).Put(t.Context(), "v/1.m4s", []byte("x")))
+			}
+		}
+	}
+}
+
+// A place that cannot be read at the moment is not one that nobody may read: nothing
+// is written there unseen.
+func TestReadingThatMayPass(t *testing.T) {
+	hasty := impatient()
+	hasty.Total = 50 * time.Millisecond
+	for code, passes := range map[int]bool{408: true, 409: true, 412: true, 425: true, 429: true, 503: true, 400: false, 401: false, 403: false, 405: false, 501: false} {
+		for _, name := range append(buckets, "http") {
+			s := &store{conditions: true, unread: code}
+			sink := guardsWith(t, s, hasty)[name]
+			s.set("/up/job/"+list, "theirs")
+			err := sink.Replace(t.Context(), list, []byte("mine"), mine)
+			if written := s.text("/up/job/"+list) == "mine"; written == passes || (err != nil) != passes {
+				t.Errorf("%s, %d: written: %v, %v", name, code, written, err)
 			}
 		}
 	}

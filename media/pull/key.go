@@ -120,7 +120,7 @@ func fetchKey(ctx context.Context, f *input.Fetcher, at string) (cipher.Block, e
 }
 
 func keyError(u *url.URL, err error) error {
-	return &media.Error{Code: media.SourceError, Message: "fetch the source's key at " + u.Redacted(), Err: err, Retryable: true,
+	return &media.Error{Code: media.SourceError, Message: "fetch the source's key at " + input.DisplayURL(u), Err: err, Retryable: true,
 		Advice: "check that the key server gives this farm the key: 16 bytes, without a login"}
 }
 

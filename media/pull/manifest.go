@@ -31,7 +31,7 @@ type manifest struct {
 	placed  bool
 }
 
-func (m *manifest) name() string { return m.ask.Redacted() }
+func (m *manifest) name() string { return input.DisplayURL(m.ask) }
 
 // load implements list.
 func (m *manifest) load(ctx context.Context) (news, error) {
@@ -194,6 +194,6 @@ func joinAt(spans []span) (int64, bool) {
 }
 
 func malformedManifest(at *url.URL, err error) error {
-	return &media.Error{Code: media.SourceError, Message: fmt.Sprintf("source %s is no DASH manifest that can be followed", at.Redacted()), Err: err,
+	return &media.Error{Code: media.SourceError, Message: fmt.Sprintf("source %s is no DASH manifest that can be followed", input.DisplayURL(at)), Err: err,
 		Advice: "open the address in a browser and correct it"}
 }

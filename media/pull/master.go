@@ -53,7 +53,7 @@ func openManifest(ctx context.Context, f *input.Fetcher, asked, at *url.URL, tex
 		tracks = append(tracks, newTrack(ctx, f, &manifest{fetch: f, ask: asked, at: at, pick: c}))
 	}
 	if len(tracks) == 0 {
-		return nil, refusal("source "+at.Redacted()+" is a manifest without pictures or sound in MP4", "give the address of a live manifest of CMAF or ISO segments")
+		return nil, refusal("source "+input.DisplayURL(at)+" is a manifest without pictures or sound in MP4", "give the address of a live manifest of CMAF or ISO segments")
 	}
 	return startAll(tracks)
 }
@@ -61,7 +61,7 @@ func openManifest(ctx context.Context, f *input.Fetcher, asked, at *url.URL, tex
 func openMaster(ctx context.Context, f *input.Fetcher, at *url.URL, m *m3u8.MasterPlaylist) ([]*Track, error) {
 	best := richest(m.Variants)
 	if best == nil {
-		return nil, refusal("source "+at.Redacted()+" is a playlist without a variant", "give the address of a live playlist")
+		return nil, refusal("source "+input.DisplayURL(at)+" is a playlist without a variant", "give the address of a live playlist")
 	}
 	names := []string{best.URI}
 	if sound := soundOf(best); sound != "" {
@@ -71,7 +71,7 @@ func openMaster(ctx context.Context, f *input.Fetcher, at *url.URL, m *m3u8.Mast
 	for _, name := range names {
 		u, err := at.Parse(name)
 		if err != nil {
-			return nil, refusal(fmt.Sprintf("source %s names %q, which is no address", at.Redacted(), name), "give the address of a live playlist")
+			return nil, refusal(fmt.Sprintf("source %s names %q, which is no address", input.DisplayURL(at), input.Display(name)), "give the address of a live playlist")
 		}
 		tracks = append(tracks, newTrack(ctx, f, &playlist{fetch: f, at: u}))
 	}
@@ -137,7 +137,7 @@ func parse(at *url.URL, text []byte) (list m3u8.Playlist, err error) {
 }
 
 func malformed(at *url.URL, err error) error {
-	return &media.Error{Code: media.SourceError, Message: fmt.Sprintf("source %s is no HLS playlist", at.Redacted()), Err: err, Advice: "open the address in a browser and correct it"}
+	return &media.Error{Code: media.SourceError, Message: fmt.Sprintf("source %s is no HLS playlist", input.DisplayURL(at)), Err: err, Advice: "open the address in a browser and correct it"}
 }
 
 func refusal(message, advice string) error {

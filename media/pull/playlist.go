@@ -20,7 +20,7 @@ type playlist struct {
 	placed bool
 }
 
-func (p *playlist) name() string { return p.at.Redacted() }
+func (p *playlist) name() string { return input.DisplayURL(p.at) }
 
 // behind is how many segments before the end a live playlist is joined (RFC
 // 8216bis §6.3.3): nearer ones may not be there yet.

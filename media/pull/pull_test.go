@@ -215,6 +215,21 @@ func TestNotALivePlaylist(t *testing.T) {
 	}
 }
 
+// The address of a playlist that is signed keeps its signature, and so do those
+// that it names.
+func TestErrorsKeepSignatures(t *testing.T) {
+	s := newSite(t, map[string]string{"/none.m3u8": "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=", "/none.mpd": "<MPD",
+		"/odd.m3u8": "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\na%zz?sig=SECRET\n"})
+	for _, name := range []string{"/none.m3u8", "/none.mpd", "/odd.m3u8", "/gone.m3u8"} {
+		for _, query := range []string{"?sv=2021-12-02&sig=SECRET", "?Expires=1&Signature=SECRET"} {
+			_, err := Open(t.Context(), s.URL+name+query, anything)
+			if err == nil || !strings.Contains(err.Error(), name) || strings.Contains(err.Error(), "SECRET") {
+				t.Errorf("%s%s: %v", name, query, err)
+			}
+		}
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	f.Add(window(1, 3))
 	f.Add("#EXTM3U\n#EXT-X-MAP:URI=\"x\"\n#EXT-X-KEY:METHOD=NONE\nx\n")

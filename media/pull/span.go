@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/galafarm/gala/media/input"
 	"github.com/galafarm/gala/timeline"
 )
 
@@ -167,7 +168,7 @@ func (r *representation) address(template string, number, at int64) (string, err
 	}
 	u, err := r.base.Parse(name)
 	if err != nil {
-		return "", noAddress(r.base.Redacted(), name)
+		return "", noAddress(input.DisplayURL(r.base), name)
 	}
 	return u.String(), nil
 }

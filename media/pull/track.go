@@ -218,7 +218,7 @@ func (t *Track) get(o object, k *key) ([]byte, error) {
 }
 
 func noAddress(source, name string) error {
-	return refusal(fmt.Sprintf("source %s names %q, which is no address", source, name), "give another source")
+	return refusal(fmt.Sprintf("source %s names %q, which is no address", source, input.Display(name)), "give another source")
 }
 
 // Began is the date and time of the first segment that was read, by the

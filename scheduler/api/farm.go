@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/galafarm/gala/media/input"
 	galav1 "github.com/galafarm/gala/proto/gala/v1"
 	"github.com/galafarm/gala/scheduler/job"
 	"github.com/galafarm/gala/scheduler/store"
@@ -63,7 +64,7 @@ func (f *Farm) submit(ctx context.Context, asked *galav1.JobSpec, kind job.Kind)
 	case err != nil:
 		return nil, false, rpcError(err)
 	}
-	f.Log.Info("job accepted", "job", spec.ID, "kind", kind, "input", spec.Input)
+	f.Log.Info("job accepted", "job", spec.ID, "kind", kind, "input", input.Display(spec.Input))
 	return Present(created, nil), false, nil
 }
 

@@ -3,8 +3,10 @@
 set -euo pipefail
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../azurite"
 
-if [ ! -d node_modules ] || [ -n "$(find package.json package-lock.json -newer node_modules)" ]; then
+# npm writes this file last: without it an installation was interrupted.
+installed=node_modules/.package-lock.json
+if [ ! -f "$installed" ] || [ -n "$(find package.json package-lock.json -newer "$installed")" ]; then
     echo "azurite: fetching Microsoft's emulator" >&2
     npm ci --silent --no-audit --no-fund --ignore-scripts
-    touch node_modules
+    touch "$installed"
 fi
