@@ -64,13 +64,13 @@ func compare(ctx context.Context, b *book, t *tree, o Options) (*Comparison, err
 		b.skip("no second tree", ids...)
 		return nil, nil
 	}
-	other, err := open(ctx, o.Against)
+	// The second tree is read for its summaries; what it breaks by itself is
+	// for a run of its own.
+	other, own, err := settled(ctx, o.Against)
 	if err != nil {
 		return nil, fmt.Errorf("second tree: %w", err)
 	}
-	// The second tree is read for its summaries; what it breaks by itself is
-	// for a run of its own.
-	if err := other.look(ctx, newBook(Rules()), Options{Parallel: o.Parallel}); err != nil {
+	if err := other.look(ctx, own, Options{Parallel: o.Parallel}); err != nil {
 		return nil, fmt.Errorf("second tree: %w", err)
 	}
 	b.looked(ids...)

@@ -3,6 +3,9 @@ package verify
 import (
 	"context"
 	"fmt"
+	"maps"
+	"path"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -30,11 +33,10 @@ type Options struct {
 // Run looks at everything and reports. It errs with ErrCannotLook when there
 // is nothing to judge; a broken rule is in the report, not an error.
 func Run(ctx context.Context, o Options) (Report, error) {
-	t, err := open(ctx, o.Target)
+	t, b, err := settled(ctx, o.Target)
 	if err != nil {
 		return Report{}, err
 	}
-	b := newBook(Rules())
 	if err := t.look(ctx, b, o); err != nil {
 		return Report{}, err
 	}
@@ -51,15 +53,70 @@ func Run(ctx context.Context, o Options) (Report, error) {
 	return out, nil
 }
 
-// look reads the playlists and every segment of every rendition.
-func (t *tree) look(ctx context.Context, b *book, o Options) error {
+// How often lists that disagree are read again, and after how long.
+const (
+	againMost  = 10
+	againAfter = 300 * time.Millisecond
+)
+
+// settled reads the playlists and the manifest. Those of a job that goes on are
+// written one after the other: where they name different renditions they are read
+// again, and what they say at last is judged.
+func settled(ctx context.Context, target string) (*tree, *book, error) {
+	for again := 0; ; again++ {
+		t, err := open(ctx, target)
+		if err != nil {
+			return nil, nil, err
+		}
+		b := newBook(Rules())
+		if err := t.readLists(ctx, b); err != nil {
+			return nil, nil, err
+		}
+		if again == againMost || t.complete() || t.agree() {
+			return t, b, nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil, nil, ctx.Err()
+		case <-time.After(againAfter):
+		}
+	}
+}
+
+func (t *tree) readLists(ctx context.Context, b *book) (err error) {
 	if err := t.readPlaylists(ctx, b); err != nil {
 		return err
 	}
-	var err error
-	if t.manifest, err = t.readManifest(ctx, b); err != nil {
-		return err
+	t.manifest, err = t.readManifest(ctx, b)
+	return err
+}
+
+// agree tells whether the master playlist and the manifest's last Period name the
+// same pictures and sound, or one of them is missing.
+func (t *tree) agree() bool {
+	if t.manifest == nil || len(t.manifest.doc.Periods) == 0 {
+		return true
 	}
+	listed, promised := map[string]bool{}, map[string]bool{}
+	for _, r := range t.renditions {
+		listed[r.name] = true
+	}
+	last := t.manifest.doc.Periods[len(t.manifest.doc.Periods)-1]
+	for _, set := range last.AdaptationSets {
+		if set.ContentType != "video" && set.ContentType != "audio" {
+			continue
+		}
+		for _, r := range set.Representations {
+			for _, base := range t.manifest.bases() {
+				promised[path.Join(base, r.Id)] = true
+			}
+		}
+	}
+	return maps.Equal(listed, promised)
+}
+
+// look reads every segment of every rendition.
+func (t *tree) look(ctx context.Context, b *book, o Options) (err error) {
 	if err := t.judgeSteering(ctx, b); err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"compress/gzip"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -104,5 +105,24 @@ func TestServerErrorIsNoVerdict(t *testing.T) {
 	r, err := Run(t.Context(), Options{Target: web.URL})
 	if ExitCode(r, err) != ExitCannotLook || !strings.Contains(err.Error(), "502") {
 		t.Errorf("%v", err)
+	}
+}
+
+// A live job that leaves a rung out writes its master playlist first and its manifest
+// a moment later: who looks in between looks again.
+func TestListsThatDisagreeAreReadAgain(t *testing.T) {
+	files := onAir().files(t)
+	before := strings.Replace(string(files[manifestName]), `<Representation id="lo"`, `<Representation id="left-out"`, 1)
+	s := &server{files: maps.Clone(files), modified: time.Now(), instead: map[string][]byte{manifestName: files[manifestName]}}
+	s.files[manifestName] = []byte(before)
+	wantOnly(t, judgeWeb(t, s, "/origin/job"), liveShort...)
+	n := 0
+	for _, name := range s.asked {
+		if name == manifestName {
+			n++
+		}
+	}
+	if n != 2 {
+		t.Errorf("the manifest was read %d times, want twice", n)
 	}
 }
