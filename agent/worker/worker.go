@@ -89,6 +89,11 @@ func (w *Worker) Run(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, Refuse(w.dir, err))
 	}
+	if !w.spec.Live {
+		if err := takeLongTurns(); err != nil {
+			w.log.Warn("a clip is encoded with short turns of the processor", "error", err)
+		}
+	}
 	stopStatus := w.reportStatus(ctx)
 	err = w.work(ctx)
 	stopStatus()

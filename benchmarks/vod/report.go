@@ -19,6 +19,7 @@ func (b *bench) record() harness.Record {
 		How: []string{
 			fmt.Sprintf("%d pairs in one run, the order turned from pair to pair.", len(b.raw.Worker)),
 			"Wall time from start to exit. CPU is user and system time of the whole process tree, memory the largest resident set, both as the kernel reports them at wait4. Memory of its own leaves out the pages of the program file, which all processes of one program share; it is sampled 50 times a second.",
+			"The worker of a clip asks the kernel for long turns of the processor (SCHED_BATCH, 50 ms: agent/worker/turns.go), as it always does; ffmpeg runs as people run it.",
 			"The whole farm is `gala vod queue CLIP --wait` against a running `gala up` with output at its own origin over HTTP: its CPU is that of the command, scheduler, origin, agent, Redis, probe and worker.",
 			"Separate processes are one ffmpeg for each video rendition, all at once, the sound with the first. Encoders alone are one ffmpeg that reads pictures which lie scaled on disk, and the sound as PCM; decoding and scaling alone are ffmpeg with its pictures thrown away. Where the ladder scales a rung from a larger one's pictures, worker, ffmpeg and the pictures on disk do, and a process of its own, which has no larger one, scales from the source. What sharing one decode can save is (N·D+S+E)/(D+S+E) of the CPU times of one round; the worker's saving is held against it.",
 			"Start-up is the first five frames of the clip as a clip of their own.",
