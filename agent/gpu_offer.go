@@ -63,8 +63,12 @@ func (t trial) encodes(offer *galav1.DeviceOffer) *galav1.DeviceOffer {
 		have = append(have, e)
 	}
 	for _, s := range t.report.Sessions {
-		if s.Trouble != "" {
-			lack = append(lack, fmt.Sprintf("%s in %d bits: %s", s.Encoder, s.Depth, s.Said))
+		switch able := slices.Contains(offer.Encoders, s.Encoder); {
+		case s.Trouble == "":
+		case s.Depth == 8:
+			lack = append(lack, fmt.Sprintf("%s (%s)", s.Encoder, s.Said))
+		case able:
+			lack = append(lack, fmt.Sprintf("%s in %d bits (%s)", s.Encoder, s.Depth, s.Said))
 		}
 	}
 	offer.RoleReason = "encoded with " + strings.Join(have, ", ")

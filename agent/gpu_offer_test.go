@@ -39,7 +39,8 @@ func TestOffersAreJudged(t *testing.T) {
 		says  string
 	}{
 		{"encodes", tried(l4, h264, hevc, ten), "encode", "encoded with h264_nvenc, hevc_nvenc (10 bits too)"},
-		{"not everything", tried(l4, h264, media.GPUSession{Encoder: "av1_nvenc", Depth: 8, Trouble: media.GPULacks, Said: "Codec not supported"}), "encode", "; not with av1_nvenc in 8 bits: Codec not supported"},
+		{"not everything", tried(l4, h264, media.GPUSession{Encoder: "av1_nvenc", Depth: 8, Trouble: media.GPULacks, Said: "Codec not supported"}, media.GPUSession{Encoder: "av1_nvenc", Depth: 10, Trouble: media.GPULacks, Said: "Codec not supported"}), "encode", "h264_nvenc; not with av1_nvenc (Codec not supported)"},
+		{"not in 10 bits", tried(l4, h264, hevc, media.GPUSession{Encoder: "hevc_nvenc", Depth: 10, Trouble: media.GPULacks, Said: "10 bit encode not supported"}), "encode", "; not with hevc_nvenc in 10 bits (10 bit encode not supported)"},
 		{"decodes", tried("NVIDIA H200", none), "decode-only", "this model has no NVENC, and opening a session says so too (OpenEncodeSessionEx failed: unsupported device (2))"},
 		{"decodes, without the library too", tried("NVIDIA H100 PCIe", refused(media.GPUNoLibrary, "Cannot load libnvidia-encode.so.1")), "decode-only", "Cannot load"},
 		{"a model that nobody knows", tried("NVIDIA MX350", none), "decode-only", "if this model has, give its container the encoder"},

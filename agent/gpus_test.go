@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -46,7 +47,9 @@ func (d *driver) try(ctx context.Context, uuid string) (media.GPUReport, error) 
 func (d *driver) read() gpu.Snapshot {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.snapshot
+	s := d.snapshot
+	s.Devices = slices.Clone(s.Devices)
+	return s
 }
 
 func (d *driver) tell(all []*galav1.DeviceOffer) {
@@ -149,6 +152,8 @@ func TestALostGPUIsWithdrawnAndComesBack(t *testing.T) {
 		time.Sleep(4 * time.Second)
 		wantRoles(t, "back", g, "cpu encode, a encode, b encode")
 		var told []string
+		d.mu.Lock()
+		defer d.mu.Unlock()
 		for _, all := range d.told {
 			told = append(told, roles(all))
 		}
