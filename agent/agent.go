@@ -13,7 +13,6 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
-	"log/slog"
 	"net"
 	"path/filepath"
 	"time"
@@ -50,9 +49,10 @@ func Run(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	found := Look(ctx, cfg.Worker, cfg.Limits)
-	logFound(cfg.Log, found)
-	voice := &voice{cfg: cfg, instance: rand.Text(), workers: workers, devices: found.Devices}
+	poller := gpu.NewPoller(cfg.Log)
+	devices, endTrials := cfg.look(ctx, poller, outbox, len(workers.Held()) > 0)
+	defer endTrials()
+	voice := &voice{cfg: cfg, instance: rand.Text(), workers: workers, devices: devices}
 	up, err := link.New(link.Config{
 		Schedulers: cfg.Schedulers, Agent: voice, Outbox: outbox,
 		Dial: link.GRPC(cfg.Connect...), Timing: cfg.Timing, Log: cfg.Log,
@@ -60,12 +60,30 @@ func Run(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	return assemble(ctx, cfg, workers, up, &telemetry{workers: workers, outbox: outbox, gpus: gpu.NewPoller(cfg.Log)}, scrapes)
+	return assemble(ctx, cfg, workers, up, devices, &telemetry{workers: workers, outbox: outbox, gpus: poller}, scrapes)
+}
+
+// look for devices, and try them. An agent that holds workers attaches at once: the
+// farm counts on hearing of them within a second, and hears of the GPUs when they are tried.
+func (c Config) look(ctx context.Context, poller *gpu.Poller, outbox *link.Outbox, holding bool) (all *gpus, end func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	all = newGPUs(cpu(ctx, c.Worker, c.Limits), c.Log, trialBy(c.Worker, c.Limits), poller.Snapshot, outbox.Offers)
+	inventory := listGPUs(ctx)
+	if inventory.Reason != "" {
+		c.Log.Info("no GPU, or not all", "reason", inventory.Reason)
+	}
+	c.Log.Info("device", "device", all.cpu.GetId(), "model", all.cpu.GetModel(), "role", all.cpu.GetRole(), "reason", all.cpu.GetRoleReason())
+	patience := startPatience
+	if holding {
+		patience = 0
+	}
+	all.begin(ctx, inventory, patience)
+	return all, func() { cancel(); all.trials.Wait() }
 }
 
 // assemble ends in order: first the workers (where they end with the agent),
 // then the link, which still tells how.
-func assemble(ctx context.Context, cfg Config, workers *supervisor.Supervisor, up *link.Link, t *telemetry, scrapes net.Listener) error {
+func assemble(ctx context.Context, cfg Config, workers *supervisor.Supervisor, up *link.Link, devices *gpus, t *telemetry, scrapes net.Listener) error {
 	all, ctx := errgroup.WithContext(ctx)
 	parent, orphaned := context.WithCancelCause(ctx)
 	defer orphaned(nil)
@@ -78,6 +96,7 @@ func assemble(ctx context.Context, cfg Config, workers *supervisor.Supervisor, u
 	})
 	all.Go(func() error { return up.Run(linked) })
 	all.Go(func() error { return t.gpus.Run(parent) })
+	all.Go(func() error { return devices.Run(parent) })
 	all.Go(func() error { return t.Run(parent, time.Second) })
 	if scrapes != nil {
 		all.Go(func() error { return metrics.Serve(parent, scrapes, metrics.Handler(HostName(), t.view, cfg.Log)) })
@@ -101,14 +120,5 @@ func (c Config) listenMetrics() (net.Listener, error) {
 func closeListener(l net.Listener) {
 	if l != nil {
 		l.Close()
-	}
-}
-
-func logFound(log *slog.Logger, found Found) {
-	for _, d := range found.Devices {
-		log.Info("device", "device", d.GetId(), "model", d.GetModel(), "role", d.GetRole(), "reason", d.GetRoleReason())
-	}
-	if found.GPUReason != "" {
-		log.Info("no GPU, or not all", "reason", found.GPUReason)
 	}
 }

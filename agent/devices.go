@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"runtime"
 	"slices"
 	"time"
@@ -10,13 +11,15 @@ import (
 	"github.com/galafarm/gala/agent/gpu"
 	"github.com/galafarm/gala/agent/host"
 	"github.com/galafarm/gala/agent/supervisor"
+	"github.com/galafarm/gala/media"
 	galav1 "github.com/galafarm/gala/proto/gala/v1"
 )
 
 // Roles of a device.
 const (
-	roleEncode   = "encode"
-	roleUnusable = "unusable"
+	roleEncode     = "encode"
+	roleDecodeOnly = "decode-only"
+	roleUnusable   = "unusable"
 )
 
 // priorPerCore is what one core is taken to encode, in pixels per second of
@@ -26,8 +29,12 @@ const (
 // three times on two cores by it, so twice with a browser beside it.
 const priorPerCore = 30_000_000
 
-// driverPatience bounds what a hanging driver may add to the start.
-const driverPatience = 3 * time.Second
+const (
+	// driverPatience bounds what a hanging driver may add to the start.
+	driverPatience = 3 * time.Second
+	// lookPatience is for somebody who asks what a host offers.
+	lookPatience = 20 * time.Second
+)
 
 // Found is what a look at this host's devices found.
 type Found struct {
@@ -36,16 +43,28 @@ type Found struct {
 	GPUReason string // why there are no GPUs, or fewer than there could be
 }
 
-// Look finds what this host offers: the processor always, and its GPUs.
+// Look finds what this host offers: the processor always, and its GPUs, each of
+// which is tried.
 func Look(ctx context.Context, worker string, l supervisor.Limits) Found {
-	slow, cancel := context.WithTimeout(ctx, driverPatience)
+	inventory := listGPUs(ctx)
+	all := newGPUs(cpu(ctx, worker, l), slog.New(slog.DiscardHandler), trialBy(worker, l), nil, nil)
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	gpus := gpu.List(slow)
-	found := Found{Devices: []*galav1.DeviceOffer{cpu(ctx, worker, l)}, Driver: gpus.Driver, GPUReason: gpus.Reason}
-	for _, g := range gpus.GPUs {
-		found.Devices = append(found.Devices, gpuOffer(g))
+	all.begin(ctx, inventory, lookPatience)
+	return Found{Devices: all.offers(), Driver: inventory.Driver, GPUReason: inventory.Reason}
+}
+
+func listGPUs(ctx context.Context) gpu.Inventory {
+	ctx, cancel := context.WithTimeout(ctx, driverPatience)
+	defer cancel()
+	return gpu.List(ctx)
+}
+
+// trialBy has each GPU tried by a process of the worker program.
+func trialBy(worker string, l supervisor.Limits) func(context.Context, string) (media.GPUReport, error) {
+	return func(ctx context.Context, uuid string) (media.GPUReport, error) {
+		return supervisor.TryGPU(ctx, worker, uuid, l)
 	}
-	return found
 }
 
 // cpu counts the cores that this process may use: affinity and a container's
@@ -79,10 +98,4 @@ func unusable(offer *galav1.DeviceOffer, reason string) *galav1.DeviceOffer {
 // needsGPU tells the rows of the encoder table that the processor cannot run.
 func needsGPU(encoder string) bool {
 	return len(encoder) > 6 && encoder[len(encoder)-6:] == "_nvenc"
-}
-
-// gpuOffer claims nothing that was not tried.
-func gpuOffer(g gpu.GPU) *galav1.DeviceOffer {
-	return unusable(&galav1.DeviceOffer{Id: g.UUID, Model: g.Model, MemoryBytes: g.Memory},
-		"not probed yet: no encode session was opened on it")
 }

@@ -12,13 +12,13 @@ type voice struct {
 	cfg      Config
 	instance string
 	workers  *supervisor.Supervisor
-	devices  []*galav1.DeviceOffer
+	devices  *gpus
 }
 
 func (v *voice) Hello() *galav1.Hello {
 	return &galav1.Hello{
 		Name: v.cfg.Name, Instance: v.instance, Version: version.String(), Protocol: version.Protocol,
-		Labels: v.cfg.Labels, Devices: v.devices, Held: v.workers.Held(),
+		Labels: v.cfg.Labels, Devices: v.devices.offers(), Held: v.workers.Held(),
 		Sources: v.workers.Sources(),
 	}
 }

@@ -71,8 +71,8 @@ const (
 	lost = galav1.DeviceState_DEVICE_STATE_LOST
 )
 
-// A farm on the driver twin works as it does without: a live job is encoded on the
-// processor. Its GPUs are shown with figures that follow what is done on them, each
+// A farm on the driver twin works as it does without: a live job for the processor is
+// encoded there. Its GPUs are shown with figures that follow what is done on them, each
 // place says that they are twins, and one that is lost is told within seconds and
 // costs the job nothing.
 func TestDriverTwin(t *testing.T) {
@@ -80,7 +80,7 @@ func TestDriverTwin(t *testing.T) {
 	t.Setenv("GALA_AGENT_METRICS", "127.0.0.1:0")
 	f := farm.Start(t, "--twin", "l4:2")
 	c := f.Client()
-	f.Must("live", "submit", "--id", "gala", "--input", "testcard:?size=640x360", "--ladder", "mini")
+	f.Must("live", "submit", "--id", "gala", "--input", "testcard:?size=640x360", "--ladder", "mini", "--cpu", "only")
 	segments(t, f, c, "gala", 2)
 	idle := awaitGPUs(t, c, 30*time.Second, "two GPUs have figures", inStates(well, well))
 	directory := filepath.Join(f.Data, "twin")
@@ -99,7 +99,7 @@ func TestDriverTwin(t *testing.T) {
 		t.Fatal(err)
 	}
 	found := awaitGPUs(t, c, 30*time.Second, "the second GPU is lost, with its XID", func(all []*galav1.DeviceView) bool {
-		return inStates(well, lost)(all) && len(all[1].GetFigures().GetXids()) > 0
+		return inStates(well, lost)(all) && len(all[1].GetFigures().GetXids()) > 0 && all[1].GetRole() == "unusable"
 	})
 	t.Logf("seen after %v: %s", time.Since(began).Round(100*time.Millisecond), found[1].GetFigures().GetTrouble())
 	if xid := found[1].GetFigures().GetXids()[0]; xid.GetCode() != 79 {
@@ -261,4 +261,80 @@ func TestDriverTwinOfAFarmThatWasKilled(t *testing.T) {
 	if _, found := gpus(t, f.Client()); slices.ContainsFunc(found, func(d *galav1.DeviceView) bool { return twin.Is(d.GetModel()) }) {
 		t.Errorf("devices %v", found)
 	}
+}
+
+// What each GPU of a host is for is found by opening sessions on it, and every place
+// says so with the reason. One that is lost is withdrawn in seconds, and offered again
+// when it is back and has been tried; a driver that hangs keeps nobody from the
+// processor.
+func TestRolesOfGPUs(t *testing.T) {
+	libraries := twinLibraries(t)
+	f := farm.Start(t, "--twin", "l4:1,h200:1,rtx4090:2")
+	c := f.Client()
+	found := awaitGPUs(t, c, 30*time.Second, "four GPUs are tried", inRoles("encode", "decode-only", "encode", "encode"))
+	l4, h200 := found[0], found[1]
+	if got := strings.Join(l4.GetEncoders(), " "); got != "h264_nvenc hevc_nvenc" || strings.Join(l4.GetTenBitEncoders(), " ") != "hevc_nvenc" || l4.GetMaxSessions() != 0 {
+		t.Errorf("L4: %v", l4)
+	}
+	if why := h200.GetRoleReason(); !strings.Contains(why, "no NVENC") || !strings.Contains(why, "unsupported device (2)") || len(h200.GetEncoders()) > 0 {
+		t.Errorf("H200: %v", h200)
+	}
+	for _, d := range found[2:] {
+		if d.GetMaxSessions() != 8 || !d.GetSessionsShared() {
+			t.Errorf("RTX 4090: %v", d)
+		}
+	}
+	host, _ := gpus(t, c)
+	cards, err := twin.Open(filepath.Join(f.Data, "twin"), libraries)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for place, text := range map[string]string{
+		"gala fleet show":    f.Must("fleet", "show", host),
+		"gala-agent devices": onTwin(t, cards, "gala-agent", "devices"),
+		"gala doctor":        onTwin(t, cards, "gala", "doctor", "--data", f.Data, "--listen", "127.0.0.1:0", "--grpc", "127.0.0.1:0"),
+	} {
+		for _, want := range []string{"decode-only", "h264_nvenc", "no NVENC"} {
+			if !strings.Contains(text, want) {
+				t.Errorf("%s does not say %q:\n%s", place, want, text)
+			}
+		}
+	}
+
+	if err := cards.SetFaults(twin.Fault{Kind: twin.Lost, Device: 0}); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	gone := awaitGPUs(t, c, 30*time.Second, "the L4 is withdrawn", inRoles("unusable", "decode-only", "encode", "encode"))
+	t.Logf("withdrawn after %v: %s", time.Since(began).Round(100*time.Millisecond), gone[0].GetRoleReason())
+	if err := cards.SetFaults(); err != nil {
+		t.Fatal(err)
+	}
+	awaitGPUs(t, c, 90*time.Second, "the L4 is offered again", inRoles("encode", "decode-only", "encode", "encode"))
+}
+
+func inRoles(want ...string) func([]*galav1.DeviceView) bool {
+	return func(found []*galav1.DeviceView) bool {
+		return slices.EqualFunc(found, want, func(d *galav1.DeviceView, role string) bool { return d.GetRole() == role })
+	}
+}
+
+// users-ask 7: on a host whose driver hangs from the start the processor works, and the
+// farm says of each GPU why it does not.
+func TestAHungDriverLeavesTheProcessor(t *testing.T) {
+	twinLibraries(t)
+	file := filepath.Join(t.TempDir(), "hung.yaml")
+	if err := os.WriteFile(file, []byte("devices:\n  - model: l4\n    count: 2\nfaults:\n  - {kind: hang, device: 1, part: nvenc}\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	f := farm.Start(t, "--twin", file)
+	c := f.Client()
+	f.Must("live", "submit", "--id", "gala", "--input", "testcard:?size=640x360", "--ladder", "mini", "--cpu", "only")
+	segments(t, f, c, "gala", 2)
+	found := awaitGPUs(t, c, 60*time.Second, "the second GPU is judged", func(all []*galav1.DeviceView) bool {
+		return inRoles("encode", "unusable")(all) && strings.Contains(all[1].GetRoleReason(), "hangs")
+	})
+	t.Logf("%s", found[1].GetRoleReason())
+	f.Must("live", "stop", "gala")
+	ended(t, f, c, "gala")
 }

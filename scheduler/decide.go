@@ -86,7 +86,7 @@ func sent(j job.Job, s reconcile.Send) fleet.Event {
 	switch {
 	case s.Start != nil:
 		pl := s.Start.Placement
-		return fleet.Granted{Agent: s.Agent, Assignment: pl.Assignment, Job: j.Spec.ID, Device: pl.Device, Epoch: pl.Epoch}
+		return fleet.Granted{Agent: s.Agent, Assignment: pl.Assignment, Job: j.Spec.ID, Device: pl.Device, Epoch: pl.Epoch, Sessions: pl.Sessions}
 	case s.Stop != nil:
 		return fleet.StopSent{Agent: s.Agent, Assignment: s.Stop.Assignment, Epoch: s.Stop.Epoch, Mode: s.Stop.Mode}
 	case s.Probe != nil:

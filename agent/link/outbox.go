@@ -31,6 +31,7 @@ type Outbox struct {
 	proposals []*letter
 	probes    []*letter
 	telemetry *galav1.Telemetry
+	offers    []*galav1.DeviceOffer // nil: told
 }
 
 type run struct {
@@ -96,6 +97,15 @@ func (o *Outbox) Telemetry(t *galav1.Telemetry) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.telemetry = t
+}
+
+// Offers are all that the host offers now: only the newest are ever told. They
+// stay until they are sent, over streams too: a Hello may be older.
+func (o *Outbox) Offers(all []*galav1.DeviceOffer) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.offers = all
+	poke(o.ready)
 }
 
 // put drops the oldest past a bound; mu is held.
@@ -174,6 +184,10 @@ func (o *Outbox) urgent(seq uint64) (out []*galav1.AttachRequest) {
 		for _, l := range list {
 			out = l.send(out, seq)
 		}
+	}
+	if o.offers != nil {
+		out = append(out, &galav1.AttachRequest{Message: &galav1.AttachRequest_Offers{Offers: &galav1.DeviceOffers{Devices: o.offers}}})
+		o.offers = nil
 	}
 	return out
 }

@@ -46,6 +46,8 @@ func line(m *galav1.AttachRequest) string {
 		return "proposal " + m.Anchor.GetAssignment()
 	case *galav1.AttachRequest_Probe:
 		return "probe " + m.Probe.GetId()
+	case *galav1.AttachRequest_Offers:
+		return fmt.Sprint("offers ", len(m.Offers.GetDevices()))
 	default:
 		return "telemetry"
 	}
@@ -120,4 +122,17 @@ func TestOutboxIsBounded(t *testing.T) {
 	if last := line(o.outcomes[len(o.outcomes)-1].message); last != fmt.Sprint("outcome ", 3*maxOutcomes-1) {
 		t.Errorf("the newest was dropped: %s", last)
 	}
+}
+
+// Only the newest offers are told, once; what came while no stream stood is told too,
+// for a Hello may have been composed before.
+func TestOffersAreToldOnce(t *testing.T) {
+	o := newOutbox()
+	o.Offers([]*galav1.DeviceOffer{{Id: "cpu"}})
+	o.Offers([]*galav1.DeviceOffer{{Id: "cpu"}, {Id: "GPU-1"}})
+	o.reopen()
+	expect(t, "after a new stream", said(o.urgent(1)), "offers 2")
+	expect(t, "again", said(o.urgent(2)), "")
+	o.reopen()
+	expect(t, "on the next stream, whose Hello has them", said(o.urgent(3)), "")
 }

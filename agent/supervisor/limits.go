@@ -22,6 +22,7 @@ type Limits struct {
 	Exit           time.Duration // for all workers to finish, where they end with the agent
 	Probe          time.Duration
 	Version        time.Duration
+	GPU            time.Duration // to open a GPU and encode on it with every encoder
 	Probes         int           // at once
 	ProbeQueue     int           // waiting
 	LogBytes       int64         // what a worker writes is cut past this, per file
@@ -54,6 +55,7 @@ func DefaultLimits() Limits {
 		Exit:           15 * time.Second,
 		Probe:          20 * time.Second,
 		Version:        10 * time.Second,
+		GPU:            15 * time.Second,
 		Probes:         2,
 		ProbeQueue:     256,
 		LogBytes:       16 << 20,
@@ -73,7 +75,7 @@ func (l Limits) orDefaults() Limits {
 		{&l.Ready, &d.Ready}, {&l.FinishMargin, &d.FinishMargin}, {&l.FinishVOD, &d.FinishVOD},
 		{&l.Now, &d.Now}, {&l.Superseded, &d.Superseded}, {&l.Term, &d.Term}, {&l.Stacks, &d.Stacks}, {&l.Linger, &d.Linger},
 		{&l.LiveStall, &d.LiveStall}, {&l.SourceSilence, &d.SourceSilence}, {&l.VODStall, &d.VODStall}, {&l.Waiting, &d.Waiting},
-		{&l.FirstFrame, &d.FirstFrame}, {&l.Exit, &d.Exit}, {&l.Probe, &d.Probe}, {&l.Version, &d.Version},
+		{&l.FirstFrame, &d.FirstFrame}, {&l.Exit, &d.Exit}, {&l.Probe, &d.Probe}, {&l.Version, &d.Version}, {&l.GPU, &d.GPU},
 		{&l.IngestLinger, &d.IngestLinger}, {&l.IngestWait, &d.IngestWait},
 	} {
 		orDefault(f.v, *f.d)

@@ -200,7 +200,7 @@ func TestStallWatchAfterASuspension(t *testing.T) {
 
 func TestWorkerEnvironment(t *testing.T) {
 	got := workerEnv([]string{"HOME=/root", "AWS_SECRET=x", "GALA_TOKEN=x", "GALA_WORKER_X=1", "https_proxy=p", "LD_LIBRARY_PATH=/l", "GALA_TWIN=/t", "GALA_TWINS=x"}, "GPU-1", "/a.mp4")
-	want := []string{"LANG=C.UTF-8", "CUDA_VISIBLE_DEVICES=GPU-1", "GALA_WORKER_X=1", "https_proxy=p", "LD_LIBRARY_PATH=/l", "GALA_TWIN=/t"}
+	want := []string{"LANG=C.UTF-8", "CUDA_DEVICE_ORDER=PCI_BUS_ID", "CUDA_VISIBLE_DEVICES=GPU-1", "GALA_WORKER_X=1", "https_proxy=p", "LD_LIBRARY_PATH=/l", "GALA_TWIN=/t"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q", got)
 	}
@@ -239,7 +239,7 @@ func TestCredentialsOfOneCloud(t *testing.T) {
 		{[]string{"s3://clips/a.mp4", "azblob://live/x"}, []string{all[0], all[3], all[4]}},
 		{[]string{"https://storage.googleapis.com/clips/a.mp4", "file:///gs://x"}, nil},
 	} {
-		if got := workerEnv(all, "GPU-1", c.places...)[2:]; !slices.Equal(got, c.want) {
+		if got := workerEnv(all, "GPU-1", c.places...)[3:]; !slices.Equal(got, c.want) {
 			t.Errorf("%v: a worker has %q, want %q", c.places, got, c.want)
 		}
 	}

@@ -100,8 +100,9 @@ var credentials = map[string][]string{
 	},
 }
 
-// workerEnv shows the worker the one device of its assignment, and the credentials
-// of the kinds of buckets that its source and its outputs are in.
+// workerEnv shows the worker the one device of its assignment, by its UUID and no
+// number that means another after the next boot, and the credentials of the kinds of
+// buckets that its source and its outputs are in.
 func workerEnv(environ []string, device string, places ...string) []string {
 	if device == "cpu" {
 		device = ""
@@ -112,7 +113,7 @@ func workerEnv(environ []string, device string, places ...string) []string {
 			names = append(names, theirs...)
 		}
 	}
-	env := []string{"LANG=C.UTF-8", "CUDA_VISIBLE_DEVICES=" + device}
+	env := []string{"LANG=C.UTF-8", "CUDA_DEVICE_ORDER=PCI_BUS_ID", "CUDA_VISIBLE_DEVICES=" + device}
 	for _, v := range environ {
 		if slices.ContainsFunc(names, func(name string) bool { return strings.HasPrefix(v, name) }) {
 			env = append(env, v)

@@ -14,11 +14,12 @@ import (
 )
 
 // tool is one short call of the worker program that answers on standard
-// output: a probe, or the question what it can do.
+// output: a probe, the trial of a GPU, or the question what it can do.
 type tool struct {
 	worker   string
 	args     []string
 	source   string // what it reads, "" for nothing
+	device   string // the GPU that it sees, "" for none
 	deadline time.Duration
 }
 
@@ -44,7 +45,7 @@ func (t tool) run(ctx context.Context) (answer, error) {
 	out.most, log.most, log.tail = answerBytes, quoteBytes, true
 	cmd := t.command(ctx)
 	cmd.Stdout, cmd.Stderr = &out, &log
-	err := startAndWait(cmd, t.deadline)
+	err := startAndWait(cmd, t.limits())
 	a := answer{stdout: out.text, log: lastLines(string(log.text))}
 	switch {
 	case ctx.Err() != nil:
@@ -57,25 +58,33 @@ func (t tool) run(ctx context.Context) (answer, error) {
 
 func (t tool) command(ctx context.Context) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, t.worker, t.args...)
-	cmd.Env = workerEnv(os.Environ(), "cpu", t.source)
+	cmd.Env = workerEnv(os.Environ(), t.device, t.source)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = time.Second // a grandchild that holds the pipe does not hold us
 	return cmd
 }
 
+// limits are the kernel's, for a tool that has gone wild. CUDA reserves more
+// addresses than any bound that means something: as many as host and GPU have
+// memory.
+func (t tool) limits() map[int]uint64 {
+	all := map[int]uint64{unix.RLIMIT_CORE: 0, unix.RLIMIT_CPU: 2 * (uint64(t.deadline/time.Second) + 1)}
+	if t.device == "" {
+		all[unix.RLIMIT_AS] = toolMemory
+	}
+	return all
+}
+
 // startAndWait keeps its thread: the kernel's parent-death signal goes by the
 // thread that started the child.
-func startAndWait(cmd *exec.Cmd, deadline time.Duration) error {
+func startAndWait(cmd *exec.Cmd, limits map[int]uint64) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-	seconds := uint64(deadline/time.Second) + 1
-	for resource, limit := range map[int]uint64{
-		unix.RLIMIT_CORE: 0, unix.RLIMIT_CPU: 2 * seconds, unix.RLIMIT_AS: toolMemory,
-	} {
+	for resource, limit := range limits {
 		_ = unix.Prlimit(cmd.Process.Pid, resource, &unix.Rlimit{Cur: limit, Max: limit}, nil)
 	}
 	return cmd.Wait()

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/galafarm/gala/agent"
@@ -45,12 +47,12 @@ func printJSON(found agent.Found) error {
 
 func printTable(found agent.Found) error {
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "DEVICE\tROLE\tMODEL\tWHY")
+	fmt.Fprintln(w, "DEVICE\tROLE\tMODEL\tENCODERS\tWHY")
 	for _, d := range found.Devices {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", d.GetId(), d.GetRole(), d.GetModel(), d.GetRoleReason())
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", d.GetId(), d.GetRole(), d.GetModel(), cmp.Or(strings.Join(d.GetEncoders(), ","), "-"), d.GetRoleReason())
 	}
 	if found.GPUReason != "" {
-		fmt.Fprintf(w, "gpu\t-\t-\t%s\n", found.GPUReason)
+		fmt.Fprintf(w, "gpu\t-\t-\t-\t%s\n", found.GPUReason)
 	}
 	return w.Flush()
 }

@@ -31,6 +31,7 @@ type cli struct {
 	Ingest  ingestCmd  `cmd:"" help:"Hold the live source of a runtime directory (agents do this)."`
 	Probe   probeCmd   `cmd:"" help:"Say what a source holds and how the farm would take it."`
 	Decode  decodeCmd  `cmd:"" help:"Decode and print a line a frame (gala verify does this)."`
+	Gpu     gpuCmd     `cmd:"" help:"Open a GPU and encode on it: which encoders it has (agents do this)."`
 	Version versionCmd `cmd:"" help:"Say which build and which FFmpeg this is."`
 }
 

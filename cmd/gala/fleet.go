@@ -143,13 +143,43 @@ func (sh *shell) showAgent(a *galav1.AgentView) error {
 	var devices [][]string
 	for _, d := range a.GetDevices() {
 		why := d.GetRoleReason()
+		if d.GetRole() == "encode" && d.GetCapacitySource() != "" {
+			why = strings.TrimPrefix(why+"; capacity: "+d.GetCapacitySource(), "; ")
+		}
 		if c := d.GetCordon(); c != nil {
 			why = strings.TrimPrefix(why+"; "+sh.cordonLine(c), "; ")
 		}
-		devices = append(devices, []string{d.GetId(), d.GetModel(), d.GetRole(), percent(d.GetLoadPermille()), dash(why)})
+		devices = append(devices, []string{d.GetId(), d.GetModel(), d.GetRole(), percent(d.GetLoadPermille()), sessionsWord(d), encodersWord(d), dash(why)})
 	}
-	if err := sh.columns("DEVICE MODEL ROLE LOAD WHY", devices); err != nil {
+	if err := sh.columns("DEVICE MODEL ROLE LOAD SESSIONS ENCODERS WHY", devices); err != nil {
 		return err
 	}
 	return sh.showFigures(a)
+}
+
+// sessionsWord are the encoder sessions placed on a device, of how many there may be.
+func sessionsWord(d *galav1.DeviceView) string {
+	switch {
+	case d.GetId() == "cpu" || d.GetRole() != "encode":
+		return "-"
+	case d.GetMaxSessions() == 0:
+		return fmt.Sprint(d.GetSessions())
+	case d.GetSessionsShared():
+		return fmt.Sprintf("%d, host %d of %d", d.GetSessions(), d.GetSessionsOfHost(), d.GetMaxSessions())
+	}
+	return fmt.Sprintf("%d of %d", d.GetSessions(), d.GetMaxSessions())
+}
+
+// encodersWord are the encoders of a GPU, those with 10 bits marked.
+func encodersWord(d *galav1.DeviceView) string {
+	if d.GetId() == "cpu" {
+		return "-"
+	}
+	all := slices.Clone(d.GetEncoders())
+	for i, e := range all {
+		if slices.Contains(d.GetTenBitEncoders(), e) {
+			all[i] = e + "/10"
+		}
+	}
+	return dash(strings.Join(all, ","))
 }

@@ -85,6 +85,12 @@ func device(d *galav1.DeviceOffer) Finding {
 	if len(d.GetEncoders()) > 0 {
 		f.Found += " with " + strings.Join(d.GetEncoders(), ", ")
 	}
+	if d.GetMaxSessions() > 0 {
+		f.Found += fmt.Sprintf(", at most %d encode sessions", d.GetMaxSessions())
+		if d.GetSessionsShared() {
+			f.Found += " on all consumer cards of this host together"
+		}
+	}
 	if d.GetRole() != "encode" {
 		f.Status, f.Do = Warn, d.GetRoleReason()
 	}

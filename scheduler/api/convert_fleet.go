@@ -22,11 +22,9 @@ func attachedOf(session fleet.Session, h *galav1.Hello) fleet.Attached {
 		Session: session, Name: h.GetName(), Instance: h.GetInstance(), Version: h.GetVersion(), Labels: h.GetLabels(),
 		Sources: h.GetSources(),
 	}
-	for _, d := range h.GetDevices() {
-		e.Devices = append(e.Devices, deviceOf(d))
-	}
+	e.Devices = devicesOf(h.GetDevices())
 	for _, l := range h.GetHeld() {
-		held := fleet.Held{Assignment: l.GetAssignment(), Job: l.GetJob(), Epoch: l.GetEpoch(), Device: l.GetSpec().GetDevice()}
+		held := fleet.Held{Assignment: l.GetAssignment(), Job: l.GetJob(), Epoch: l.GetEpoch(), Device: l.GetSpec().GetDevice(), Sessions: sessionsOf(l.GetSpec())}
 		if l.GetSpec() != nil {
 			held.Spec = l.GetSpec()
 		}
@@ -35,11 +33,29 @@ func attachedOf(session fleet.Session, h *galav1.Hello) fleet.Attached {
 	return e
 }
 
+// sessionsOf an assignment: one for each rendition of pictures.
+func sessionsOf(a *galav1.Assignment) (n int) {
+	for _, r := range a.GetRenditions() {
+		if r.GetVideo() != nil {
+			n++
+		}
+	}
+	return n
+}
+
+func devicesOf(offers []*galav1.DeviceOffer) (all []fleet.Device) {
+	for _, d := range offers {
+		all = append(all, deviceOf(d))
+	}
+	return all
+}
+
 func deviceOf(d *galav1.DeviceOffer) fleet.Device {
 	return fleet.Device{
 		ID: d.GetId(), Model: d.GetModel(), Role: d.GetRole(), RoleReason: d.GetRoleReason(), Encoders: d.GetEncoders(),
 		PixelsPerSecond: d.GetEncodePixelsPerSecond(), CapacitySource: d.GetCapacitySource(),
 		MaxSessions: int(d.GetMaxSessions()), MemoryBytes: d.GetMemoryBytes(),
+		SessionsShared: d.GetSessionsShared(), TenBit: d.GetTenBitEncoders(), Lost: d.GetLost(),
 	}
 }
 
@@ -55,6 +71,8 @@ func eventOf(agent string, session fleet.Session, m *galav1.AttachRequest) fleet
 		return probedOf(agent, session, m.Probe)
 	case *galav1.AttachRequest_Anchor:
 		return proposalOf(agent, session, m.Anchor)
+	case *galav1.AttachRequest_Offers:
+		return fleet.Offered{Agent: agent, Session: session, Devices: devicesOf(m.Offers.GetDevices())}
 	case *galav1.AttachRequest_Telemetry:
 		return fleet.Heard{Agent: agent, Session: session, Telemetry: telemetryOf(m.Telemetry)}
 	}
@@ -255,6 +273,9 @@ func presentAgent(v *fleet.View, a *fleet.Agent, used reconcile.Used) *galav1.Ag
 			Id: d.ID, Model: d.Model, Role: d.Role, RoleReason: d.RoleReason,
 			LoadPermille: uint32(min(max(placement.Permille(use.Live+use.VOD, d.PixelsPerSecond), 0), 1000)),
 			Cordon:       cordonProto(v.CordonOf(a.Name, d.ID)), Placed: uint32(max(use.Placed, 0)),
+			Encoders: d.Encoders, TenBitEncoders: d.TenBit, CapacitySource: d.CapacitySource,
+			Sessions: uint32(max(use.Sessions, 0)), MaxSessions: uint32(d.MaxSessions), SessionsShared: d.SessionsShared,
+			SessionsOfHost: uint32(max(used.Shared(a), 0)),
 		})
 	}
 	addFigures(p, a.Telemetry)

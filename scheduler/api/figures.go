@@ -18,7 +18,7 @@ func addFigures(a *galav1.AgentView, told fleet.Telemetry) {
 		i := slices.IndexFunc(a.Devices, func(d *galav1.DeviceView) bool { return d.GetId() == f.GetId() })
 		if i < 0 {
 			a.Devices = append(a.Devices, &galav1.DeviceView{Id: f.GetId(), Model: f.GetModel(), Role: "unusable",
-				RoleReason: "its driver came up after the agent: restart gala-agent there to use it"})
+				RoleReason: "the agent does not offer it yet: it tries what it finds well"})
 			i = len(a.Devices) - 1
 		}
 		a.Devices[i].Figures = f

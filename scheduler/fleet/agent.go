@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"slices"
 	"time"
 
 	"github.com/galafarm/gala/media"
@@ -24,6 +25,16 @@ type Agent struct {
 	// Sources are the live sources that it holds without a worker, by job.
 	Sources   map[string]Source
 	Telemetry Telemetry
+	// Full are devices that have refused an encoder session of late, by id.
+	Full map[string]Refusal
+}
+
+// Refusal of an encoder session: until its end a device is taken to hold no more
+// sessions than those that ran on it then.
+type Refusal struct {
+	At, Until time.Time
+	Sessions  int
+	Said      string
 }
 
 // Alive agents may be given work.
@@ -38,7 +49,22 @@ type Device struct {
 	PixelsPerSecond int64
 	CapacitySource  string
 	MaxSessions     int // 0: no limit known
-	MemoryBytes     int64
+	// SessionsShared: MaxSessions is of all devices of the host that say so together.
+	SessionsShared bool
+	MemoryBytes    int64
+	// TenBit are those of Encoders that take 10 bits on a GPU.
+	TenBit []string
+	// Lost: it is gone, with what ran on it.
+	Lost bool
+}
+
+// Device is the agent's device of an id, nil for none.
+func (a *Agent) Device(id string) *Device {
+	i := slices.IndexFunc(a.Devices, func(d Device) bool { return d.ID == id })
+	if i < 0 {
+		return nil
+	}
+	return &a.Devices[i]
 }
 
 // Source is a live source that an agent holds for a successor.
@@ -56,6 +82,8 @@ const CPU = "cpu"
 type Lease struct {
 	Assignment, Job, Device string
 	Epoch                   uint64
+	// Sessions are the encoder sessions that it takes, one for each rendition of pictures.
+	Sessions int
 	// Recovered is what the agent said it runs when it attached; opaque here.
 	Recovered any
 	// Held: the agent itself has named it. A granted lease is not held before

@@ -47,7 +47,7 @@ func (e Attached) apply(v *View, now time.Time) []Effect {
 // latter, only the same process can still owe us an outcome.
 func (a *Agent) inherit(old *Agent, e Attached, now time.Time) (touched []string) {
 	for _, h := range e.Held {
-		l := &Lease{Assignment: h.Assignment, Job: h.Job, Device: h.Device, Epoch: h.Epoch,
+		l := &Lease{Assignment: h.Assignment, Job: h.Job, Device: h.Device, Epoch: h.Epoch, Sessions: h.Sessions,
 			Recovered: h.Spec, Held: true, Granted: now, Heard: now}
 		if old != nil {
 			if was := old.Leases[h.Assignment]; was != nil && was.Epoch == h.Epoch {
@@ -60,6 +60,7 @@ func (a *Agent) inherit(old *Agent, e Attached, now time.Time) (touched []string
 	if old == nil {
 		return touched
 	}
+	a.Full = old.Full
 	for id, was := range old.Leases {
 		touched = append(touched, was.Job)
 		if a.Leases[id] != nil || old.Instance != a.Instance {
@@ -136,6 +137,7 @@ func (e Report) apply(v *View, now time.Time) []Effect {
 	}
 	if e.Outcome != nil && l.Outcome == nil {
 		l.Outcome = e.Outcome
+		a.refuses(l, now)
 	}
 	return []Effect{Touch{l.Job}}
 }
@@ -221,7 +223,7 @@ func (e Granted) apply(v *View, now time.Time) []Effect {
 		if was := a.Leases[e.Assignment]; was != nil && was.Epoch >= e.Epoch {
 			return nil
 		}
-		a.Leases[e.Assignment] = &Lease{Assignment: e.Assignment, Job: e.Job, Device: e.Device, Epoch: e.Epoch, Granted: now}
+		a.Leases[e.Assignment] = &Lease{Assignment: e.Assignment, Job: e.Job, Device: e.Device, Epoch: e.Epoch, Sessions: e.Sessions, Granted: now}
 		return []Effect{Changed{a.Name, ""}}
 	}
 	return nil
@@ -288,6 +290,7 @@ func (e Tick) apply(v *View, now time.Time) []Effect {
 	v.lastTick = now
 	var effects []Effect
 	for _, a := range v.Agents() {
+		effects = append(effects, a.forgives(now)...)
 		switch {
 		case !a.Lost && now.Sub(a.LastBeat) > v.timing.Lease:
 			a.Lost, a.LostAt = true, now

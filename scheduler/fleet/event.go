@@ -28,6 +28,7 @@ type Attached struct {
 type Held struct {
 	Assignment, Job, Device string
 	Epoch                   uint64
+	Sessions                int
 	Spec                    any // opaque
 }
 
@@ -82,10 +83,18 @@ type Heard struct {
 	Telemetry Telemetry
 }
 
+// Offered: an agent's devices are others than before.
+type Offered struct {
+	Agent   string
+	Session Session
+	Devices []Device
+}
+
 // Granted: the store holds this placement now, and the agent is being told.
 type Granted struct {
 	Agent, Assignment, Job, Device string
 	Epoch                          uint64
+	Sessions                       int
 }
 
 // StopSent: the agent is being told to stop an assignment.

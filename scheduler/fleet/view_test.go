@@ -216,3 +216,75 @@ func TestSourcesHeld(t *testing.T) {
 		t.Error("no longer named:", got)
 	}
 }
+
+// What an agent offers anew takes the place of what it offered; its jobs are looked
+// at, and so are those that wait.
+func TestOffersTakeThePlaceOfOthers(t *testing.T) {
+	v := fleet.New(fleet.DefaultTiming())
+	v.Apply(at(0), attached(1, "x", lease))
+	cards := []fleet.Device{{ID: "cpu", Role: "encode"}, {ID: "GPU-1", Model: "L4", Role: "unusable", RoleReason: "it fell off the bus", Lost: true}}
+	got := told(v.Apply(at(100), fleet.Offered{Agent: "a", Session: 1, Devices: cards}))
+	want := "Changed{a device cpu () is encode: ; device GPU-1 (L4) is unusable: it fell off the bus} Room{} Touch{match}"
+	if got != want {
+		t.Errorf("%s", got)
+	}
+	if d := v.Agent("a").Device("GPU-1"); d == nil || !d.Lost || v.Agent("a").Device("GPU-2") != nil {
+		t.Errorf("%v", d)
+	}
+	if got := told(v.Apply(at(200), fleet.Offered{Agent: "a", Session: 1, Devices: cards})); got != "Changed{a } Room{} Touch{match}" {
+		t.Errorf("the same again: %s", got)
+	}
+	if got := told(v.Apply(at(300), fleet.Offered{Agent: "a", Session: 7})); got != "" || len(v.Agent("a").Devices) != 2 {
+		t.Errorf("of another session: %s", got)
+	}
+}
+
+// users-ask 2, 3 and 13: a refused session says how many a device holds, and with it
+// all that share its limit, for a minute.
+func TestARefusedSessionFillsTheDevice(t *testing.T) {
+	v := fleet.New(fleet.DefaultTiming())
+	hello := attached(1, "x")
+	hello.Devices = []fleet.Device{
+		{ID: "cpu"}, {ID: "l4"}, {ID: "g1", MaxSessions: 8, SessionsShared: true}, {ID: "g2", MaxSessions: 8, SessionsShared: true},
+	}
+	v.Apply(at(0), hello)
+	grant := func(name, device string, sessions int) {
+		v.Apply(at(100), fleet.Granted{Agent: "a", Assignment: name, Job: name, Device: device, Epoch: 1, Sessions: sessions})
+	}
+	refuse := func(name string) {
+		v.Apply(at(200), fleet.Report{Agent: "a", Session: 1, Assignment: name, Job: name, Epoch: 1,
+			Outcome: &media.Error{Code: media.SessionLimit, Message: "out of memory (10)"}})
+	}
+	grant("one", "g1", 3)
+	grant("two", "g2", 2)
+	grant("three", "l4", 4)
+	grant("four", "g2", 2)
+	refuse("four")
+	for device, want := range map[string]int{"g1": 5, "g2": 5, "l4": -1, "cpu": -1} {
+		r, full := v.Agent("a").Full[device]
+		if full != (want >= 0) || full && (r.Sessions != want || r.Said != "out of memory (10)" || !r.At.Equal(at(200))) {
+			t.Errorf("%s: %v %+v", device, full, r)
+		}
+	}
+	v.Apply(at(300), fleet.Granted{Agent: "a", Assignment: "five", Job: "five", Device: "l4", Epoch: 1, Sessions: 1})
+	refuse("five")
+	if r := v.Agent("a").Full["l4"]; r.Sessions != 4 {
+		t.Errorf("of its own: %+v", r)
+	}
+	again := attached(2, "x")
+	again.Devices = hello.Devices
+	v.Apply(at(400), again)
+	if len(v.Agent("a").Full) != 3 {
+		t.Errorf("forgotten with the stream: %v", v.Agent("a").Full)
+	}
+	for ms := 500; ms < 60_000; ms += 400 {
+		v.Apply(at(ms), fleet.Beat{Agent: "a", Session: 2})
+		v.Apply(at(ms), fleet.Tick{})
+	}
+	if len(v.Agent("a").Full) != 3 {
+		t.Error("forgotten within a minute")
+	}
+	if got := told(v.Apply(at(60_300), fleet.Tick{})); got != "Changed{a } Room{}" || len(v.Agent("a").Full) != 0 {
+		t.Errorf("after a minute: %s %v", got, v.Agent("a").Full)
+	}
+}

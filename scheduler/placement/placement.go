@@ -48,14 +48,27 @@ type Device struct {
 	Labels      map[string]string
 	CPU         bool
 	Encoders    []string
-	Capacity    int64 // pixels per second of the reference preset
-	MaxSessions int   // 0: no limit known
-	Used        Usage
+	TenBit      []string // of Encoders, those of a GPU that take 10 bits
+	Capacity    int64    // pixels per second of the reference preset
+	MaxSessions int      // 0: no limit known
+	// Sessions count against MaxSessions: those here, or with SessionsShared on all
+	// devices of the host that share the limit.
+	Sessions       int
+	SessionsShared bool
+	// Full: it has refused a session of late; nil for not.
+	Full *Full
+	Used Usage
 	// Closed says why nothing may be placed here; empty when open.
 	Closed string
 	// Cordoned says why no new work may be placed here; empty when it may. A live
 	// job that ran here comes back when nothing else fits, rather than be off air.
 	Cordoned string
+}
+
+// Full is a limit on sessions that was met rather than known.
+type Full struct {
+	Sessions int    // that it is taken to hold
+	Why      string // when and how it was refused
 }
 
 // Usage is what is placed on a device. Live outranks VOD, so the two are
@@ -176,8 +189,8 @@ func consider(req Request, dev Device) (Choice, string) {
 	if used+cost.Pixels > dev.Capacity {
 		return Choice{}, fmt.Sprintf("needs %s of %s, %s are free", Mega(cost.Pixels), Mega(dev.Capacity), Mega(max(dev.Capacity-used, 0)))
 	}
-	if dev.MaxSessions > 0 && dev.Used.Sessions+cost.Sessions > dev.MaxSessions {
-		return Choice{}, fmt.Sprintf("needs %d encoder sessions, %d of %d are free", cost.Sessions, dev.MaxSessions-dev.Used.Sessions, dev.MaxSessions)
+	if why := dev.crowded(cost.Sessions); why != "" {
+		return Choice{}, why
 	}
 	after := dev.Used.Live + dev.Used.VOD + cost.Pixels
 	load := Permille(after, dev.Capacity)
@@ -185,6 +198,22 @@ func consider(req Request, dev Device) (Choice, string) {
 		Agent: dev.Agent, Device: dev.ID, Renditions: rs, Cost: cost, LoadPermille: load, cordoned: dev.Cordoned != "",
 		Reason: fmt.Sprintf("takes %s of %s%s, load %d.%d %%", Mega(cost.Pixels), Mega(dev.Capacity), model(dev), load/10, load%10),
 	}, ""
+}
+
+// crowded says why it has no encoder sessions for so many renditions, "" when it has.
+func (dev Device) crowded(n int) string {
+	whose := ""
+	if dev.SessionsShared {
+		whose = " that consumer cards of its host have together"
+	}
+	switch {
+	case n == 0:
+	case dev.MaxSessions > 0 && dev.Sessions+n > dev.MaxSessions:
+		return fmt.Sprintf("needs %d encoder sessions, %d of %d%s are free", n, max(dev.MaxSessions-dev.Sessions, 0), dev.MaxSessions, whose)
+	case dev.Full != nil && dev.Sessions+n > dev.Full.Sessions:
+		return fmt.Sprintf("needs %d encoder sessions, and refused one more than %d %s", n, dev.Full.Sessions, dev.Full.Why)
+	}
+	return ""
 }
 
 // model of a GPU: its id, by which a placement is known, tells nobody what it is.
@@ -255,6 +284,9 @@ func equip(renditions []ladders.Rendition, dev Device) ([]ladders.Rendition, str
 		v.Encoder = encoderFor(v.Codec, dev.CPU)
 		if !slices.Contains(dev.Encoders, v.Encoder) {
 			return nil, fmt.Sprintf("has no encoder for %s (it offers %s)", v.Codec, cmp.Or(strings.Join(dev.Encoders, ", "), "none"))
+		}
+		if !dev.CPU && v.Depth == 10 && !slices.Contains(dev.TenBit, v.Encoder) {
+			return nil, fmt.Sprintf("has no encoder for %s in 10 bits (it offers %s)", v.Codec, cmp.Or(strings.Join(dev.TenBit, ", "), "none"))
 		}
 		out[i].Video = &v
 	}

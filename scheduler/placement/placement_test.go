@@ -25,7 +25,29 @@ func cpu(agent string, mega int64, used placement.Usage) placement.Device {
 
 func gpu(agent string, mega int64, sessions int, used placement.Usage) placement.Device {
 	return placement.Device{Agent: agent, ID: "GPU-1", Role: "encode",
-		Encoders: []string{"h264_nvenc"}, Capacity: mega * 1_000_000, MaxSessions: sessions, Used: used}
+		Encoders: []string{"h264_nvenc"}, Capacity: mega * 1_000_000, MaxSessions: sessions, Sessions: used.Sessions, Used: used}
+}
+
+// ofHost shares its limit with devices that have taken so many sessions with it.
+func ofHost(d placement.Device, taken int) placement.Device {
+	d.SessionsShared, d.Sessions = true, taken
+	return d
+}
+
+func full(d placement.Device, sessions int) placement.Device {
+	d.Full = &placement.Full{Sessions: sessions, Why: "at 20:00:00 (out of memory (10))"}
+	return d
+}
+
+func hevc(d placement.Device, tenBit ...string) placement.Device {
+	d.Encoders, d.TenBit = append(d.Encoders, "hevc_nvenc"), tenBit
+	return d
+}
+
+func ten() ladders.Rendition {
+	r := p480("hevc", "fast")
+	r.Video.Depth = 10
+	return r
 }
 
 func twin(d placement.Device) placement.Device { d.Model = "NVIDIA L4 (driver twin)"; return d }
@@ -66,6 +88,13 @@ func TestPlace(t *testing.T) {
 		{"a GPU first", placement.Request{Kind: job.Live}, []placement.Device{cpu("a", 90, placement.Usage{}), gpu("b", 20, 0, placement.Usage{})}, "b/GPU-1", ""},
 		{"no CPU", placement.Request{Kind: job.Live, CPU: job.CPUNever}, []placement.Device{cpu("a", 90, placement.Usage{})}, "", "cpu policy is never"},
 		{"only CPU", placement.Request{Kind: job.Live, CPU: job.CPUOnly}, []placement.Device{gpu("a", 90, 0, placement.Usage{}), cpu("b", 20, placement.Usage{})}, "b/cpu", ""},
+		{"sessions of the whole host", placement.Request{Kind: job.Live}, []placement.Device{ofHost(gpu("a", 90, 8, placement.Usage{Sessions: 1}), 8)}, "", "needs 1 encoder sessions, 0 of 8 that consumer cards of its host have together are free"},
+		{"a refused session", placement.Request{Kind: job.Live}, []placement.Device{full(gpu("a", 90, 0, placement.Usage{Sessions: 2}), 2)}, "", "needs 1 encoder sessions, and refused one more than 2 at 20:00:00 (out of memory (10))"},
+		{"one has ended since", placement.Request{Kind: job.Live}, []placement.Device{full(gpu("a", 90, 0, placement.Usage{Sessions: 1}), 2)}, "a/GPU-1", ""},
+		{"another has room", placement.Request{Kind: job.Live}, []placement.Device{full(gpu("a", 90, 0, placement.Usage{}), 0), gpu("b", 20, 0, placement.Usage{Sessions: 1})}, "b/GPU-1", ""},
+		{"10 bits", placement.Request{Kind: job.Live, Renditions: []ladders.Rendition{ten()}}, []placement.Device{hevc(gpu("a", 90, 0, placement.Usage{})), hevc(gpu("b", 90, 0, placement.Usage{}), "hevc_nvenc")}, "b/GPU-1", ""},
+		{"10 bits nowhere", placement.Request{Kind: job.Live, Renditions: []ladders.Rendition{ten()}}, []placement.Device{hevc(gpu("a", 90, 0, placement.Usage{}))}, "", "has no encoder for hevc in 10 bits (it offers none)"},
+		{"10 bits on the CPU", placement.Request{Kind: job.Live, Renditions: []ladders.Rendition{ten()}}, []placement.Device{cpu("a", 90, placement.Usage{})}, "a/cpu", ""},
 		{"sessions", placement.Request{Kind: job.Live}, []placement.Device{gpu("a", 90, 3, placement.Usage{Sessions: 3})}, "", "needs 1 encoder sessions, 0 of 3 are free"},
 		{"avoid", placement.Request{Kind: job.Live, Avoid: "a/cpu"}, []placement.Device{cpu("a", 90, placement.Usage{}), cpu("b", 20, placement.Usage{})}, "b/cpu", ""},
 		{"avoided but the only one", placement.Request{Kind: job.Live, Avoid: "a/cpu"}, []placement.Device{cpu("a", 90, placement.Usage{})}, "a/cpu", ""},
@@ -136,7 +165,9 @@ func TestCostFollowsTheLadder(t *testing.T) {
 		{"hevc", p480("hevc", "fast"), pal, true, 21_600_000},
 		{"half rate", half, pal, true, 4_320_000},
 		{"29.97 rounds up", p480("h264", "fast"), timeline.Rate{Num: 30000, Den: 1001}, true, 10_357_643},
-		{"a GPU counts pixels", p480("hevc", "quality"), pal, false, 8_640_000},
+		{"a GPU", p480("h264", "fast"), pal, false, 8_640_000},
+		{"a GPU's best preset takes three times its engine", p480("h264", "quality"), pal, false, 26_956_800},
+		{"a GPU's presets differ by codec", p480("av1", "balanced"), pal, false, 12_787_200},
 	} {
 		if got := placement.CostOf([]ladders.Rendition{c.r}, c.rate, c.cpu); got.Pixels != c.want || got.Sessions != 1 {
 			t.Errorf("%s: %+v, want %d", c.name, got, c.want)

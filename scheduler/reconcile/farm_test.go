@@ -49,6 +49,7 @@ type host struct {
 	connected bool
 	beating   bool
 	zone      string
+	cards     map[string]int64         // pixels per second of GPUs, while they were well
 	workers   map[string]*worker       // by assignment
 	sources   map[string]time.Duration // held without a worker, by job
 	inbox     []fleet.Event            // probes to answer
@@ -79,7 +80,7 @@ func (f *farm) say(format string, args ...any) {
 func (f *farm) attach(name string, pixels int64, anew bool) {
 	h := f.agents[name]
 	if h == nil {
-		h = &host{name: name, zone: f.zones[name], pixels: pixels, workers: map[string]*worker{}, sources: map[string]time.Duration{}}
+		h = &host{name: name, zone: f.zones[name], pixels: pixels, cards: map[string]int64{}, workers: map[string]*worker{}, sources: map[string]time.Duration{}}
 		f.agents[name] = h
 	}
 	if anew {
@@ -333,8 +334,13 @@ func (f *farm) check(was, is job.Job) {
 		}
 	}
 	for name, live := range carries {
-		if h := f.agents[name]; live > h.pixels {
-			f.broken = append(f.broken, fmt.Sprintf("%s carries %d of %d pixels per second", name, live, h.pixels))
+		h := f.agents[name]
+		most := h.pixels
+		for _, pixels := range h.cards {
+			most += pixels
+		}
+		if live > most {
+			f.broken = append(f.broken, fmt.Sprintf("%s carries %d of %d pixels per second", name, live, most))
 		}
 	}
 }

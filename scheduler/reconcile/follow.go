@@ -31,6 +31,7 @@ func (r run) follow(pl job.Placement) {
 		r.gone(pl, fmt.Sprintf("agent %s runs it no more", pl.Agent))
 	case !l.Missing.IsZero():
 		r.missing(pl, l)
+	case r.deviceLost(pl, agent):
 	default:
 		r.runs(pl, fleet.HeldLease{Agent: agent, Lease: l})
 	}
@@ -92,6 +93,27 @@ func (r run) lost(pl job.Placement, cause string) {
 	r.record("agent_lost", cause, "failover: a higher epoch takes over")
 	r.trace("failover from %s/%s: %s", pl.Agent, pl.Device, cause)
 	r.grant(*d.Chosen, cause)
+}
+
+// deviceLost: the agent says that the device is gone. Its worker may need long to
+// find out, or hang in the driver: the replica moves at once where another device has
+// room, and says whether it does. Else its worker's outcome is waited for.
+func (r run) deviceLost(pl job.Placement, agent *fleet.Agent) (moves bool) {
+	dev := agent.Device(pl.Device)
+	if dev == nil || !dev.Lost {
+		return false
+	}
+	d := r.decide(nil)
+	if d.Chosen == nil {
+		r.plan.Blocked = true
+		return false
+	}
+	cause := fmt.Sprintf("device %s/%s is lost: %s", pl.Agent, pl.Device, dev.RoleReason)
+	r.collectLast(pl)
+	r.record("device_lost", cause, "failover: a higher epoch takes over")
+	r.trace("failover from %s/%s: %s", pl.Agent, pl.Device, cause)
+	r.grant(*d.Chosen, cause)
+	return true
 }
 
 // heardAgain records that agents which the replica was moved from are back.
@@ -278,9 +300,13 @@ func (r run) othersRun() bool {
 func (r run) retry(pl job.Placement, o *media.Error) {
 	newest, have := r.published()
 	r.r.Retry.Avoid = pl.Agent + "/" + pl.Device
-	if progressed := have && newest > pl.ResumedAt; progressed {
+	pause := 0
+	switch progressed := have && newest > pl.ResumedAt; {
+	case progressed:
 		r.r.Retry.Failures = 0
-	} else {
+	case o.Code == media.SessionLimit: // nobody's failure: the device counts as full for a while
+		pause = 1
+	default:
 		r.r.Retry.Failures++
 	}
 	if r.r.Retry.Failures >= r.Settings.MaxFailures {
@@ -292,7 +318,7 @@ func (r run) retry(pl job.Placement, o *media.Error) {
 		r.fail(jobError(o))
 		return
 	}
-	r.pauseFor(o, r.Settings.pause(r.r.Retry.Failures))
+	r.pauseFor(o, r.Settings.pause(max(pause, r.r.Retry.Failures)))
 }
 
 // retryLater tries what looks hopeless again and again, at the longest pause: the

@@ -62,6 +62,16 @@ func (u Used) count(at Device, live bool, sign, cost int64, sessions int) {
 	u[at] = use
 }
 
+// Shared are the sessions on all devices of an agent that share one limit.
+func (u Used) Shared(a *fleet.Agent) (n int) {
+	for _, d := range a.Devices {
+		if d.SessionsShared {
+			n += u[Device{a.Name, d.ID}].Sessions
+		}
+	}
+	return n
+}
+
 // Look plans for each job of the input, live before VOD, then by priority,
 // then by age. What one plan takes is not free for the next.
 func Look(in Input) []Plan {

@@ -121,13 +121,22 @@ func (r run) leaver(d placement.Device) string {
 func Devices(v *fleet.View, used Used) []placement.Device {
 	var all []placement.Device
 	for _, a := range v.Agents() {
+		shared := used.Shared(a)
 		for _, d := range a.Devices {
-			all = append(all, placement.Device{
+			dev := placement.Device{
 				Agent: a.Name, ID: d.ID, Model: d.Model, Role: d.Role, RoleReason: d.RoleReason,
-				CPU: d.ID == fleet.CPU, Encoders: d.Encoders, Capacity: d.PixelsPerSecond,
+				CPU: d.ID == fleet.CPU, Encoders: d.Encoders, TenBit: d.TenBit, Capacity: d.PixelsPerSecond,
 				MaxSessions: d.MaxSessions, Used: used[Device{a.Name, d.ID}], Closed: closed(a),
 				Labels: a.Labels, Cordoned: cordoned(v, a.Name, d.ID),
-			})
+			}
+			dev.Sessions, dev.SessionsShared = dev.Used.Sessions, d.SessionsShared
+			if d.SessionsShared {
+				dev.Sessions = shared
+			}
+			if r, refused := a.Full[d.ID]; refused {
+				dev.Full = &placement.Full{Sessions: r.Sessions, Why: fmt.Sprintf("at %s (%s)", r.At.UTC().Format(time.TimeOnly), r.Said)}
+			}
+			all = append(all, dev)
 		}
 	}
 	return all

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/galafarm/gala/media"
+	"github.com/galafarm/gala/scheduler/fleet"
 	"github.com/galafarm/gala/scheduler/job"
 	"pgregory.net/rapid"
 )
@@ -37,6 +38,7 @@ func TestNoHistoryBreaksTheFarm(t *testing.T) {
 			"stop":    func(*rapid.T) { c.stopAny() },
 			"stale":   func(*rapid.T) { c.stale = true },
 			"close":   func(*rapid.T) { c.closeAny() },
+			"cards":   func(*rapid.T) { c.cardsOfAny() },
 			"sleep": func(*rapid.T) {
 				c.sleep(time.Duration(rapid.IntRange(1, 30).Draw(rt, "tenths")) * 100 * time.Millisecond)
 			},
@@ -82,6 +84,25 @@ func (c *chaos) closeAny() {
 	default:
 		c.uncordon(place)
 	}
+}
+
+// cardsOfAny agent come, go, or are lost.
+func (c *chaos) cardsOfAny() {
+	name := c.agentName()
+	h := c.agents[name]
+	if h == nil || !h.connected {
+		return
+	}
+	devices := []fleet.Device{{ID: "cpu", Role: "encode", Encoders: []string{"libx264"}, PixelsPerSecond: h.pixels}}
+	for _, id := range []string{"GPU-0", "GPU-1"} {
+		switch rapid.IntRange(0, 2).Draw(c.rt, id) {
+		case 1:
+			devices = append(devices, consumer(id, 1, 1))
+		case 2:
+			devices = append(devices, fleet.Device{ID: id, Role: "unusable", RoleReason: "it fell off the bus", Lost: true})
+		}
+	}
+	c.gpus(name, devices...)
 }
 
 // work: agents answer what they were asked, and workers get on.
@@ -161,7 +182,7 @@ func (c *chaos) anyWorker() (*host, string) {
 
 func (c *chaos) crash() {
 	if h, id := c.anyWorker(); h != nil {
-		code := rapid.SampledFrom([]media.Code{media.Crashed, media.Stalled, media.DeviceLost, media.SinkError, media.HandedOver}).Draw(c.rt, "code")
+		code := rapid.SampledFrom([]media.Code{media.Crashed, media.Stalled, media.DeviceLost, media.SessionLimit, media.SinkError, media.HandedOver}).Draw(c.rt, "code")
 		c.end(h.name, id, media.Error{Code: code, Retryable: true})
 	}
 }

@@ -87,6 +87,17 @@ func (f *farm) do(args []string) error {
 		mega, _ := strconv.ParseInt(at(1), 10, 64)
 		f.zones[at(0)] = at(2)
 		f.attach(at(0), mega*1_000_000, false)
+	case "gpus": // NAME DEVICE[:lost]...: what it offers beside its processor from now on, two jobs' worth each
+		devices := []fleet.Device{{ID: "cpu", Role: "encode", Encoders: []string{"libx264"}, PixelsPerSecond: f.agents[at(0)].pixels}}
+		for _, name := range rest[1:] {
+			id, lost := strings.CutSuffix(name, ":lost")
+			d := nvenc(id, 2)
+			if lost {
+				d = fleet.Device{ID: id, Role: "unusable", RoleReason: "it fell off the bus", Lost: true}
+			}
+			devices = append(devices, d)
+		}
+		f.gpus(at(0), devices...)
 	case "restart": // NAME: the agent's process, without its workers
 		f.attach(at(0), 0, true)
 	case "cut": // NAME: no beats, the stream stands

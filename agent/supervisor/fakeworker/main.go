@@ -24,6 +24,8 @@ func Main() bool {
 		syscall.Exit(ingest(args[2]))
 	case len(args) >= 3 && args[0] == "probe" && args[1] == "--json":
 		syscall.Exit(probe(args[len(args)-1]))
+	case len(args) == 4 && args[0] == "gpu" && args[1] == "--device" && args[3] == "--json":
+		syscall.Exit(gpu(args[2]))
 	case len(args) == 2 && args[0] == "version" && args[1] == "--json":
 		fmt.Println(`{"ffmpeg":"9.0-fake","encoders":["libx264","aac","h264_nvenc"]}`)
 		syscall.Exit(0)
@@ -92,6 +94,25 @@ func probe(input string) int {
 		text, _ := protojson.Marshal(r)
 		fmt.Println(string(text))
 	}
+	return 0
+}
+
+// gpu is the trial of one, by its name. Any other encodes, if it is the one that this
+// process sees.
+func gpu(uuid string) int {
+	switch uuid {
+	case "GPU-hang":
+		time.Sleep(time.Hour)
+	case "GPU-crash":
+		_ = syscall.Exec("/bin/sh", []string{"sh", "-c", "kill -SEGV $$"}, nil)
+	case "GPU-mute":
+		return 0
+	case "GPU-other":
+		uuid = "GPU-1"
+	default:
+		uuid = os.Getenv("CUDA_VISIBLE_DEVICES")
+	}
+	fmt.Printf(`{"device":%q,"sessions":[{"encoder":"h264_nvenc","depth":8}]}`+"\n", uuid)
 	return 0
 }
 

@@ -2532,9 +2532,20 @@ type DeviceView struct {
 	// Placements here, and moves to here that are under way.
 	Placed uint32 `protobuf:"varint,101,opt,name=placed,proto3" json:"placed,omitempty"`
 	// What the GPU's driver told last; absent for the CPU, and before the first.
-	Figures       *DeviceFigures `protobuf:"bytes,150,opt,name=figures,proto3" json:"figures,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Figures        *DeviceFigures `protobuf:"bytes,150,opt,name=figures,proto3" json:"figures,omitempty"`
+	Encoders       []string       `protobuf:"bytes,200,rep,name=encoders,proto3" json:"encoders,omitempty"`                                     // rows of the encoder table that opened
+	TenBitEncoders []string       `protobuf:"bytes,201,rep,name=ten_bit_encoders,json=tenBitEncoders,proto3" json:"ten_bit_encoders,omitempty"` // of those, what took 10 bits as well on a GPU
+	// Encoder sessions that placements here take, one for each rendition of pictures.
+	Sessions uint32 `protobuf:"varint,202,opt,name=sessions,proto3" json:"sessions,omitempty"`
+	// How many there may be; 0: no limit known. With sessions_shared the limit is
+	// of all such devices of the host together, and sessions_of_host counts them.
+	MaxSessions    uint32 `protobuf:"varint,203,opt,name=max_sessions,json=maxSessions,proto3" json:"max_sessions,omitempty"`
+	SessionsShared bool   `protobuf:"varint,204,opt,name=sessions_shared,json=sessionsShared,proto3" json:"sessions_shared,omitempty"`
+	SessionsOfHost uint32 `protobuf:"varint,205,opt,name=sessions_of_host,json=sessionsOfHost,proto3" json:"sessions_of_host,omitempty"`
+	// Where the device's capacity comes from, in words.
+	CapacitySource string `protobuf:"bytes,206,opt,name=capacity_source,json=capacitySource,proto3" json:"capacity_source,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *DeviceView) Reset() {
@@ -2621,6 +2632,55 @@ func (x *DeviceView) GetFigures() *DeviceFigures {
 		return x.Figures
 	}
 	return nil
+}
+
+func (x *DeviceView) GetEncoders() []string {
+	if x != nil {
+		return x.Encoders
+	}
+	return nil
+}
+
+func (x *DeviceView) GetTenBitEncoders() []string {
+	if x != nil {
+		return x.TenBitEncoders
+	}
+	return nil
+}
+
+func (x *DeviceView) GetSessions() uint32 {
+	if x != nil {
+		return x.Sessions
+	}
+	return 0
+}
+
+func (x *DeviceView) GetMaxSessions() uint32 {
+	if x != nil {
+		return x.MaxSessions
+	}
+	return 0
+}
+
+func (x *DeviceView) GetSessionsShared() bool {
+	if x != nil {
+		return x.SessionsShared
+	}
+	return false
+}
+
+func (x *DeviceView) GetSessionsOfHost() uint32 {
+	if x != nil {
+		return x.SessionsOfHost
+	}
+	return 0
+}
+
+func (x *DeviceView) GetCapacitySource() string {
+	if x != nil {
+		return x.CapacitySource
+	}
+	return ""
 }
 
 var File_gala_v1_farm_proto protoreflect.FileDescriptor
@@ -2845,7 +2905,7 @@ const file_gala_v1_farm_proto_rawDesc = "" +
 	"CordonView\x12\x14\n" +
 	"\x05drain\x18\x01 \x01(\bR\x05drain\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x120\n" +
-	"\x05since\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\"\x84\x02\n" +
+	"\x05since\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\"\x8c\x04\n" +
 	"\n" +
 	"DeviceView\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
@@ -2856,7 +2916,14 @@ const file_gala_v1_farm_proto_rawDesc = "" +
 	"\rload_permille\x18\x05 \x01(\rR\floadPermille\x12+\n" +
 	"\x06cordon\x18d \x01(\v2\x13.gala.v1.CordonViewR\x06cordon\x12\x16\n" +
 	"\x06placed\x18e \x01(\rR\x06placed\x121\n" +
-	"\afigures\x18\x96\x01 \x01(\v2\x16.gala.v1.DeviceFiguresR\afigures*\xf7\x01\n" +
+	"\afigures\x18\x96\x01 \x01(\v2\x16.gala.v1.DeviceFiguresR\afigures\x12\x1b\n" +
+	"\bencoders\x18\xc8\x01 \x03(\tR\bencoders\x12)\n" +
+	"\x10ten_bit_encoders\x18\xc9\x01 \x03(\tR\x0etenBitEncoders\x12\x1b\n" +
+	"\bsessions\x18\xca\x01 \x01(\rR\bsessions\x12\"\n" +
+	"\fmax_sessions\x18\xcb\x01 \x01(\rR\vmaxSessions\x12(\n" +
+	"\x0fsessions_shared\x18\xcc\x01 \x01(\bR\x0esessionsShared\x12)\n" +
+	"\x10sessions_of_host\x18\xcd\x01 \x01(\rR\x0esessionsOfHost\x12(\n" +
+	"\x0fcapacity_source\x18\xce\x01 \x01(\tR\x0ecapacitySource*\xf7\x01\n" +
 	"\bJobState\x12\x19\n" +
 	"\x15JOB_STATE_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12JOB_STATE_ACCEPTED\x10\x01\x12\x15\n" +

@@ -92,6 +92,7 @@ type AttachRequest struct {
 	//	*AttachRequest_Probe
 	//	*AttachRequest_Anchor
 	//	*AttachRequest_Telemetry
+	//	*AttachRequest_Offers
 	Message       isAttachRequest_Message `protobuf_oneof:"message"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -188,6 +189,15 @@ func (x *AttachRequest) GetTelemetry() *Telemetry {
 	return nil
 }
 
+func (x *AttachRequest) GetOffers() *DeviceOffers {
+	if x != nil {
+		if x, ok := x.Message.(*AttachRequest_Offers); ok {
+			return x.Offers
+		}
+	}
+	return nil
+}
+
 type isAttachRequest_Message interface {
 	isAttachRequest_Message()
 }
@@ -216,6 +226,10 @@ type AttachRequest_Telemetry struct {
 	Telemetry *Telemetry `protobuf:"bytes,6,opt,name=telemetry,proto3,oneof"`
 }
 
+type AttachRequest_Offers struct {
+	Offers *DeviceOffers `protobuf:"bytes,200,opt,name=offers,proto3,oneof"`
+}
+
 func (*AttachRequest_Hello) isAttachRequest_Message() {}
 
 func (*AttachRequest_Beat) isAttachRequest_Message() {}
@@ -227,6 +241,8 @@ func (*AttachRequest_Probe) isAttachRequest_Message() {}
 func (*AttachRequest_Anchor) isAttachRequest_Message() {}
 
 func (*AttachRequest_Telemetry) isAttachRequest_Message() {}
+
+func (*AttachRequest_Offers) isAttachRequest_Message() {}
 
 // AttachResponse travels from scheduler to agent.
 type AttachResponse struct {
@@ -524,8 +540,14 @@ type DeviceOffer struct {
 	CapacitySource        string `protobuf:"bytes,7,opt,name=capacity_source,json=capacitySource,proto3" json:"capacity_source,omitempty"`
 	MaxSessions           uint32 `protobuf:"varint,8,opt,name=max_sessions,json=maxSessions,proto3" json:"max_sessions,omitempty"` // 0: no limit known
 	MemoryBytes           int64  `protobuf:"varint,9,opt,name=memory_bytes,json=memoryBytes,proto3" json:"memory_bytes,omitempty"`
-	unknownFields         protoimpl.UnknownFields
-	sizeCache             protoimpl.SizeCache
+	// max_sessions is of all devices of the host that say this, together: drivers
+	// count the sessions of consumer cards per system.
+	SessionsShared bool `protobuf:"varint,200,opt,name=sessions_shared,json=sessionsShared,proto3" json:"sessions_shared,omitempty"`
+	// The device is gone, with what ran on it.
+	Lost           bool     `protobuf:"varint,201,opt,name=lost,proto3" json:"lost,omitempty"`
+	TenBitEncoders []string `protobuf:"bytes,202,rep,name=ten_bit_encoders,json=tenBitEncoders,proto3" json:"ten_bit_encoders,omitempty"` // of encoders, those of a GPU that took 10 bits as well
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *DeviceOffer) Reset() {
@@ -621,6 +643,73 @@ func (x *DeviceOffer) GetMemoryBytes() int64 {
 	return 0
 }
 
+func (x *DeviceOffer) GetSessionsShared() bool {
+	if x != nil {
+		return x.SessionsShared
+	}
+	return false
+}
+
+func (x *DeviceOffer) GetLost() bool {
+	if x != nil {
+		return x.Lost
+	}
+	return false
+}
+
+func (x *DeviceOffer) GetTenBitEncoders() []string {
+	if x != nil {
+		return x.TenBitEncoders
+	}
+	return nil
+}
+
+// DeviceOffers takes the place of all that the agent has offered before, in
+// Hello or since: a device was lost, came back, came late, or was tried again.
+type DeviceOffers struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Devices       []*DeviceOffer         `protobuf:"bytes,1,rep,name=devices,proto3" json:"devices,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeviceOffers) Reset() {
+	*x = DeviceOffers{}
+	mi := &file_gala_v1_fleet_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeviceOffers) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeviceOffers) ProtoMessage() {}
+
+func (x *DeviceOffers) ProtoReflect() protoreflect.Message {
+	mi := &file_gala_v1_fleet_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeviceOffers.ProtoReflect.Descriptor instead.
+func (*DeviceOffers) Descriptor() ([]byte, []int) {
+	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *DeviceOffers) GetDevices() []*DeviceOffer {
+	if x != nil {
+		return x.Devices
+	}
+	return nil
+}
+
 type HeldLease struct {
 	state      protoimpl.MessageState `protogen:"open.v1"`
 	Assignment string                 `protobuf:"bytes,1,opt,name=assignment,proto3" json:"assignment,omitempty"`
@@ -634,7 +723,7 @@ type HeldLease struct {
 
 func (x *HeldLease) Reset() {
 	*x = HeldLease{}
-	mi := &file_gala_v1_fleet_proto_msgTypes[4]
+	mi := &file_gala_v1_fleet_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -646,7 +735,7 @@ func (x *HeldLease) String() string {
 func (*HeldLease) ProtoMessage() {}
 
 func (x *HeldLease) ProtoReflect() protoreflect.Message {
-	mi := &file_gala_v1_fleet_proto_msgTypes[4]
+	mi := &file_gala_v1_fleet_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -659,7 +748,7 @@ func (x *HeldLease) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HeldLease.ProtoReflect.Descriptor instead.
 func (*HeldLease) Descriptor() ([]byte, []int) {
-	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{4}
+	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *HeldLease) GetAssignment() string {
@@ -701,7 +790,7 @@ type Beat struct {
 
 func (x *Beat) Reset() {
 	*x = Beat{}
-	mi := &file_gala_v1_fleet_proto_msgTypes[5]
+	mi := &file_gala_v1_fleet_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -713,7 +802,7 @@ func (x *Beat) String() string {
 func (*Beat) ProtoMessage() {}
 
 func (x *Beat) ProtoReflect() protoreflect.Message {
-	mi := &file_gala_v1_fleet_proto_msgTypes[5]
+	mi := &file_gala_v1_fleet_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -726,7 +815,7 @@ func (x *Beat) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Beat.ProtoReflect.Descriptor instead.
 func (*Beat) Descriptor() ([]byte, []int) {
-	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{5}
+	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Beat) GetSequence() uint64 {
@@ -755,7 +844,7 @@ type Welcome struct {
 
 func (x *Welcome) Reset() {
 	*x = Welcome{}
-	mi := &file_gala_v1_fleet_proto_msgTypes[6]
+	mi := &file_gala_v1_fleet_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -767,7 +856,7 @@ func (x *Welcome) String() string {
 func (*Welcome) ProtoMessage() {}
 
 func (x *Welcome) ProtoReflect() protoreflect.Message {
-	mi := &file_gala_v1_fleet_proto_msgTypes[6]
+	mi := &file_gala_v1_fleet_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -780,7 +869,7 @@ func (x *Welcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Welcome.ProtoReflect.Descriptor instead.
 func (*Welcome) Descriptor() ([]byte, []int) {
-	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{6}
+	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Welcome) GetScheduler() string {
@@ -820,7 +909,7 @@ type BeatAck struct {
 
 func (x *BeatAck) Reset() {
 	*x = BeatAck{}
-	mi := &file_gala_v1_fleet_proto_msgTypes[7]
+	mi := &file_gala_v1_fleet_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -832,7 +921,7 @@ func (x *BeatAck) String() string {
 func (*BeatAck) ProtoMessage() {}
 
 func (x *BeatAck) ProtoReflect() protoreflect.Message {
-	mi := &file_gala_v1_fleet_proto_msgTypes[7]
+	mi := &file_gala_v1_fleet_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -845,7 +934,7 @@ func (x *BeatAck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BeatAck.ProtoReflect.Descriptor instead.
 func (*BeatAck) Descriptor() ([]byte, []int) {
-	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{7}
+	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *BeatAck) GetSequence() uint64 {
@@ -864,7 +953,7 @@ type StartAssignment struct {
 
 func (x *StartAssignment) Reset() {
 	*x = StartAssignment{}
-	mi := &file_gala_v1_fleet_proto_msgTypes[8]
+	mi := &file_gala_v1_fleet_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -876,7 +965,7 @@ func (x *StartAssignment) String() string {
 func (*StartAssignment) ProtoMessage() {}
 
 func (x *StartAssignment) ProtoReflect() protoreflect.Message {
-	mi := &file_gala_v1_fleet_proto_msgTypes[8]
+	mi := &file_gala_v1_fleet_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -889,7 +978,7 @@ func (x *StartAssignment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StartAssignment.ProtoReflect.Descriptor instead.
 func (*StartAssignment) Descriptor() ([]byte, []int) {
-	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{8}
+	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *StartAssignment) GetAssignment() *Assignment {
@@ -912,7 +1001,7 @@ type StopAssignment struct {
 
 func (x *StopAssignment) Reset() {
 	*x = StopAssignment{}
-	mi := &file_gala_v1_fleet_proto_msgTypes[9]
+	mi := &file_gala_v1_fleet_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -924,7 +1013,7 @@ func (x *StopAssignment) String() string {
 func (*StopAssignment) ProtoMessage() {}
 
 func (x *StopAssignment) ProtoReflect() protoreflect.Message {
-	mi := &file_gala_v1_fleet_proto_msgTypes[9]
+	mi := &file_gala_v1_fleet_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -937,7 +1026,7 @@ func (x *StopAssignment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StopAssignment.ProtoReflect.Descriptor instead.
 func (*StopAssignment) Descriptor() ([]byte, []int) {
-	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{9}
+	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *StopAssignment) GetAssignment() string {
@@ -981,7 +1070,7 @@ type SwitchInput struct {
 
 func (x *SwitchInput) Reset() {
 	*x = SwitchInput{}
-	mi := &file_gala_v1_fleet_proto_msgTypes[10]
+	mi := &file_gala_v1_fleet_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -993,7 +1082,7 @@ func (x *SwitchInput) String() string {
 func (*SwitchInput) ProtoMessage() {}
 
 func (x *SwitchInput) ProtoReflect() protoreflect.Message {
-	mi := &file_gala_v1_fleet_proto_msgTypes[10]
+	mi := &file_gala_v1_fleet_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1006,7 +1095,7 @@ func (x *SwitchInput) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SwitchInput.ProtoReflect.Descriptor instead.
 func (*SwitchInput) Descriptor() ([]byte, []int) {
-	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{10}
+	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *SwitchInput) GetAssignment() string {
@@ -1047,7 +1136,7 @@ type HoldSource struct {
 
 func (x *HoldSource) Reset() {
 	*x = HoldSource{}
-	mi := &file_gala_v1_fleet_proto_msgTypes[11]
+	mi := &file_gala_v1_fleet_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1059,7 +1148,7 @@ func (x *HoldSource) String() string {
 func (*HoldSource) ProtoMessage() {}
 
 func (x *HoldSource) ProtoReflect() protoreflect.Message {
-	mi := &file_gala_v1_fleet_proto_msgTypes[11]
+	mi := &file_gala_v1_fleet_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1072,7 +1161,7 @@ func (x *HoldSource) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HoldSource.ProtoReflect.Descriptor instead.
 func (*HoldSource) Descriptor() ([]byte, []int) {
-	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{11}
+	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *HoldSource) GetJob() string {
@@ -1127,7 +1216,7 @@ type ProbeRequest struct {
 
 func (x *ProbeRequest) Reset() {
 	*x = ProbeRequest{}
-	mi := &file_gala_v1_fleet_proto_msgTypes[12]
+	mi := &file_gala_v1_fleet_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1139,7 +1228,7 @@ func (x *ProbeRequest) String() string {
 func (*ProbeRequest) ProtoMessage() {}
 
 func (x *ProbeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gala_v1_fleet_proto_msgTypes[12]
+	mi := &file_gala_v1_fleet_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1152,7 +1241,7 @@ func (x *ProbeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProbeRequest.ProtoReflect.Descriptor instead.
 func (*ProbeRequest) Descriptor() ([]byte, []int) {
-	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{12}
+	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ProbeRequest) GetId() string {
@@ -1208,7 +1297,7 @@ type ProbeResult struct {
 
 func (x *ProbeResult) Reset() {
 	*x = ProbeResult{}
-	mi := &file_gala_v1_fleet_proto_msgTypes[13]
+	mi := &file_gala_v1_fleet_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1220,7 +1309,7 @@ func (x *ProbeResult) String() string {
 func (*ProbeResult) ProtoMessage() {}
 
 func (x *ProbeResult) ProtoReflect() protoreflect.Message {
-	mi := &file_gala_v1_fleet_proto_msgTypes[13]
+	mi := &file_gala_v1_fleet_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1233,7 +1322,7 @@ func (x *ProbeResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProbeResult.ProtoReflect.Descriptor instead.
 func (*ProbeResult) Descriptor() ([]byte, []int) {
-	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{13}
+	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ProbeResult) GetId() string {
@@ -1271,7 +1360,7 @@ type AnchorProposal struct {
 
 func (x *AnchorProposal) Reset() {
 	*x = AnchorProposal{}
-	mi := &file_gala_v1_fleet_proto_msgTypes[14]
+	mi := &file_gala_v1_fleet_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1283,7 +1372,7 @@ func (x *AnchorProposal) String() string {
 func (*AnchorProposal) ProtoMessage() {}
 
 func (x *AnchorProposal) ProtoReflect() protoreflect.Message {
-	mi := &file_gala_v1_fleet_proto_msgTypes[14]
+	mi := &file_gala_v1_fleet_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1296,7 +1385,7 @@ func (x *AnchorProposal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnchorProposal.ProtoReflect.Descriptor instead.
 func (*AnchorProposal) Descriptor() ([]byte, []int) {
-	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{14}
+	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *AnchorProposal) GetAssignment() string {
@@ -1347,7 +1436,7 @@ type AnchorDecision struct {
 
 func (x *AnchorDecision) Reset() {
 	*x = AnchorDecision{}
-	mi := &file_gala_v1_fleet_proto_msgTypes[15]
+	mi := &file_gala_v1_fleet_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1359,7 +1448,7 @@ func (x *AnchorDecision) String() string {
 func (*AnchorDecision) ProtoMessage() {}
 
 func (x *AnchorDecision) ProtoReflect() protoreflect.Message {
-	mi := &file_gala_v1_fleet_proto_msgTypes[15]
+	mi := &file_gala_v1_fleet_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1372,7 +1461,7 @@ func (x *AnchorDecision) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnchorDecision.ProtoReflect.Descriptor instead.
 func (*AnchorDecision) Descriptor() ([]byte, []int) {
-	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{15}
+	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *AnchorDecision) GetAssignment() string {
@@ -1410,7 +1499,7 @@ type AssignmentReport struct {
 
 func (x *AssignmentReport) Reset() {
 	*x = AssignmentReport{}
-	mi := &file_gala_v1_fleet_proto_msgTypes[16]
+	mi := &file_gala_v1_fleet_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1422,7 +1511,7 @@ func (x *AssignmentReport) String() string {
 func (*AssignmentReport) ProtoMessage() {}
 
 func (x *AssignmentReport) ProtoReflect() protoreflect.Message {
-	mi := &file_gala_v1_fleet_proto_msgTypes[16]
+	mi := &file_gala_v1_fleet_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1435,7 +1524,7 @@ func (x *AssignmentReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AssignmentReport.ProtoReflect.Descriptor instead.
 func (*AssignmentReport) Descriptor() ([]byte, []int) {
-	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{16}
+	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *AssignmentReport) GetAssignment() string {
@@ -1494,7 +1583,7 @@ type Telemetry struct {
 
 func (x *Telemetry) Reset() {
 	*x = Telemetry{}
-	mi := &file_gala_v1_fleet_proto_msgTypes[17]
+	mi := &file_gala_v1_fleet_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1506,7 +1595,7 @@ func (x *Telemetry) String() string {
 func (*Telemetry) ProtoMessage() {}
 
 func (x *Telemetry) ProtoReflect() protoreflect.Message {
-	mi := &file_gala_v1_fleet_proto_msgTypes[17]
+	mi := &file_gala_v1_fleet_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1519,7 +1608,7 @@ func (x *Telemetry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Telemetry.ProtoReflect.Descriptor instead.
 func (*Telemetry) Descriptor() ([]byte, []int) {
-	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{17}
+	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Telemetry) GetCpuLoad() float64 {
@@ -1596,7 +1685,7 @@ type SourceHeld struct {
 
 func (x *SourceHeld) Reset() {
 	*x = SourceHeld{}
-	mi := &file_gala_v1_fleet_proto_msgTypes[18]
+	mi := &file_gala_v1_fleet_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1608,7 +1697,7 @@ func (x *SourceHeld) String() string {
 func (*SourceHeld) ProtoMessage() {}
 
 func (x *SourceHeld) ProtoReflect() protoreflect.Message {
-	mi := &file_gala_v1_fleet_proto_msgTypes[18]
+	mi := &file_gala_v1_fleet_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1621,7 +1710,7 @@ func (x *SourceHeld) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SourceHeld.ProtoReflect.Descriptor instead.
 func (*SourceHeld) Descriptor() ([]byte, []int) {
-	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{18}
+	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *SourceHeld) GetJob() string {
@@ -1649,7 +1738,7 @@ type WorkerUsage struct {
 
 func (x *WorkerUsage) Reset() {
 	*x = WorkerUsage{}
-	mi := &file_gala_v1_fleet_proto_msgTypes[19]
+	mi := &file_gala_v1_fleet_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1661,7 +1750,7 @@ func (x *WorkerUsage) String() string {
 func (*WorkerUsage) ProtoMessage() {}
 
 func (x *WorkerUsage) ProtoReflect() protoreflect.Message {
-	mi := &file_gala_v1_fleet_proto_msgTypes[19]
+	mi := &file_gala_v1_fleet_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1674,7 +1763,7 @@ func (x *WorkerUsage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkerUsage.ProtoReflect.Descriptor instead.
 func (*WorkerUsage) Descriptor() ([]byte, []int) {
-	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{19}
+	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *WorkerUsage) GetAssignment() string {
@@ -1702,14 +1791,15 @@ var File_gala_v1_fleet_proto protoreflect.FileDescriptor
 
 const file_gala_v1_fleet_proto_rawDesc = "" +
 	"\n" +
-	"\x13gala/v1/fleet.proto\x12\agala.v1\x1a\x1bbuf/validate/validate.proto\x1a\x12gala/v1/farm.proto\x1a\x11gala/v1/gpu.proto\x1a\x13gala/v1/media.proto\x1a\x14gala/v1/worker.proto\"\xb1\x02\n" +
+	"\x13gala/v1/fleet.proto\x12\agala.v1\x1a\x1bbuf/validate/validate.proto\x1a\x12gala/v1/farm.proto\x1a\x11gala/v1/gpu.proto\x1a\x13gala/v1/media.proto\x1a\x14gala/v1/worker.proto\"\xe3\x02\n" +
 	"\rAttachRequest\x12&\n" +
 	"\x05hello\x18\x01 \x01(\v2\x0e.gala.v1.HelloH\x00R\x05hello\x12#\n" +
 	"\x04beat\x18\x02 \x01(\v2\r.gala.v1.BeatH\x00R\x04beat\x123\n" +
 	"\x06report\x18\x03 \x01(\v2\x19.gala.v1.AssignmentReportH\x00R\x06report\x12,\n" +
 	"\x05probe\x18\x04 \x01(\v2\x14.gala.v1.ProbeResultH\x00R\x05probe\x121\n" +
 	"\x06anchor\x18\x05 \x01(\v2\x17.gala.v1.AnchorProposalH\x00R\x06anchor\x122\n" +
-	"\ttelemetry\x18\x06 \x01(\v2\x12.gala.v1.TelemetryH\x00R\ttelemetryB\t\n" +
+	"\ttelemetry\x18\x06 \x01(\v2\x12.gala.v1.TelemetryH\x00R\ttelemetry\x120\n" +
+	"\x06offers\x18\xc8\x01 \x01(\v2\x15.gala.v1.DeviceOffersH\x00R\x06offersB\t\n" +
 	"\amessage\"\x96\x03\n" +
 	"\x0eAttachResponse\x12,\n" +
 	"\awelcome\x18\x01 \x01(\v2\x10.gala.v1.WelcomeH\x00R\awelcome\x12-\n" +
@@ -1732,7 +1822,7 @@ const file_gala_v1_fleet_proto_rawDesc = "" +
 	"\asources\x18d \x03(\tR\asources\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xac\x02\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x96\x03\n" +
 	"\vDeviceOffer\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
 	"\x05model\x18\x02 \x01(\tR\x05model\x12\x12\n" +
@@ -1743,7 +1833,12 @@ const file_gala_v1_fleet_proto_rawDesc = "" +
 	"\x18encode_pixels_per_second\x18\x06 \x01(\x03R\x15encodePixelsPerSecond\x12'\n" +
 	"\x0fcapacity_source\x18\a \x01(\tR\x0ecapacitySource\x12!\n" +
 	"\fmax_sessions\x18\b \x01(\rR\vmaxSessions\x12!\n" +
-	"\fmemory_bytes\x18\t \x01(\x03R\vmemoryBytes\"\x8e\x01\n" +
+	"\fmemory_bytes\x18\t \x01(\x03R\vmemoryBytes\x12(\n" +
+	"\x0fsessions_shared\x18\xc8\x01 \x01(\bR\x0esessionsShared\x12\x13\n" +
+	"\x04lost\x18\xc9\x01 \x01(\bR\x04lost\x12)\n" +
+	"\x10ten_bit_encoders\x18\xca\x01 \x03(\tR\x0etenBitEncoders\">\n" +
+	"\fDeviceOffers\x12.\n" +
+	"\adevices\x18\x01 \x03(\v2\x14.gala.v1.DeviceOfferR\adevices\"\x8e\x01\n" +
 	"\tHeldLease\x12'\n" +
 	"\n" +
 	"assignment\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\n" +
@@ -1863,79 +1958,82 @@ func file_gala_v1_fleet_proto_rawDescGZIP() []byte {
 }
 
 var file_gala_v1_fleet_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_gala_v1_fleet_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
+var file_gala_v1_fleet_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
 var file_gala_v1_fleet_proto_goTypes = []any{
 	(StopMode)(0),            // 0: gala.v1.StopMode
 	(*AttachRequest)(nil),    // 1: gala.v1.AttachRequest
 	(*AttachResponse)(nil),   // 2: gala.v1.AttachResponse
 	(*Hello)(nil),            // 3: gala.v1.Hello
 	(*DeviceOffer)(nil),      // 4: gala.v1.DeviceOffer
-	(*HeldLease)(nil),        // 5: gala.v1.HeldLease
-	(*Beat)(nil),             // 6: gala.v1.Beat
-	(*Welcome)(nil),          // 7: gala.v1.Welcome
-	(*BeatAck)(nil),          // 8: gala.v1.BeatAck
-	(*StartAssignment)(nil),  // 9: gala.v1.StartAssignment
-	(*StopAssignment)(nil),   // 10: gala.v1.StopAssignment
-	(*SwitchInput)(nil),      // 11: gala.v1.SwitchInput
-	(*HoldSource)(nil),       // 12: gala.v1.HoldSource
-	(*ProbeRequest)(nil),     // 13: gala.v1.ProbeRequest
-	(*ProbeResult)(nil),      // 14: gala.v1.ProbeResult
-	(*AnchorProposal)(nil),   // 15: gala.v1.AnchorProposal
-	(*AnchorDecision)(nil),   // 16: gala.v1.AnchorDecision
-	(*AssignmentReport)(nil), // 17: gala.v1.AssignmentReport
-	(*Telemetry)(nil),        // 18: gala.v1.Telemetry
-	(*SourceHeld)(nil),       // 19: gala.v1.SourceHeld
-	(*WorkerUsage)(nil),      // 20: gala.v1.WorkerUsage
-	nil,                      // 21: gala.v1.Hello.LabelsEntry
-	(*Assignment)(nil),       // 22: gala.v1.Assignment
-	(*InputOrder)(nil),       // 23: gala.v1.InputOrder
-	(JobKind)(0),             // 24: gala.v1.JobKind
-	(*SourceInfo)(nil),       // 25: gala.v1.SourceInfo
-	(*JobError)(nil),         // 26: gala.v1.JobError
-	(*Anchor)(nil),           // 27: gala.v1.Anchor
-	(*WorkerStatus)(nil),     // 28: gala.v1.WorkerStatus
-	(*Outcome)(nil),          // 29: gala.v1.Outcome
-	(*DeviceFigures)(nil),    // 30: gala.v1.DeviceFigures
+	(*DeviceOffers)(nil),     // 5: gala.v1.DeviceOffers
+	(*HeldLease)(nil),        // 6: gala.v1.HeldLease
+	(*Beat)(nil),             // 7: gala.v1.Beat
+	(*Welcome)(nil),          // 8: gala.v1.Welcome
+	(*BeatAck)(nil),          // 9: gala.v1.BeatAck
+	(*StartAssignment)(nil),  // 10: gala.v1.StartAssignment
+	(*StopAssignment)(nil),   // 11: gala.v1.StopAssignment
+	(*SwitchInput)(nil),      // 12: gala.v1.SwitchInput
+	(*HoldSource)(nil),       // 13: gala.v1.HoldSource
+	(*ProbeRequest)(nil),     // 14: gala.v1.ProbeRequest
+	(*ProbeResult)(nil),      // 15: gala.v1.ProbeResult
+	(*AnchorProposal)(nil),   // 16: gala.v1.AnchorProposal
+	(*AnchorDecision)(nil),   // 17: gala.v1.AnchorDecision
+	(*AssignmentReport)(nil), // 18: gala.v1.AssignmentReport
+	(*Telemetry)(nil),        // 19: gala.v1.Telemetry
+	(*SourceHeld)(nil),       // 20: gala.v1.SourceHeld
+	(*WorkerUsage)(nil),      // 21: gala.v1.WorkerUsage
+	nil,                      // 22: gala.v1.Hello.LabelsEntry
+	(*Assignment)(nil),       // 23: gala.v1.Assignment
+	(*InputOrder)(nil),       // 24: gala.v1.InputOrder
+	(JobKind)(0),             // 25: gala.v1.JobKind
+	(*SourceInfo)(nil),       // 26: gala.v1.SourceInfo
+	(*JobError)(nil),         // 27: gala.v1.JobError
+	(*Anchor)(nil),           // 28: gala.v1.Anchor
+	(*WorkerStatus)(nil),     // 29: gala.v1.WorkerStatus
+	(*Outcome)(nil),          // 30: gala.v1.Outcome
+	(*DeviceFigures)(nil),    // 31: gala.v1.DeviceFigures
 }
 var file_gala_v1_fleet_proto_depIdxs = []int32{
 	3,  // 0: gala.v1.AttachRequest.hello:type_name -> gala.v1.Hello
-	6,  // 1: gala.v1.AttachRequest.beat:type_name -> gala.v1.Beat
-	17, // 2: gala.v1.AttachRequest.report:type_name -> gala.v1.AssignmentReport
-	14, // 3: gala.v1.AttachRequest.probe:type_name -> gala.v1.ProbeResult
-	15, // 4: gala.v1.AttachRequest.anchor:type_name -> gala.v1.AnchorProposal
-	18, // 5: gala.v1.AttachRequest.telemetry:type_name -> gala.v1.Telemetry
-	7,  // 6: gala.v1.AttachResponse.welcome:type_name -> gala.v1.Welcome
-	8,  // 7: gala.v1.AttachResponse.beat_ack:type_name -> gala.v1.BeatAck
-	9,  // 8: gala.v1.AttachResponse.start:type_name -> gala.v1.StartAssignment
-	10, // 9: gala.v1.AttachResponse.stop:type_name -> gala.v1.StopAssignment
-	13, // 10: gala.v1.AttachResponse.probe:type_name -> gala.v1.ProbeRequest
-	16, // 11: gala.v1.AttachResponse.anchor:type_name -> gala.v1.AnchorDecision
-	12, // 12: gala.v1.AttachResponse.hold:type_name -> gala.v1.HoldSource
-	11, // 13: gala.v1.AttachResponse.switch:type_name -> gala.v1.SwitchInput
-	21, // 14: gala.v1.Hello.labels:type_name -> gala.v1.Hello.LabelsEntry
-	4,  // 15: gala.v1.Hello.devices:type_name -> gala.v1.DeviceOffer
-	5,  // 16: gala.v1.Hello.held:type_name -> gala.v1.HeldLease
-	22, // 17: gala.v1.HeldLease.spec:type_name -> gala.v1.Assignment
-	22, // 18: gala.v1.StartAssignment.assignment:type_name -> gala.v1.Assignment
-	0,  // 19: gala.v1.StopAssignment.mode:type_name -> gala.v1.StopMode
-	23, // 20: gala.v1.SwitchInput.order:type_name -> gala.v1.InputOrder
-	24, // 21: gala.v1.ProbeRequest.kind:type_name -> gala.v1.JobKind
-	25, // 22: gala.v1.ProbeResult.source:type_name -> gala.v1.SourceInfo
-	26, // 23: gala.v1.ProbeResult.error:type_name -> gala.v1.JobError
-	27, // 24: gala.v1.AnchorProposal.anchor:type_name -> gala.v1.Anchor
-	27, // 25: gala.v1.AnchorDecision.anchor:type_name -> gala.v1.Anchor
-	28, // 26: gala.v1.AssignmentReport.status:type_name -> gala.v1.WorkerStatus
-	29, // 27: gala.v1.AssignmentReport.outcome:type_name -> gala.v1.Outcome
-	20, // 28: gala.v1.Telemetry.workers:type_name -> gala.v1.WorkerUsage
-	19, // 29: gala.v1.Telemetry.sources:type_name -> gala.v1.SourceHeld
-	30, // 30: gala.v1.Telemetry.gpus:type_name -> gala.v1.DeviceFigures
-	1,  // 31: gala.v1.Fleet.Attach:input_type -> gala.v1.AttachRequest
-	2,  // 32: gala.v1.Fleet.Attach:output_type -> gala.v1.AttachResponse
-	32, // [32:33] is the sub-list for method output_type
-	31, // [31:32] is the sub-list for method input_type
-	31, // [31:31] is the sub-list for extension type_name
-	31, // [31:31] is the sub-list for extension extendee
-	0,  // [0:31] is the sub-list for field type_name
+	7,  // 1: gala.v1.AttachRequest.beat:type_name -> gala.v1.Beat
+	18, // 2: gala.v1.AttachRequest.report:type_name -> gala.v1.AssignmentReport
+	15, // 3: gala.v1.AttachRequest.probe:type_name -> gala.v1.ProbeResult
+	16, // 4: gala.v1.AttachRequest.anchor:type_name -> gala.v1.AnchorProposal
+	19, // 5: gala.v1.AttachRequest.telemetry:type_name -> gala.v1.Telemetry
+	5,  // 6: gala.v1.AttachRequest.offers:type_name -> gala.v1.DeviceOffers
+	8,  // 7: gala.v1.AttachResponse.welcome:type_name -> gala.v1.Welcome
+	9,  // 8: gala.v1.AttachResponse.beat_ack:type_name -> gala.v1.BeatAck
+	10, // 9: gala.v1.AttachResponse.start:type_name -> gala.v1.StartAssignment
+	11, // 10: gala.v1.AttachResponse.stop:type_name -> gala.v1.StopAssignment
+	14, // 11: gala.v1.AttachResponse.probe:type_name -> gala.v1.ProbeRequest
+	17, // 12: gala.v1.AttachResponse.anchor:type_name -> gala.v1.AnchorDecision
+	13, // 13: gala.v1.AttachResponse.hold:type_name -> gala.v1.HoldSource
+	12, // 14: gala.v1.AttachResponse.switch:type_name -> gala.v1.SwitchInput
+	22, // 15: gala.v1.Hello.labels:type_name -> gala.v1.Hello.LabelsEntry
+	4,  // 16: gala.v1.Hello.devices:type_name -> gala.v1.DeviceOffer
+	6,  // 17: gala.v1.Hello.held:type_name -> gala.v1.HeldLease
+	4,  // 18: gala.v1.DeviceOffers.devices:type_name -> gala.v1.DeviceOffer
+	23, // 19: gala.v1.HeldLease.spec:type_name -> gala.v1.Assignment
+	23, // 20: gala.v1.StartAssignment.assignment:type_name -> gala.v1.Assignment
+	0,  // 21: gala.v1.StopAssignment.mode:type_name -> gala.v1.StopMode
+	24, // 22: gala.v1.SwitchInput.order:type_name -> gala.v1.InputOrder
+	25, // 23: gala.v1.ProbeRequest.kind:type_name -> gala.v1.JobKind
+	26, // 24: gala.v1.ProbeResult.source:type_name -> gala.v1.SourceInfo
+	27, // 25: gala.v1.ProbeResult.error:type_name -> gala.v1.JobError
+	28, // 26: gala.v1.AnchorProposal.anchor:type_name -> gala.v1.Anchor
+	28, // 27: gala.v1.AnchorDecision.anchor:type_name -> gala.v1.Anchor
+	29, // 28: gala.v1.AssignmentReport.status:type_name -> gala.v1.WorkerStatus
+	30, // 29: gala.v1.AssignmentReport.outcome:type_name -> gala.v1.Outcome
+	21, // 30: gala.v1.Telemetry.workers:type_name -> gala.v1.WorkerUsage
+	20, // 31: gala.v1.Telemetry.sources:type_name -> gala.v1.SourceHeld
+	31, // 32: gala.v1.Telemetry.gpus:type_name -> gala.v1.DeviceFigures
+	1,  // 33: gala.v1.Fleet.Attach:input_type -> gala.v1.AttachRequest
+	2,  // 34: gala.v1.Fleet.Attach:output_type -> gala.v1.AttachResponse
+	34, // [34:35] is the sub-list for method output_type
+	33, // [33:34] is the sub-list for method input_type
+	33, // [33:33] is the sub-list for extension type_name
+	33, // [33:33] is the sub-list for extension extendee
+	0,  // [0:33] is the sub-list for field type_name
 }
 
 func init() { file_gala_v1_fleet_proto_init() }
@@ -1954,6 +2052,7 @@ func file_gala_v1_fleet_proto_init() {
 		(*AttachRequest_Probe)(nil),
 		(*AttachRequest_Anchor)(nil),
 		(*AttachRequest_Telemetry)(nil),
+		(*AttachRequest_Offers)(nil),
 	}
 	file_gala_v1_fleet_proto_msgTypes[1].OneofWrappers = []any{
 		(*AttachResponse_Welcome)(nil),
@@ -1971,7 +2070,7 @@ func file_gala_v1_fleet_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_gala_v1_fleet_proto_rawDesc), len(file_gala_v1_fleet_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   21,
+			NumMessages:   22,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -38,6 +38,8 @@ function device(d, now) {
     h("div", null, h("strong", null, d.model || d.id), h("span", { class: `tag ${d.role}` }, d.role),
       d.cordon ? h("span", { class: "tag" }, d.cordon) : null),
     h("div", { class: "rate" }, bar(d.load, state, `Load ${f.percent(d.load)}`), h("span", null, f.percent(d.load))),
+    d.id !== "cpu" && d.encoders.length > 0
+      ? h("p", { class: "quiet" }, d.encoders.join(", "), d.sessions ? ` · ${d.sessions}` : "") : null,
     d.role !== "encode" && d.why ? h("p", { class: "quiet" }, d.why) : null,
     d.figures ? gauges(d.figures, now) : null);
 }

@@ -114,6 +114,15 @@ const takerOf = (o) => ({
 // cordonOf is "draining", "cordoned" or "".
 const cordonOf = (c) => (c ? (c.drain ? "draining" : "cordoned") : "");
 
+// sessionsOf is how many encoder sessions are placed on a GPU, in words; "" where
+// nobody limits them.
+function sessionsOf(d) {
+  if (!d.maxSessions) return "";
+  return d.sessionsShared
+    ? `${num(d.sessions)} encode sessions; ${num(d.sessionsOfHost)} of ${d.maxSessions} on this host's consumer cards`
+    : `${num(d.sessions)} of ${d.maxSessions} encode sessions`;
+}
+
 export function agentOf(message) {
   return {
     name: message.name ?? "",
@@ -125,6 +134,8 @@ export function agentOf(message) {
     assignments: message.assignments ?? [],
     devices: (message.devices ?? []).map((d) => ({
       id: d.id, model: d.model, role: d.role || "unknown", why: d.roleReason ?? "", load: num(d.loadPermille) / 1000,
+      encoders: (d.encoders ?? []).map((e) => ((d.tenBitEncoders ?? []).includes(e) ? `${e} (8 and 10 bits)` : e)),
+      sessions: sessionsOf(d),
       cordon: cordonOf(d.cordon), figures: d.figures ? figuresOf(d.figures, time(message.telemetryAt)) : null,
     })),
   };

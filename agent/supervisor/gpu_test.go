@@ -1,0 +1,75 @@
+package supervisor
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/galafarm/gala/agent/supervisor/fakeworker"
+	galav1 "github.com/galafarm/gala/proto/gala/v1"
+)
+
+// The trial of a GPU is a process that sees that GPU alone, and whatever becomes of
+// it is an answer in time.
+func TestTryGPU(t *testing.T) {
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("CUDA_VISIBLE_DEVICES", "GPU-of-somebody-else")
+	limits := Limits{GPU: 20 * time.Second}
+	r, err := TryGPU(t.Context(), program, "GPU-1", limits)
+	if err != nil || r.Device != "GPU-1" || len(r.Sessions) != 1 || r.Sessions[0].Encoder != "h264_nvenc" {
+		t.Errorf("%+v, %v", r, err)
+	}
+	for device, want := range map[string]string{
+		"GPU-crash": "SIGSEGV", "GPU-mute": "read what the trial found", "GPU-other": `the trial was of "GPU-1"`,
+	} {
+		if _, err := TryGPU(t.Context(), program, device, limits); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", device, err)
+		}
+	}
+	limits.GPU = 500 * time.Millisecond
+	if _, err := TryGPU(t.Context(), program, "GPU-hang", limits); !errors.Is(err, ErrGPUHangs) {
+		t.Errorf("hangs: %v", err)
+	}
+	if _, err := TryGPU(t.Context(), "/nonexistent", "GPU-1", limits); err == nil {
+		t.Error("a program that is not there")
+	}
+}
+
+// CUDA reserves addresses by the hundred gigabyte; other tools are bounded.
+func TestLimitsOfTools(t *testing.T) {
+	for device, want := range map[string]int{"": 3, "GPU-1": 2} {
+		if got := (tool{device: device, deadline: time.Second}).limits(); len(got) != want {
+			t.Errorf("device %q: %v", device, got)
+		}
+	}
+}
+
+// users-ask 1: the device that placement chose is the one that a worker sees.
+func TestAWorkerSeesItsGPU(t *testing.T) {
+	b := newBench(t, t.TempDir(), quick())
+	a := live("a", fakeworker.Script{})
+	a.Device = "GPU-3"
+	b.Start(a)
+	b.awaitFrames(t, "a", 1)
+	running := b.Running()
+	if len(running) != 1 {
+		t.Fatalf("running %v", running)
+	}
+	environ, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", running[0].PID))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"CUDA_VISIBLE_DEVICES=GPU-3\x00", "CUDA_DEVICE_ORDER=PCI_BUS_ID\x00"} {
+		if !strings.Contains(string(environ), want) {
+			t.Errorf("%q lacks %q", environ, want)
+		}
+	}
+	b.Stop(&galav1.StopAssignment{Assignment: "a", Epoch: 1, Mode: galav1.StopMode_STOP_MODE_NOW})
+	b.awaitOutcome(t, "a", 1)
+}
