@@ -19,15 +19,20 @@ func number(n int64) string { return strconv.FormatInt(n, 10) }
 
 // preset picks by the ladder's own scale: fastest, fast, balanced, quality.
 func preset(name, fastest, fast, balanced, quality string) string {
+	return graded(name, [4]string{fastest, fast, balanced, quality})
+}
+
+// graded is preset for what is no text.
+func graded[T any](name string, by [4]T) T {
 	switch name {
 	case "fastest":
-		return fastest
+		return by[0]
 	case "fast":
-		return fast
+		return by[1]
 	case "quality":
-		return quality
+		return by[3]
 	}
-	return balanced
+	return by[2]
 }
 
 const presetReason = "speed against quality, from the ladder"

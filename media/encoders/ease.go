@@ -67,7 +67,7 @@ func x265Ease(r Rung) []Option {
 }
 
 func nvencEase(r Rung) []Option {
-	o := []Option{{Key: "rc-lookahead", Value: "0"}, {Key: "multipass", Value: "disabled"}}
+	o := []Option{{Key: "rc-lookahead", Value: "0"}, {Key: "delay", Value: "1"}, {Key: "multipass", Value: "disabled"}}
 	if r.Ease >= Quickest {
 		o = append(o, Option{Key: "preset", Value: "p1"})
 	}

@@ -37,7 +37,8 @@ type Option struct {
 	// Of is the option that this one is a part of (x265-params), empty for one
 	// that libavcodec knows by itself.
 	Of string `json:"of,omitempty"`
-	// Spare: some cards refuse it, and are opened without.
+	// Spare: not every card has it. Of one that says so it is less or left out; one
+	// that refuses it all the same is opened without.
 	Spare  bool   `json:"spare,omitempty"`
 	Reason string `json:"reason"`
 }
@@ -50,6 +51,7 @@ type Rung struct {
 	Live bool
 	CPUs int // of the machine
 	Ease Ease
+	Card *Card // the GPU that encodes; nil: none is named
 }
 
 // NewRung is a rendition on its grid.

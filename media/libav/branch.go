@@ -26,6 +26,9 @@ type branch struct {
 	in         chan *astiav.Frame
 	scale      *graph
 	scaledFrom string             // geometry that scale was built for
+	gpu        *gpu               // that its encoders are on; nil: the processor
+	up         *lifter            // of pictures that were scaled by the processor
+	graphs     map[string]*graph  // that scale on the GPU, by what comes
 	encoders   []*encoderFeed     // none where only others need its pictures
 	smaller    []*branch          // get its pictures in place of the source's
 	captions   *captions.Dealer   // of the stage, until in is closed; nil for a smaller one, whose pictures have theirs
@@ -40,6 +43,7 @@ type branchKey struct {
 	shows         ladders.Range
 	scaler        ladders.Scaler
 	from          ladders.Size // of the branch that it is scaled from; zero: the source
+	onGPU         bool
 }
 
 // larger is the key of the branch that k is scaled from.
@@ -71,6 +75,9 @@ func (s *videoStage) branch(k branchKey, v *view) *branch {
 		}
 	}
 	b := &branch{branchKey: k, stage: s, view: v, in: make(chan *astiav.Frame, scaleQueue)}
+	if k.onGPU {
+		b.gpu, b.up, b.graphs = s.p.gpu, newLifter(s.p.gpu), map[string]*graph{}
+	}
 	if k.from == (ladders.Size{}) {
 		b.captions = captions.NewDealer(s.grid.Rate.Div(k.divisor))
 		s.branches = append(s.branches, b)
@@ -120,9 +127,7 @@ func (b *branch) scaleLoop(ctx context.Context) (err error) {
 		for _, e := range b.encoders {
 			close(e.in)
 		}
-		if b.scale != nil {
-			b.scale.Close()
-		}
+		b.closeScale()
 	}()
 	for f := range b.in {
 		give := func(out *astiav.Frame) error { return b.fan(ctx, out, f.Pts()) }
@@ -160,9 +165,41 @@ func (b *branch) asleep(n int64) bool {
 		!slices.ContainsFunc(b.smaller, func(c *branch) bool { return !c.asleep(n) })
 }
 
-// scaled brings a picture to the branch's size and format, in limited range.
-// Fewer bits are dithered by the scaler.
+func (b *branch) closeScale() {
+	if b.scale != nil {
+		b.scale.Close()
+	}
+	b.closeGraphs()
+	b.up.Close()
+}
+
+// scaled brings a picture to the branch's size and format, in limited range, and
+// into the memory where its encoders want it.
 func (b *branch) scaled(f *astiav.Frame, emit func(*astiav.Frame) error) error {
+	switch {
+	case b.gpu == nil:
+		return b.scaledHere(f, emit)
+	case poolOf(f) != 0:
+		return b.scaledOnGPU(f, emit)
+	}
+	return b.scaledHere(f, func(out *astiav.Frame) error {
+		up, err := b.up.lift(out, b.format, b.scaler)
+		if err != nil {
+			return err
+		}
+		defer up.Free()
+		return emit(up)
+	})
+}
+
+// wantsLifted tells whether a picture is to be scaled on the GPU. Bars are laid
+// around it by the processor.
+func (b *branch) wantsLifted(f *astiav.Frame) bool {
+	return b.gpu != nil && !otherShape(f, b.width, b.height)
+}
+
+// scaledHere scales on the processor. Fewer bits are dithered by the scaler.
+func (b *branch) scaledHere(f *astiav.Frame, emit func(*astiav.Frame) error) error {
 	if f.Width() == b.width && f.Height() == b.height && b.plain(f) {
 		return emit(f)
 	}

@@ -29,6 +29,7 @@ func newVideoGraph(like *astiav.Frame, base timeline.Timebase, chain string, thr
 	p.SetSampleAspectRatio(like.SampleAspectRatio())
 	p.SetColorSpace(like.ColorSpace())
 	p.SetColorRange(like.ColorRange())
+	p.SetHardwareFramesContext(like.HardwareFramesContext())
 	return newGraph("buffer", "buffersink", p, chain, threads)
 }
 

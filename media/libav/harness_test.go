@@ -148,6 +148,9 @@ func open(t *testing.T, o Options) *Pipeline {
 	if o.Rules.Patterns == nil {
 		o.Rules = anything
 	}
+	if os.Getenv(twinDevices) != "" {
+		o.Spec.Renditions = onGPU(o.Spec.Renditions)
+	}
 	p, err := Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)

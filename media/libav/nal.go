@@ -18,8 +18,8 @@ import (
 type nalConverter struct {
 	codec  string
 	config []byte // avcC, hvcC or av1C payload
-	// sei is what an HEVC encoder says once, in its header: mastering display and
-	// light level. Every IDR repeats it, for players that join.
+	// sei is what an HEVC encoder says once, in its header, or leaves to us:
+	// mastering display and light level. Every IDR repeats it, for players that join.
 	sei []byte
 }
 

@@ -97,6 +97,7 @@ type Pipeline struct {
 	video  *videoStage
 	audio  []*audioStage
 	copies []*audioCopy
+	gpu    *gpu // nil without renditions that are encoded on one
 	// built: the stages above are there for others to read.
 	built atomic.Bool
 
@@ -180,6 +181,7 @@ func (p *Pipeline) Run(ctx context.Context) error {
 		if p.src != nil {
 			p.src.close()
 		}
+		p.gpu.Close()
 	}()
 	if err := p.measureLoudness(ctx); err != nil {
 		return ignoreFinished(err)

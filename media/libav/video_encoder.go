@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"syscall"
 
 	"github.com/asticode/go-astiav"
 
@@ -25,7 +26,9 @@ type videoEncoder struct {
 	live   bool
 	ease   encoders.Ease
 	row    encoders.Encoder
-	format string // pixel format
+	format string // pixel format of the samples
+	gpu    *gpu   // that it encodes on, nil: the processor
+	card   *encoders.Card
 	cc     *astiav.CodecContext
 	pkt    *astiav.Packet
 	base   int64 // grid frame of encoder time 0
@@ -54,6 +57,26 @@ func newVideoEncoder(name string, v ladders.Video, grid timeline.Grid, live bool
 	return e, nil
 }
 
+// on says which device it encodes on, and refuses what that cannot encode.
+func (e *videoEncoder) on(g *gpu) error {
+	card, err := g.card(e.row.Codec)
+	if err != nil {
+		return err
+	}
+	e.gpu, e.card = g, &card
+	if why := card.Refuses(e.rung()); why != "" {
+		return &media.Error{Code: media.EncoderError, Retryable: true, Message: fmt.Sprintf("rendition %s: %s", e.name, why), Advice: "`gala fleet show HOST` lists what its GPUs encode: place the job on another, or change the rung"}
+	}
+	return nil
+}
+
+// rung is what its options depend on.
+func (e *videoEncoder) rung() encoders.Rung {
+	r := encoders.NewRung(e.v, e.grid, e.live, runtime.NumCPU())
+	r.Ease, r.Card = e.ease, e.card
+	return r
+}
+
 func (e *videoEncoder) rate() timeline.Rate { return e.grid.Rate.Div(e.v.Divisor) }
 
 // open opens the encoder for pictures like f, the first of which is grid frame n.
@@ -63,23 +86,29 @@ func (e *videoEncoder) open(f *astiav.Frame, n int64) error {
 		return e.fail("is not in this build of FFmpeg", nil)
 	}
 	e.base = n
-	all := encoders.NewRung(e.v, e.grid, e.live, runtime.NumCPU())
-	all.Ease = e.ease
-	err := e.attempt(codec, f, e.row.Options(all))
-	if err != nil && e.row.GPU { // a card that lacks what is only better
-		plain := slices.DeleteFunc(e.row.Options(all), func(o encoders.Option) bool { return o.Spare })
+	err := e.attempt(codec, f, e.row.Options(e.rung()))
+	if e.gpu != nil && unsupported(err) { // a card that refuses what it says to have
+		plain := slices.DeleteFunc(e.row.Options(e.rung()), func(o encoders.Option) bool { return o.Spare })
 		if e.attempt(codec, f, plain) == nil {
 			err = nil
 		}
 	}
 	if err != nil {
-		return e.fail("does not open", err)
+		return e.failed("does not open", err, true)
 	}
 	if e.nal, err = newNALConverter(e.v, e.cc.ExtraData(), chromaLocation(f)); err != nil {
 		return e.fail("has an unreadable header", err)
 	}
 	e.config.Extradata = e.nal.config
+	if e.gpu != nil && e.v.Codec == "hevc" && nvencAPIMajor < 13 {
+		e.nal.sei = hdrSEI(e.config)
+	}
 	return nil
+}
+
+// unsupported tells errors by which a driver refuses options.
+func unsupported(err error) bool {
+	return errors.Is(err, averror(syscall.ENOSYS)) || errors.Is(err, averror(syscall.EINVAL))
 }
 
 // attempt opens the encoder with these options.
@@ -112,6 +141,7 @@ func (e *videoEncoder) describe(f *astiav.Frame) {
 	cc.SetWidth(e.v.Width)
 	cc.SetHeight(e.v.Height)
 	cc.SetPixelFormat(f.PixelFormat())
+	cc.SetHardwareFramesContext(f.HardwareFramesContext())
 	cc.SetTimeBase(astiav.NewRational(int(rate.Den), int(rate.Num)))
 	cc.SetFramerate(astiav.NewRational(int(rate.Num), int(rate.Den)))
 	cc.SetSampleAspectRatio(astiav.NewRational(1, 1))
@@ -148,7 +178,7 @@ func (e *videoEncoder) encode(f *astiav.Frame, n int64, emit func(media.Packet) 
 	}
 	e.fed, e.drained = true, f == nil
 	if err := e.cc.SendFrame(f); err != nil && !errors.Is(err, astiav.ErrEof) {
-		return e.fail("refused a picture", err)
+		return e.failed("refused a picture", err, false)
 	}
 	for {
 		err := e.cc.ReceivePacket(e.pkt)
@@ -156,7 +186,7 @@ func (e *videoEncoder) encode(f *astiav.Frame, n int64, emit func(media.Packet) 
 			return nil
 		}
 		if err != nil {
-			return e.fail("broke off", err)
+			return e.failed("broke off", err, false)
 		}
 		p := media.Packet{
 			Index: e.pkt.Pts()*e.v.Divisor + e.base,
@@ -180,6 +210,9 @@ func (e *videoEncoder) change(to encoders.Ease, f *astiav.Frame, n int64, emit f
 	if to == e.ease || to == e.refused || !e.row.Eases() {
 		return nil
 	}
+	if e.gpu != nil {
+		return e.reopen(to, f, n, emit)
+	}
 	next, err := newVideoEncoder(e.name, e.v, e.grid, e.live)
 	if err != nil {
 		return err
@@ -199,6 +232,26 @@ func (e *videoEncoder) change(to encoders.Ease, f *astiav.Frame, n int64, emit f
 	next.fed, next.drained = true, true
 	next.Close()
 	return nil
+}
+
+// reopen is change on a GPU, where a rendition never has more than its one encoder
+// session: what is open ends first, and comes back where nothing may change.
+func (e *videoEncoder) reopen(to encoders.Ease, f *astiav.Frame, n int64, emit func(media.Packet) error) error {
+	was, config := e.ease, e.nal.config
+	if err := e.finish(emit); err != nil {
+		return err
+	}
+	e.ease = to
+	if err := e.open(f, n); err == nil && bytes.Equal(e.nal.config, config) {
+		e.refused = encoders.Full
+		return nil
+	}
+	if e.cc != nil {
+		e.cc.Free()
+		e.cc = nil
+	}
+	e.ease, e.refused = was, to
+	return e.open(f, n)
 }
 
 // finish ends the stream: the next picture opens the encoder again.
@@ -239,6 +292,17 @@ func (e *videoEncoder) captionLast(rest []captions.Triplet) {
 func (e *videoEncoder) fail(what string, err error) error {
 	advice := "gala doctor shows what this build can encode; the worker's log has the encoder's own words"
 	return &media.Error{Code: media.EncoderError, Message: fmt.Sprintf("rendition %s: encoder %s %s", e.name, e.row.Name, what), Advice: advice, Retryable: err != nil, Err: err}
+}
+
+// failed is fail, or what the device's part in it was.
+func (e *videoEncoder) failed(what string, err error, opening bool) error {
+	if e.gpu != nil {
+		if why := e.gpu.why(err, opening); why != nil {
+			why.Message, why.Err = fmt.Sprintf("rendition %s: %s", e.name, why.Message), err
+			return why
+		}
+	}
+	return e.fail(what, err)
 }
 
 func (e *videoEncoder) Close() {

@@ -59,8 +59,14 @@ func newVideoStage(p *Pipeline) (*videoStage, error) {
 		if err != nil {
 			return nil, err
 		}
+		if err := s.equip(enc); err != nil {
+			return nil, err
+		}
 		view := s.view(*r.Video)
-		s.branch(branchKey{r.Video.Width, r.Video.Height, r.Video.Divisor, enc.format, ladders.Range(r.Video.Range.String()), r.Video.Scaler.Or(), r.Video.ScaledFrom}, view).add(enc)
+		if enc.gpu != nil && view.up == nil {
+			view.up = newLifter(enc.gpu)
+		}
+		s.branch(branchKey{r.Video.Width, r.Video.Height, r.Video.Divisor, enc.format, ladders.Range(r.Video.Range.String()), r.Video.Scaler.Or(), r.Video.ScaledFrom, enc.gpu != nil}, view).add(enc)
 	}
 	if len(s.branches) == 0 {
 		return nil, nil
@@ -76,6 +82,19 @@ func newVideoStage(p *Pipeline) (*videoStage, error) {
 	s.anchor.Source = timeline.Rescale(p.anchor.Source, p.anchor.Base, s.anchor.Base)
 	s.placer = timeline.Placer{Anchor: s.anchor, Rate: spec.Grid.Rate}
 	return s, nil
+}
+
+// equip gives an encoder of a GPU the worker's device, which the first one opens.
+func (s *videoStage) equip(e *videoEncoder) (err error) {
+	if !e.row.GPU {
+		return nil
+	}
+	if s.p.gpu == nil {
+		if s.p.gpu, err = openGPU(); err != nil {
+			return err
+		}
+	}
+	return e.on(s.p.gpu)
 }
 
 // asked is what the ladder wants done to pictures; all renditions say the same.
@@ -304,6 +323,9 @@ func (s *videoStage) emit(ctx context.Context, n int64) error {
 		f, err := s.shown(n)
 		if err == nil {
 			f, err = b.view.of(f)
+		}
+		if err == nil && b.wantsLifted(f) {
+			f, err = b.view.onGPU(f)
 		}
 		if err != nil {
 			return err

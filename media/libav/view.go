@@ -22,6 +22,9 @@ type view struct {
 	g     *graph
 	built string
 	shown *astiav.Frame // of the picture at hand, nil until it is asked for
+
+	up     *lifter       // nil: no rung of it is encoded on a GPU
+	lifted *astiav.Frame // the picture at hand in the GPU's memory, nil until it is asked for
 }
 
 func newView(r ladders.Range) *view { return &view{to: target(r), depth: 8} }
@@ -72,11 +75,28 @@ func (v *view) of(f *astiav.Frame) (*astiav.Frame, error) {
 	return v.shown, err
 }
 
+// onGPU is f, which is in the view's colours, in the GPU's memory: one copy for all
+// rungs. The view keeps it.
+func (v *view) onGPU(f *astiav.Frame) (*astiav.Frame, error) {
+	if v.lifted != nil {
+		return v.lifted, nil
+	}
+	format := "yuv420p"
+	if v.depth == 10 && bitDepth(f.PixelFormat()) > 8 {
+		format = "yuv420p10le"
+	}
+	var err error
+	v.lifted, err = v.up.lift(f, format, v.by)
+	return v.lifted, err
+}
+
 // forget lets go of the picture at hand: there is a new one.
 func (v *view) forget() {
-	if v.shown != nil {
-		v.shown.Free()
-		v.shown = nil
+	for _, f := range []**astiav.Frame{&v.shown, &v.lifted} {
+		if *f != nil {
+			(*f).Free()
+			*f = nil
+		}
 	}
 }
 
@@ -90,6 +110,7 @@ func (v *view) closeGraph() {
 func (v *view) close() {
 	v.forget()
 	v.closeGraph()
+	v.up.Close()
 }
 
 // White of SDR pictures in an HDR one, in cd/m² (BT.2408 §2): what is as bright

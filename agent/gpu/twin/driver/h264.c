@@ -96,6 +96,8 @@ static struct encoder *open_h264(const struct encoder_settings *s) {
     p.i_level_idc = s->level ? s->level : -1;
     p.i_slice_count = s->slices;
     p.i_slice_max_size = s->slice_bytes;
+    // x264 says Main of a stream without it, NVENC says what was asked for. Lesser profiles take it away again.
+    p.analyse.b_transform_8x8 = 1;
     p.rc.i_aq_mode = s->adaptive_quantization ? X264_AQ_VARIANCE : X264_AQ_NONE;
     set_rate(&p, s);
     set_colour(&p, s);
