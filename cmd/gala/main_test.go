@@ -111,15 +111,15 @@ func twins() *galav1.AgentView {
 		Devices: []*galav1.DeviceView{
 			{Id: "GPU-5c1b7a3e-0d2f", Model: "NVIDIA L4 (driver twin)", Role: "encode", LoadPermille: 480, RoleReason: "encoded with h264_nvenc, hevc_nvenc (10 bits too)",
 				Encoders: []string{"h264_nvenc", "hevc_nvenc"}, TenBitEncoders: []string{"hevc_nvenc"}, Sessions: 2, CapacitySource: "catalogue: 2 engines; not calibrated", Figures: &galav1.DeviceFigures{
-				Id: "GPU-5c1b7a3e-0d2f", Model: "NVIDIA L4 (driver twin)", State: galav1.DeviceState_DEVICE_STATE_WELL, AgeMs: 700,
-				SmPercent: proto.Uint32(13), EncoderPercent: proto.Uint32(44), DecoderPercent: proto.Uint32(0), TemperatureCelsius: proto.Uint32(49),
-				MemoryTotalBytes: proto.Uint64(24 << 30), MemoryUsedBytes: proto.Uint64(3 << 29), PowerMw: proto.Uint32(30600), PowerLimitMw: proto.Uint32(72000),
-				SmClockMhz: proto.Uint32(2040), EncodeSessions: proto.Uint32(2), Throttled: []string{"power cap"},
-				Sessions: []*galav1.EncodeSession{
-					{Pid: 4711, Codec: "h264", Width: 1920, Height: 1080, Fps: 50, LatencyUs: 8300, Job: "derby", Assignment: "derby-1", Rendition: "1080p"},
-					{Pid: 99, Codec: "hevc", Width: 1280, Height: 720, Fps: 25, LatencyUs: 12000},
-				},
-			}},
+					Id: "GPU-5c1b7a3e-0d2f", Model: "NVIDIA L4 (driver twin)", State: galav1.DeviceState_DEVICE_STATE_WELL, AgeMs: 700,
+					SmPercent: proto.Uint32(13), EncoderPercent: proto.Uint32(44), DecoderPercent: proto.Uint32(0), TemperatureCelsius: proto.Uint32(49),
+					MemoryTotalBytes: proto.Uint64(24 << 30), MemoryUsedBytes: proto.Uint64(3 << 29), PowerMw: proto.Uint32(30600), PowerLimitMw: proto.Uint32(72000),
+					SmClockMhz: proto.Uint32(2040), EncodeSessions: proto.Uint32(2), Throttled: []string{"power cap"},
+					Sessions: []*galav1.EncodeSession{
+						{Pid: 4711, Codec: "h264", Width: 1920, Height: 1080, Fps: 50, LatencyUs: 8300, Job: "derby", Assignment: "derby-1", Rendition: "1080p"},
+						{Pid: 99, Codec: "hevc", Width: 1280, Height: 720, Fps: 25, LatencyUs: 12000},
+					},
+				}},
 			{Id: "GPU-71c0ffee-01ab", Model: "NVIDIA GeForce RTX 4090 (driver twin)", Role: "encode", LoadPermille: 20, Encoders: []string{"h264_nvenc"},
 				Sessions: 1, MaxSessions: 8, SessionsShared: true, SessionsOfHost: 3},
 			{Id: "GPU-8e20c4d9-77aa", Model: "NVIDIA L4 (driver twin)", Role: "unusable", RoleReason: "the GPU cannot be used: the driver says GPU is lost (NVML 15)", Figures: &galav1.DeviceFigures{
