@@ -17,11 +17,11 @@ const longTurn = 50 * time.Millisecond
 // takeLongTurns asks the kernel to let this process's threads run longer at a time
 // and not to wake up over others. A ladder keeps dozens of threads busy on a
 // few cores, and each change of turns costs an encoder what it has in the cache; a
-// clip has no clock to keep. Threads that keep one - a live job's on the same
-// host - ask for short turns, as everything does that asks for nothing, and get
-// theirs first. Before Linux 6.12 the length is ignored.
+// clip has no clock to keep. A live job on the same host, which asks for nothing, has
+// shorter turns, and waits for its own no longer than beside a clip without this.
+// What the operator chose stays: niceness, and any class but the usual one. Before
+// Linux 6.12 the length is ignored.
 func takeLongTurns() error {
-	attr := unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_BATCH, Runtime: uint64(longTurn)}
 	done := map[int]bool{}
 	for { // a thread that another one started meanwhile comes after it
 		threads, err := os.ReadDir("/proc/self/task")
@@ -34,7 +34,7 @@ func takeLongTurns() error {
 			if err != nil || done[id] {
 				continue
 			}
-			if err := unix.SchedSetAttr(id, &attr, 0); err != nil && !errors.Is(err, unix.ESRCH) {
+			if err := lengthen(id); err != nil && !errors.Is(err, unix.ESRCH) {
 				return fmt.Errorf("take long turns: %w", err)
 			}
 			done[id] = true
@@ -43,4 +43,16 @@ func takeLongTurns() error {
 			return nil
 		}
 	}
+}
+
+// lengthen the turns of one thread.
+func lengthen(thread int) error {
+	now, err := unix.SchedGetAttr(thread, 0)
+	if err != nil {
+		return err
+	}
+	if now.Policy != unix.SCHED_NORMAL && now.Policy != unix.SCHED_BATCH {
+		return nil
+	}
+	return unix.SchedSetAttr(thread, &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_BATCH, Nice: now.Nice, Runtime: uint64(longTurn)}, 0)
 }

@@ -51,6 +51,20 @@ func onTwin(t *testing.T, devices string) *twin.Twin {
 	return nil
 }
 
+// gpuOnTwin is onTwin with the device open; nil for the parent.
+func gpuOnTwin(t *testing.T, devices string) *gpu {
+	t.Helper()
+	if onTwin(t, devices) == nil {
+		return nil
+	}
+	g, err := openGPU()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(g.Close)
+	return g
+}
+
 // childOn runs tests of this program on a twin.
 func childOn(t *testing.T, devices, libraries, tests string) {
 	t.Helper()

@@ -19,11 +19,6 @@ type lifter struct {
 	built string
 }
 
-// mostKinds is how many kinds of pictures a lifter or a scaler keeps its memory
-// for. A source that goes back and forth between two finds it again; and encoders
-// that have registered a picture's memory may go on to rely on it.
-const mostKinds = 4
-
 func newLifter(g *gpu) *lifter {
 	return &lifter{gpu: g, pools: map[string]*astiav.HardwareFramesContext{}}
 }
@@ -86,14 +81,13 @@ func (l *lifter) copy(f *astiav.Frame) (*astiav.Frame, error) {
 }
 
 // pool is the device memory of pictures like f. It grows to as many as are under
-// way at once, which the queues and the encoders' surfaces bound.
+// way at once, which the queues and the encoders' surfaces bound. It stays as long as
+// the worker: NVENC knows a picture's memory by its address, and takes what comes to
+// lie there later for the same. A source has few kinds of pictures.
 func (l *lifter) pool(f *astiav.Frame) (*astiav.HardwareFramesContext, error) {
 	key := fmt.Sprintf("%dx%d %s", f.Width(), f.Height(), f.PixelFormat())
 	if p := l.pools[key]; p != nil {
 		return p, nil
-	}
-	if len(l.pools) == mostKinds {
-		l.freePools()
 	}
 	p := astiav.AllocHardwareFramesContext(l.gpu.hw)
 	if p == nil {
@@ -111,13 +105,6 @@ func (l *lifter) pool(f *astiav.Frame) (*astiav.HardwareFramesContext, error) {
 	return p, nil
 }
 
-func (l *lifter) freePools() {
-	for key, p := range l.pools {
-		p.Free()
-		delete(l.pools, key)
-	}
-}
-
 func (l *lifter) closeGraph() {
 	if l.g != nil {
 		l.g.Close()
@@ -128,6 +115,8 @@ func (l *lifter) closeGraph() {
 func (l *lifter) Close() {
 	if l != nil {
 		l.closeGraph()
-		l.freePools()
+		for _, p := range l.pools {
+			p.Free()
+		}
 	}
 }

@@ -36,15 +36,12 @@ func (b *branch) scaledOnGPU(f *astiav.Frame, emit func(*astiav.Frame) error) er
 	return err
 }
 
-// graphFor is the graph for pictures like f. Graphs are kept for a few kinds, for
-// the reason that a lifter has.
+// graphFor is the graph for pictures like f. Each is kept, because the memory of what
+// it gives is, for the reason that a lifter has.
 func (b *branch) graphFor(f *astiav.Frame) (*graph, error) {
 	key := fmt.Sprintf("%s %x", geometry(f), poolOf(f))
 	if g := b.graphs[key]; g != nil {
 		return g, nil
-	}
-	if len(b.graphs) == mostKinds {
-		b.closeGraphs()
 	}
 	g, err := newVideoGraph(f, timeline.Timebase{Num: 1, Den: 1}, b.gpuChain(f), 1)
 	if err != nil {

@@ -64,14 +64,10 @@ func TestGPUEncoders(t *testing.T) {
 // every combination that a ladder can ask for, and what comes out has its IDR pictures on
 // the grid and nowhere else, and the declared profile and level.
 func TestGPUOptions(t *testing.T) {
-	if onTwin(t, "l4") == nil {
+	g := gpuOnTwin(t, "l4")
+	if g == nil {
 		return
 	}
-	g, err := openGPU()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer g.Close()
 	tried, all := map[string]bool{}, map[string]bool{}
 	everyRung(func(row encoders.Encoder, r encoders.Rung) {
 		if !row.GPU || r.CPUs != 1 {
