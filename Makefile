@@ -15,12 +15,12 @@ export override INPUT := $(value INPUT)
 setup := tools/setup
 env := . $(setup)/env.sh &&
 tool := go tool -modfile=tools/go.mod
-# Without the race detector: C code, which it does not see, and tests that wait for real media; one after the other, because
-# they watch the clock. One or two that fail are run once more by themselves and named in the last lines: a machine's bad
-# moment does not hold up everything else, and nobody can overlook it.
-flaky := build/flaky.txt
+# Slow ones go without the race detector: C code, which it does not see, and tests that wait for real media; one after the
+# other, because they watch the clock. One or two that fail are run once more by themselves and named in the last lines: a
+# machine's bad moment does not hold up everything else, and nobody can overlook it.
 slow := /(agent/worker|media/libav|e2e|benchmarks|cmd)(/|$$)
-twice := $(tool) gotestsum --format standard-quiet --rerun-fails=1 --rerun-fails-max-failures=2 --rerun-fails-report=$(flaky)
+flaky := build/flaky
+twice := $(tool) gotestsum --format standard-quiet --rerun-fails=1 --rerun-fails-max-failures=2 --rerun-fails-abort-on-data-race --rerun-fails-report=$(flaky)
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 18
@@ -55,10 +55,10 @@ test: ## everything that can be proved on this machine
 	@$(setup)/azurite.sh
 	@$(MAKE) build twin
 	$(env) go vet ./...
-	$(env) go test -race $$(go list ./... | grep -vE '$(slow)')
-	@rm -f $(flaky)
-	$(env) $(twice) --packages="$$(go list ./... | grep -E '$(slow)' | tr '\n' ' ')" -- -p 1 -timeout 60m
-	@test ! -s $(flaky) || { echo "passed only when run again by itself; find out why before the next change:" >&2; cat $(flaky) >&2; }
+	@rm -f $(flaky)-*.txt
+	$(env) $(twice)-fast.txt --packages="$$(go list ./... | grep -vE '$(slow)' | tr '\n' ' ')" -- -race
+	$(env) $(twice)-slow.txt --packages="$$(go list ./... | grep -E '$(slow)' | tr '\n' ' ')" -- -p 1 -timeout 60m
+	@again=$$(cat $(flaky)-*.txt); test -z "$$again" || printf 'passed only when run again by itself; find out why before the next change:\n%s\n' "$$again" >&2
 
 bench: build ## two minutes of benchmarks; ARGS='vod --pairs 11', ARGS='start --runs 200': the whole ones
 	$(env) go run ./benchmarks $(ARGS)

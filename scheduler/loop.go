@@ -153,6 +153,7 @@ func (l *loop) apply(now time.Time, e fleet.Event) {
 		case fleet.Changed:
 			l.fleetNew = true
 			if effect.What != "" {
+				l.fleetAt = time.Time{} // one that came or went is shown at once
 				l.log.Info("agent "+effect.What, "agent", effect.Agent)
 			}
 		}

@@ -26,8 +26,13 @@ func (l *loop) showSoon(id string, now time.Time) {
 	}
 }
 
-// present puts on the board what is due.
+// present puts on the board what is due: the fleet first, so that nobody sees a
+// job on an agent that the farm says it does not know.
 func (l *loop) present(now time.Time) {
+	if l.fleetNew && now.Sub(l.fleetAt) >= showEvery {
+		l.fleetNew, l.fleetAt = false, now
+		l.board.PutAgents(api.PresentAgents(l.view, l.used))
+	}
 	for id, due := range l.show {
 		if now.Before(due) {
 			continue
@@ -37,10 +42,6 @@ func (l *loop) present(now time.Time) {
 			e.shown = now
 			l.board.PutJob(api.Present(e.job, l.leases(e.job)))
 		}
-	}
-	if l.fleetNew && now.Sub(l.fleetAt) >= showEvery {
-		l.fleetNew, l.fleetAt = false, now
-		l.board.PutAgents(api.PresentAgents(l.view, l.used))
 	}
 }
 
