@@ -62,9 +62,7 @@ func listGPUs(ctx context.Context) gpu.Inventory {
 
 // trialBy has each GPU tried by a process of the worker program.
 func trialBy(worker string, l supervisor.Limits) func(context.Context, string) (media.GPUReport, error) {
-	return func(ctx context.Context, uuid string) (media.GPUReport, error) {
-		return supervisor.TryGPU(ctx, worker, uuid, l)
-	}
+	return supervisor.NewTrials(worker, l).Try
 }
 
 // cpu counts the cores that this process may use: affinity and a container's

@@ -17,7 +17,11 @@ func (s *Supervisor) adopt() error {
 		return fmt.Errorf("read runtime directories: %w", err)
 	}
 	for _, e := range entries {
-		if dir := runDir(filepath.Join(s.dir, e.Name())); e.IsDir() && !dir.has(fileDeclared) {
+		dir := runDir(filepath.Join(s.dir, e.Name()))
+		if e.IsDir() && dir.has(fileUndying) {
+			s.adoptUndying(dir)
+		}
+		if e.IsDir() && !dir.has(fileDeclared) {
 			s.adoptOne(dir)
 		}
 	}
@@ -36,6 +40,10 @@ func (s *Supervisor) adoptOne(dir runDir) {
 		r.request(stop)
 	}
 	p, err := dir.process()
+	if err == nil && dir.has(fileUndying) { // its outcome stands
+		p.leave()
+		err = errUndying
+	}
 	if err != nil {
 		r.conclude(judge(r.evidence(exit{})))
 		return

@@ -11,8 +11,8 @@ import (
 )
 
 // climb waits for a stop and goes up its ladder; a stronger stop starts over
-// on its own ladder.
-func (r *run) climb(ctx context.Context, conn *grpc.ClientConn) {
+// on its own ladder. It gives up a worker that lives on after the last rung.
+func (r *run) climb(ctx context.Context, conn *grpc.ClientConn, giveUp func()) {
 	for {
 		select {
 		case <-ctx.Done():
@@ -25,17 +25,22 @@ func (r *run) climb(ctx context.Context, conn *grpc.ClientConn) {
 			r.log.Warn("stop not on disk", "error", err)
 		}
 		r.log.Info("stopping worker", "cause", string(rec.Cause), "reason", rec.Reason)
-		r.climbOnce(ctx, conn, ladder(rec, r.spec, r.env.limits))
-	}
-}
-
-func (r *run) climbOnce(ctx context.Context, conn *grpc.ClientConn, rungs []rung) {
-	for _, step := range rungs {
-		r.log.Debug("stop ladder", "step", step.name)
-		if !r.step(ctx, conn, step) {
+		if r.climbOnce(ctx, conn, ladder(rec, r.spec, r.env.limits)) {
+			giveUp()
 			return
 		}
 	}
+}
+
+// climbOnce says whether all rungs were taken in vain.
+func (r *run) climbOnce(ctx context.Context, conn *grpc.ClientConn, rungs []rung) bool {
+	for _, step := range rungs {
+		r.log.Debug("stop ladder", "step", step.name)
+		if !r.step(ctx, conn, step) {
+			return false
+		}
+	}
+	return true
 }
 
 // step says whether the next one is due: not when the worker has ended, nor
@@ -47,7 +52,7 @@ func (r *run) step(ctx context.Context, conn *grpc.ClientConn, s rung) bool {
 	defer cancel()
 	if s.ask != nil {
 		asked.Go(func() { r.put(asking, conn, s) })
-	} else if err := r.proc.signal(s.signal); err != nil {
+	} else if err := r.env.signal(r.proc, s.signal); err != nil {
 		r.log.Warn("signal worker", "step", s.name, "error", err)
 	}
 	return r.pause(ctx, s.wait)
@@ -64,19 +69,15 @@ func (r *run) put(ctx context.Context, conn *grpc.ClientConn, s rung) {
 }
 
 func (r *run) pause(ctx context.Context, wait time.Duration) bool {
-	var over <-chan time.Time
-	if wait > 0 {
-		t := time.NewTimer(wait)
-		defer t.Stop()
-		over = t.C
-	}
+	over := time.NewTimer(wait)
+	defer over.Stop()
 	select {
 	case <-ctx.Done():
 		return false
 	case <-r.stops:
 		r.poke() // for climb, which reads the new record
 		return false
-	case <-over:
+	case <-over.C:
 		return true
 	}
 }

@@ -10,6 +10,7 @@ var (
 	errClosing    = errors.New("it is ending")
 	errFull       = errors.New("it holds as many workers as it may")
 	errSources    = errors.New("it holds as many live sources as it may")
+	errUndying    = errors.New("it was killed and does not die")
 	errSuperseded = errors.New("a newer lease of this assignment is held here")
 )
 

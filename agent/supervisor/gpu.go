@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
+	"sync"
 	"syscall"
 	"time"
 
@@ -19,10 +20,32 @@ var ErrGPUHangs = errors.New("the driver hangs: look for XID lines in the kernel
 // driver hangs in the kernel is never gone, and is left to it with a thread.
 const killGrace = 2 * time.Second
 
-// TryGPU has a worker process open a GPU, which it alone sees, and encode on it.
+// Trials has GPUs tried. A trial that hangs in the kernel leaves its process and a
+// thread behind; there is never a second one of the same GPU beside it.
+type Trials struct {
+	worker string
+	limits Limits
+	run    func(context.Context, tool) (answer, error)
+
+	mu    sync.Mutex
+	under map[string]bool // GPUs with a process that tries them
+}
+
+// NewTrials are by processes of the worker program at a path.
+func NewTrials(worker string, l Limits) *Trials {
+	return &Trials{
+		worker: worker, limits: l.orDefaults(), under: map[string]bool{},
+		run: func(ctx context.Context, t tool) (answer, error) { return t.run(ctx) },
+	}
+}
+
+// Try has a worker process open a GPU, which it alone sees, and encode on it.
 // It never takes longer than Limits.GPU and a moment, whatever the driver does.
-func TryGPU(ctx context.Context, path, uuid string, l Limits) (media.GPUReport, error) {
-	t := tool{worker: path, args: []string{"gpu", "--device", uuid, "--json"}, device: uuid, deadline: l.orDefaults().GPU}
+func (all *Trials) Try(ctx context.Context, uuid string) (media.GPUReport, error) {
+	if !all.enter(uuid) {
+		return media.GPUReport{}, fmt.Errorf("the process of an earlier trial still cannot be killed: %w", ErrGPUHangs)
+	}
+	t := tool{worker: all.worker, args: []string{"gpu", "--device", uuid, "--json"}, device: uuid, deadline: all.limits.GPU}
 	ctx, cancel := context.WithTimeoutCause(ctx, t.deadline, errDeadline)
 	defer cancel()
 	type ended struct {
@@ -31,7 +54,8 @@ func TryGPU(ctx context.Context, path, uuid string, l Limits) (media.GPUReport, 
 	}
 	done := make(chan ended, 1)
 	go func() {
-		a, err := t.run(ctx)
+		a, err := all.run(ctx, t)
+		all.leave(uuid) // before the answer, after which another trial may begin
 		done <- ended{a, err}
 	}()
 	select {
@@ -47,6 +71,22 @@ func TryGPU(ctx context.Context, path, uuid string, l Limits) (media.GPUReport, 
 	case <-grace.C:
 		return media.GPUReport{}, fmt.Errorf("its process cannot even be killed: %w", ErrGPUHangs)
 	}
+}
+
+func (all *Trials) enter(uuid string) bool {
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	if all.under[uuid] {
+		return false
+	}
+	all.under[uuid] = true
+	return true
+}
+
+func (all *Trials) leave(uuid string) {
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	delete(all.under, uuid)
 }
 
 // report is what the tool said, or why it said nothing.

@@ -1,11 +1,13 @@
 package supervisor
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/galafarm/gala/agent/supervisor/fakeworker"
@@ -21,24 +23,50 @@ func TestTryGPU(t *testing.T) {
 	}
 	t.Setenv("CUDA_VISIBLE_DEVICES", "GPU-of-somebody-else")
 	limits := Limits{GPU: 20 * time.Second}
-	r, err := TryGPU(t.Context(), program, "GPU-1", limits)
+	r, err := NewTrials(program, limits).Try(t.Context(), "GPU-1")
 	if err != nil || r.Device != "GPU-1" || len(r.Sessions) != 1 || r.Sessions[0].Encoder != "h264_nvenc" {
 		t.Errorf("%+v, %v", r, err)
 	}
 	for device, want := range map[string]string{
 		"GPU-crash": "SIGSEGV", "GPU-mute": "read what the trial found", "GPU-other": `the trial was of "GPU-1"`,
 	} {
-		if _, err := TryGPU(t.Context(), program, device, limits); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := NewTrials(program, limits).Try(t.Context(), device); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", device, err)
 		}
 	}
 	limits.GPU = 500 * time.Millisecond
-	if _, err := TryGPU(t.Context(), program, "GPU-hang", limits); !errors.Is(err, ErrGPUHangs) {
+	if _, err := NewTrials(program, limits).Try(t.Context(), "GPU-hang"); !errors.Is(err, ErrGPUHangs) {
 		t.Errorf("hangs: %v", err)
 	}
-	if _, err := TryGPU(t.Context(), "/nonexistent", "GPU-1", limits); err == nil {
+	if _, err := NewTrials("/nonexistent", limits).Try(t.Context(), "GPU-1"); err == nil {
 		t.Error("a program that is not there")
 	}
+}
+
+// A trial that cannot be ended is the last one of its GPU until it ends.
+func TestOneTrialOfAGPUThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		processes, dies := 0, make(chan struct{})
+		all := NewTrials("", Limits{})
+		all.run = func(context.Context, tool) (answer, error) {
+			processes++
+			<-dies
+			return answer{stdout: []byte(`{"device":"GPU-1"}`)}, nil
+		}
+		for n, want := range []string{"its process cannot even be killed", "an earlier trial", "an earlier trial"} {
+			if _, err := all.Try(t.Context(), "GPU-1"); !errors.Is(err, ErrGPUHangs) || !strings.Contains(err.Error(), want) {
+				t.Errorf("trial %d: %v", n, err)
+			}
+		}
+		if processes != 1 {
+			t.Errorf("%d processes", processes)
+		}
+		close(dies)
+		synctest.Wait()
+		if r, err := all.Try(t.Context(), "GPU-1"); err != nil || r.Device != "GPU-1" || processes != 2 {
+			t.Errorf("when it has died: %+v, %v, %d processes", r, err, processes)
+		}
+	})
 }
 
 // CUDA reserves addresses by the hundred gigabyte; other tools are bounded.

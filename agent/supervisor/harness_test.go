@@ -108,7 +108,7 @@ func quick() Limits {
 	return Limits{
 		Ready: 20 * time.Second, FinishMargin: 1500 * time.Millisecond, FinishVOD: 1500 * time.Millisecond,
 		Now: 1500 * time.Millisecond, Superseded: 1500 * time.Millisecond, Term: 1500 * time.Millisecond,
-		Stacks: 200 * time.Millisecond, Linger: 2 * time.Second, LiveStall: 2 * time.Second,
+		Kill: 3 * time.Second, Stacks: 200 * time.Millisecond, Linger: 2 * time.Second, LiveStall: 2 * time.Second,
 		SourceSilence: 3 * time.Second, VODStall: 2 * time.Second, FirstFrame: 20 * time.Second,
 		Probe: 4 * time.Second, Version: 20 * time.Second, LogBytes: 64 << 10, LogKeep: 4 << 10,
 	}

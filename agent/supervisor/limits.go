@@ -11,6 +11,7 @@ type Limits struct {
 	Now            time.Duration // asked to drop everything
 	Superseded     time.Duration // asked to stop writing
 	Term           time.Duration // between TERM and KILL
+	Kill           time.Duration // between KILL and the end of the wait for a process that does not die
 	Stacks         time.Duration // between QUIT, which makes a stalled worker print its stacks, and KILL
 	Linger         time.Duration // between the outcome and the end of the process
 	LiveStall      time.Duration // live: least time without a frame in any rendition
@@ -44,6 +45,7 @@ func DefaultLimits() Limits {
 		Now:            2 * time.Second,
 		Superseded:     500 * time.Millisecond,
 		Term:           2 * time.Second,
+		Kill:           5 * time.Second,
 		Stacks:         500 * time.Millisecond,
 		Linger:         5 * time.Second,
 		LiveStall:      3 * time.Second,
@@ -73,7 +75,7 @@ func (l Limits) orDefaults() Limits {
 	d := DefaultLimits()
 	for _, f := range []struct{ v, d *time.Duration }{
 		{&l.Ready, &d.Ready}, {&l.FinishMargin, &d.FinishMargin}, {&l.FinishVOD, &d.FinishVOD},
-		{&l.Now, &d.Now}, {&l.Superseded, &d.Superseded}, {&l.Term, &d.Term}, {&l.Stacks, &d.Stacks}, {&l.Linger, &d.Linger},
+		{&l.Now, &d.Now}, {&l.Superseded, &d.Superseded}, {&l.Term, &d.Term}, {&l.Kill, &d.Kill}, {&l.Stacks, &d.Stacks}, {&l.Linger, &d.Linger},
 		{&l.LiveStall, &d.LiveStall}, {&l.SourceSilence, &d.SourceSilence}, {&l.VODStall, &d.VODStall}, {&l.Waiting, &d.Waiting},
 		{&l.FirstFrame, &d.FirstFrame}, {&l.Exit, &d.Exit}, {&l.Probe, &d.Probe}, {&l.Version, &d.Version}, {&l.GPU, &d.GPU},
 		{&l.IngestLinger, &d.IngestLinger}, {&l.IngestWait, &d.IngestWait},

@@ -53,12 +53,12 @@ func TestLadder(t *testing.T) {
 		spec  *galav1.Assignment
 		want  string
 	}{
-		{causeFinish, onAir, "ask 12s, term 2s, kill 0s"},
-		{causeFinish, vod("v", fakeworker.Script{}), "ask 30s, term 2s, kill 0s"},
-		{causeNow, onAir, "ask 2s, term 2s, kill 0s"},
-		{causeSuperseded, onAir, "ask 500ms, kill 0s"},
-		{causeStalled, onAir, "quit 500ms, kill 0s"},
-		{causeStartTimeout, onAir, "kill 0s"},
+		{causeFinish, onAir, "ask 12s, term 2s, kill 5s"},
+		{causeFinish, vod("v", fakeworker.Script{}), "ask 30s, term 2s, kill 5s"},
+		{causeNow, onAir, "ask 2s, term 2s, kill 5s"},
+		{causeSuperseded, onAir, "ask 500ms, kill 5s"},
+		{causeStalled, onAir, "quit 500ms, kill 5s"},
+		{causeStartTimeout, onAir, "kill 5s"},
 	}
 	for _, tt := range tests {
 		var steps []string

@@ -2,8 +2,10 @@ package supervisor
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
+	"syscall"
 	"time"
 
 	"google.golang.org/grpc"
@@ -33,6 +35,7 @@ type run struct {
 	proposal *galav1.Anchor  // not answered yet
 	of       uint32          // the input that it is of
 	word     *galav1.Outcome // what Watch ended with
+	undying  *Undying        // set when it was killed and lives on
 }
 
 // environment is what all runs of a supervisor share.
@@ -42,6 +45,7 @@ type environment struct {
 	reports Reports
 	ingests *ingests
 	oom     oomCounter
+	signal  func(*process, syscall.Signal) error // (*process).signal
 }
 
 func newRun(env *environment, dir runDir, spec *galav1.Assignment, log *slog.Logger) *run {
@@ -67,7 +71,11 @@ func (r *run) live(ctx context.Context) (over bool) {
 		r.conclude(o)
 		return true
 	}
-	if err := r.attend(ctx); err != nil {
+	switch err := r.attend(ctx); {
+	case errors.Is(err, errUndying):
+		r.giveUp()
+		return true
+	case err != nil:
 		r.proc.leave()
 		return false
 	}
@@ -146,7 +154,8 @@ func notStarted(err error) *galav1.Outcome {
 		"check gala-worker beside gala-agent, and the disk of the agent's data directory")
 }
 
-// attend returns nil when the process has ended.
+// attend returns nil when the process has ended, and errUndying when even a kill
+// does not end it.
 func (r *run) attend(ctx context.Context) error {
 	conn, err := dialWorker(r.dir)
 	if err != nil {
@@ -154,13 +163,22 @@ func (r *run) attend(ctx context.Context) error {
 	}
 	defer conn.Close()
 	during, cancel := context.WithCancel(ctx)
+	waiting, end := context.WithCancelCause(ctx)
+	defer end(nil)
 	var duties sync.WaitGroup
-	for _, duty := range []func(context.Context, *grpc.ClientConn){r.watch, r.climb, r.guard, r.answer} {
+	for _, duty := range []func(context.Context, *grpc.ClientConn){r.watch, r.guard, r.answer} {
 		duties.Go(func() { duty(during, conn) })
 	}
-	err = r.proc.wait(ctx)
+	duties.Go(func() { r.climb(during, conn, func() { end(errUndying) }) })
+	err = r.proc.wait(waiting)
 	cancel()
 	duties.Wait()
+	switch {
+	case err == nil || r.proc.ended():
+		return nil
+	case errors.Is(context.Cause(waiting), errUndying):
+		return errUndying
+	}
 	return err
 }
 

@@ -26,6 +26,7 @@ const (
 	fileProcess    = "process.json"
 	fileStop       = "stop.json"
 	fileDeclared   = "declared" // a scheduler has taken the outcome
+	fileUndying    = "undying.json"
 )
 
 // runDir is the runtime directory of one worker: all that the next agent needs.
@@ -115,6 +116,13 @@ func (d runDir) write(file string, text []byte) error {
 	}
 	if err := os.Rename(tmp, d.path(file)); err != nil {
 		return fmt.Errorf("write %s: %w", file, err)
+	}
+	return nil
+}
+
+func (d runDir) remove(file string) error {
+	if err := os.Remove(d.path(file)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
 	}
 	return nil
 }

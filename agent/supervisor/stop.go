@@ -63,11 +63,11 @@ type rung struct {
 }
 
 // ladder is ask, TERM, KILL with a deadline each; shorter where there is
-// nobody to ask. The last rung waits for ever: a process in the kernel's hands
-// cannot be hurried.
+// nobody to ask. After the last rung the worker is given up: a process in the
+// kernel's hands cannot be hurried.
 func ladder(r stopRecord, a *galav1.Assignment, l Limits) []rung {
 	term := rung{name: "term", signal: syscall.SIGTERM, wait: l.Term}
-	kill := rung{name: "kill", signal: syscall.SIGKILL}
+	kill := rung{name: "kill", signal: syscall.SIGKILL, wait: l.Kill}
 	switch r.Cause {
 	case causeStalled:
 		return []rung{{name: "quit", signal: syscall.SIGQUIT, wait: l.Stacks}, kill}

@@ -46,6 +46,7 @@ type Supervisor struct {
 	warm   map[string]warm // by job
 	launch func(*run)      // nil before Run, and after it
 	closed bool
+	undead map[runDir]undead
 }
 
 type key struct {
@@ -68,10 +69,10 @@ func New(cfg Config) (*Supervisor, error) {
 	limits := cfg.Limits.orDefaults()
 	s := &Supervisor{
 		dir: dir, log: cfg.Log, stopOnExit: cfg.StopOnExit,
-		env:      environment{worker: cfg.Worker, limits: limits, reports: cfg.Reports, oom: newOOMCounter()},
+		env:      environment{worker: cfg.Worker, limits: limits, reports: cfg.Reports, oom: newOOMCounter(), signal: (*process).signal},
 		declared: make(chan runDir, 1024),
 		probes:   make(chan *galav1.ProbeRequest, limits.ProbeQueue),
-		runs:     map[key]*run{}, warm: map[string]warm{},
+		runs:     map[key]*run{}, warm: map[string]warm{}, undead: map[runDir]undead{},
 	}
 	if s.env.ingests, err = newIngests(filepath.Join(filepath.Dir(dir), "ingests"), cfg.Worker, limits, cfg.Log); err != nil {
 		return nil, err
@@ -86,7 +87,7 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	during, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	var duties sync.WaitGroup
-	s.open(func(r *run) { duties.Go(func() { s.carry(during, r) }) })
+	s.open(func(r *run) { duties.Go(func() { s.carry(during, r) }) }, func(d runDir) { duties.Go(func() { s.outlive(during, d) }) })
 	s.env.ingests.run(func(n *ingest) { duties.Go(func() { s.env.ingests.carry(during, n) }) })
 	duties.Go(func() { s.tidy(during) })
 	for range s.env.limits.Probes {
@@ -103,12 +104,15 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	return nil
 }
 
-func (s *Supervisor) open(launch func(*run)) {
+func (s *Supervisor) open(launch func(*run), outlive func(runDir)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.launch = launch
 	for _, r := range s.runs {
 		launch(r)
+	}
+	for dir := range s.undead {
+		outlive(dir)
 	}
 }
 
@@ -150,8 +154,14 @@ func (s *Supervisor) carry(ctx context.Context, r *run) {
 		return
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	delete(s.runs, keyOf(r.spec))
+	if r.undying != nil {
+		s.undead[r.dir] = undead{Undying: *r.undying, proc: r.proc}
+	}
+	s.mu.Unlock()
+	if r.undying != nil {
+		s.outlive(ctx, r.dir)
+	}
 }
 
 // Held is every lease that this host holds, adopted ones included.

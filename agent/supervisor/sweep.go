@@ -83,5 +83,6 @@ func (s *Supervisor) holds(dir runDir) bool {
 			return true
 		}
 	}
-	return false
+	_, lives := s.undead[dir]
+	return lives
 }
