@@ -10,10 +10,12 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"fmt"
 	"net"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -50,7 +52,7 @@ func Run(ctx context.Context, cfg Config) error {
 		return err
 	}
 	poller := gpu.NewPoller(cfg.Log)
-	devices, endTrials := cfg.look(ctx, poller, outbox, len(workers.Held()) > 0)
+	devices, endTrials := cfg.look(ctx, poller, outbox, workers)
 	defer endTrials()
 	voice := &voice{cfg: cfg, instance: rand.Text(), workers: workers, devices: devices}
 	up, err := link.New(link.Config{
@@ -65,16 +67,18 @@ func Run(ctx context.Context, cfg Config) error {
 
 // look for devices, and try them. An agent that holds workers attaches at once: the
 // farm counts on hearing of them within a second, and hears of the GPUs when they are tried.
-func (c Config) look(ctx context.Context, poller *gpu.Poller, outbox *link.Outbox, holding bool) (all *gpus, end func()) {
+func (c Config) look(ctx context.Context, poller *gpu.Poller, outbox *link.Outbox, workers *supervisor.Supervisor) (all *gpus, end func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	all = newGPUs(cpu(ctx, c.Worker, c.Limits), c.Log, trialBy(c.Worker, c.Limits), poller.Snapshot, outbox.Offers)
+	all.work = func() map[string]work { return workOf(workers.Running(), workers.Undying()) }
+	all.book = newGPUBook(cmp.Or(os.Getenv("GALA_TWIN"), c.Data), c.Log) // a twin's GPUs go with it
 	inventory := listGPUs(ctx)
 	if inventory.Reason != "" {
 		c.Log.Info("no GPU, or not all", "reason", inventory.Reason)
 	}
 	c.Log.Info("device", "device", all.cpu.GetId(), "model", all.cpu.GetModel(), "role", all.cpu.GetRole(), "reason", all.cpu.GetRoleReason())
 	patience := startPatience
-	if holding {
+	if len(workers.Held()) > 0 {
 		patience = 0
 	}
 	all.begin(ctx, inventory, patience)

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"fmt"
 	"math"
 
 	"github.com/galafarm/gala/agent/gpu"
@@ -74,6 +75,31 @@ func encodeSession(s gpu.Session, running []supervisor.Running) *galav1.EncodeSe
 		}
 	}
 	return m
+}
+
+// workOf this agent's workers on each GPU.
+func workOf(running []supervisor.Running, undying []supervisor.Undying) map[string]work {
+	all := map[string]work{}
+	for _, r := range running {
+		w := all[r.Spec.GetDevice()]
+		for _, rendition := range r.Spec.GetRenditions() {
+			if rendition.GetVideo() != nil {
+				w.sessions++
+			}
+		}
+		for _, p := range r.Status.GetRenditions() {
+			w.frames += p.GetFrames()
+		}
+		all[r.Spec.GetDevice()] = w
+	}
+	for _, u := range undying {
+		w := all[u.Device]
+		if w.undying == "" {
+			w.undying = fmt.Sprintf("%s since %s: look for XID lines in the kernel's log, and reboot this host", u, u.Since.UTC().Format("2006-01-02 15:04 UTC"))
+		}
+		all[u.Device] = w
+	}
+	return all
 }
 
 // renditionOf a session is the only one that has its codec and size. Of two

@@ -22,7 +22,7 @@ type trial struct {
 // offer is what the evidence allows: encoders that have encoded here, or a role
 // with the reason for it. A trial that was refused says nothing about the silicon.
 func (t trial) offer() *galav1.DeviceOffer {
-	offer := emptyOffer(t.gpu)
+	offer := emptyOffer(t.gpu, t.driver)
 	if t.err != nil {
 		return unusable(offer, t.err.Error())
 	}
@@ -46,16 +46,18 @@ func (t trial) offer() *galav1.DeviceOffer {
 	return t.encodesNot(offer)
 }
 
-func emptyOffer(g gpu.GPU) *galav1.DeviceOffer {
-	return &galav1.DeviceOffer{Id: g.UUID, Model: g.Model, MemoryBytes: g.Memory}
+// emptyOffer has what holds in every role: the sessions that consumer cards of a host
+// share are not more because one of them cannot be used now.
+func emptyOffer(g gpu.GPU, driver string) *galav1.DeviceOffer {
+	most := uint32(catalogue.Sessions(g.Model, driver))
+	return &galav1.DeviceOffer{Id: g.UUID, Model: g.Model, MemoryBytes: g.Memory, MaxSessions: most, SessionsShared: most > 0}
 }
 
 func (t trial) encodes(offer *galav1.DeviceOffer) *galav1.DeviceOffer {
 	offer.Role = roleEncode
 	offer.EncodePixelsPerSecond, offer.CapacitySource = catalogue.Capacity(t.gpu.Model)
-	offer.MaxSessions = uint32(catalogue.Sessions(t.gpu.Model, t.driver))
-	offer.SessionsShared = offer.MaxSessions > 0
 	var have, lack []string
+	later := ""
 	for _, e := range offer.Encoders {
 		if slices.Contains(offer.TenBitEncoders, e) {
 			e += " (10 bits too)"
@@ -65,6 +67,8 @@ func (t trial) encodes(offer *galav1.DeviceOffer) *galav1.DeviceOffer {
 	for _, s := range t.report.Sessions {
 		switch able := slices.Contains(offer.Encoders, s.Encoder); {
 		case s.Trouble == "":
+		case passing(s.Trouble):
+			later = fmt.Sprintf("; %s in %d bits, and encoders after it, are tried again later (%s)", s.Encoder, s.Depth, s.Said)
 		case s.Depth == 8:
 			lack = append(lack, fmt.Sprintf("%s (%s)", s.Encoder, s.Said))
 		case able:
@@ -75,6 +79,7 @@ func (t trial) encodes(offer *galav1.DeviceOffer) *galav1.DeviceOffer {
 	if len(lack) > 0 {
 		offer.RoleReason += "; not with " + strings.Join(lack, ", ")
 	}
+	offer.RoleReason += later
 	return offer
 }
 

@@ -69,6 +69,20 @@ func TestOffersAreJudged(t *testing.T) {
 	}
 }
 
+// The sessions of a host are as many while one of its cards cannot be used.
+func TestLimitsHoldInEveryRole(t *testing.T) {
+	closed := tried(geforce)
+	closed.report.Trouble = media.GPUNoDevice
+	for _, trial := range []trial{tried(geforce, refused(media.GPURefused, "")), closed, {gpu: closed.gpu, driver: closed.driver, err: errHung}} {
+		if o := trial.offer(); o.GetRole() != roleUnusable || o.GetMaxSessions() != 8 || !o.GetSessionsShared() {
+			t.Errorf("%v", o)
+		}
+	}
+	if o := tried("NVIDIA H200", refused(media.GPUNoNVENC, "")).offer(); o.GetMaxSessions() != 0 || o.GetSessionsShared() {
+		t.Errorf("a card without a limit: %v", o)
+	}
+}
+
 func TestOffersNameTheirLimits(t *testing.T) {
 	h264 := media.GPUSession{Encoder: "h264_nvenc", Depth: 8}
 	if o := tried(l4, h264).offer(); o.GetMaxSessions() != 0 || o.GetSessionsShared() {

@@ -1,10 +1,12 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -24,7 +26,12 @@ type driver struct {
 	answers  map[string]media.GPUReport // by UUID; none: the driver hangs
 	tries    []string
 	told     [][]*galav1.DeviceOffer
+	model    string          // of its GPUs, "" for an L4
+	work     map[string]work // of the agent's workers
+	book     *gpuBook
 }
+
+const newDriver = "550.144.03"
 
 var errHung = errors.New("the driver hangs")
 
@@ -62,7 +69,7 @@ func (d *driver) tell(all []*galav1.DeviceOffer) {
 func (d *driver) state(uuid string, s gpu.State, age time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	one := gpu.Device{GPU: gpu.GPU{UUID: uuid, Model: l4}, State: s, Age: age}
+	one := gpu.Device{GPU: d.gpu(uuid), State: s, Age: age}
 	if s != gpu.Well {
 		one.Trouble = "the test says so"
 	}
@@ -73,6 +80,37 @@ func (d *driver) state(uuid string, s gpu.State, age time.Duration) {
 		}
 	}
 	d.snapshot.Devices = append(d.snapshot.Devices, one)
+}
+
+func (d *driver) gpu(uuid string) gpu.GPU { return gpu.GPU{UUID: uuid, Model: cmp.Or(d.model, l4)} }
+
+// unlisted so many times by its library.
+func (d *driver) unlisted(uuid string, times int) {
+	d.state(uuid, gpu.Lost, 0)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for i := range d.snapshot.Devices {
+		if d.snapshot.Devices[i].UUID == uuid {
+			d.snapshot.Devices[i].Unlisted = times
+		}
+	}
+}
+
+// works lets the agent's workers do that on a GPU.
+func (d *driver) works(uuid string, w work) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.work = maps.Clone(d.work)
+	if d.work == nil {
+		d.work = map[string]work{}
+	}
+	d.work[uuid] = w
+}
+
+func (d *driver) workers() map[string]work {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.work
 }
 
 func (d *driver) answer(uuid string, sessions ...media.GPUSession) {
@@ -90,23 +128,34 @@ func (d *driver) count() int {
 // host begins with the GPUs that encode; its trials and looks end with the test.
 func (d *driver) host(t *testing.T, encode ...string) *gpus {
 	t.Helper()
-	d.answers = map[string]media.GPUReport{}
-	var found gpu.Inventory
+	if d.answers == nil {
+		d.answers = map[string]media.GPUReport{}
+	}
+	found := gpu.Inventory{Driver: newDriver}
 	for _, uuid := range encode {
 		d.answer(uuid, media.GPUSession{Encoder: "h264_nvenc", Depth: 8})
 		d.state(uuid, gpu.Well, 0)
-		found.GPUs = append(found.GPUs, gpu.GPU{UUID: uuid, Model: l4})
+		found.GPUs = append(found.GPUs, d.gpu(uuid))
 	}
+	return d.found(t, found)
+}
+
+// found begins with what the driver lists.
+func (d *driver) found(t *testing.T, found gpu.Inventory) *gpus {
+	t.Helper()
 	g := newGPUs(&galav1.DeviceOffer{Id: "cpu", Role: "encode"}, slog.New(slog.DiscardHandler), d.try, d.read, d.tell)
+	g.work, g.book = d.workers, d.book
 	g.begin(t.Context(), found, startPatience)
 	return g
 }
 
-func (g *gpus) run(t *testing.T) {
+func (g *gpus) run(t *testing.T) (end func()) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	running.Go(func() { _ = g.Run(ctx) })
-	t.Cleanup(func() { cancel(); running.Wait(); g.trials.Wait() })
+	end = func() { cancel(); running.Wait(); g.trials.Wait() }
+	t.Cleanup(end)
+	return end
 }
 
 // roles are in short: cpu encode, a lost.

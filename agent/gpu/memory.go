@@ -15,7 +15,7 @@ func (p *Poller) opening() {
 }
 
 // opened begins a conversation. GPUs of an earlier one that are not found any
-// more are lost, with what was last known of them.
+// more, twice, are lost, with what was last known of them.
 func (p *Poller) opened(d driver) {
 	found, trouble := d.devices()
 	p.mu.Lock()
@@ -26,7 +26,7 @@ func (p *Poller) opened(d driver) {
 	for _, f := range found {
 		here[f.UUID] = true
 		if old := p.device(f.UUID); old != nil {
-			old.GPU, old.Index, old.Bus = f.GPU, f.Index, f.Bus
+			old.GPU, old.Index, old.Bus, old.Unlisted = f.GPU, f.Index, f.Bus, 0
 			continue
 		}
 		p.state.Devices = append(p.state.Devices, f)
@@ -34,9 +34,30 @@ func (p *Poller) opened(d driver) {
 	}
 	for i := range p.state.Devices {
 		if dev := &p.state.Devices[i]; !here[dev.UUID] {
-			p.worse(dev, Lost, "the NVIDIA driver does not list this GPU any more; reset it or reboot this host")
+			p.unlisted(dev)
 		}
 	}
+}
+
+func (p *Poller) unlisted(d *Device) {
+	d.Unlisted++
+	if d.Unlisted < lostUnlisted {
+		p.worse(d, Stale, "the NVIDIA driver was asked for its GPUs anew and did not list this one; it is asked once more")
+		return
+	}
+	p.worse(d, Lost, "the NVIDIA driver does not list this GPU any more; reset it or reboot this host")
+}
+
+// unsure says whether a GPU has been missing in one opening alone.
+func (p *Poller) unsure() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, d := range p.state.Devices {
+		if d.Unlisted > 0 && d.Unlisted < lostUnlisted && d.State != Lost {
+			return true
+		}
+	}
+	return false
 }
 
 func (p *Poller) closed() {

@@ -22,8 +22,12 @@ const (
 	// stays so after a reset: first after reopenLost, then more and more seldom.
 	reopenLost     = 30 * time.Second
 	reopenLostLast = 10 * time.Minute
-	eventWait      = time.Second
-	goodbye        = 2 * time.Second // that a driver may take to let go
+	// A GPU that one opening of the library does not list may only have failed to
+	// give its handle: it is lost when the next one does not list it either.
+	reopenUnsure = 5 * time.Second
+	lostUnlisted = 2
+	eventWait    = time.Second
+	goodbye      = 2 * time.Second // that a driver may take to let go
 )
 
 // State of a device.
@@ -34,7 +38,7 @@ const (
 	Unread State = iota // not read yet
 	Well
 	Stale // the driver does not answer, or gives errors
-	Lost  // the driver says that it is gone
+	Lost  // the driver says that it is gone, or does not list it time and again
 )
 
 // Device is one GPU as last read.
@@ -45,9 +49,12 @@ type Device struct {
 	State State
 	// Trouble says in a sentence why it is not well.
 	Trouble string
-	At      time.Time     // of the reading; zero before the first
-	Age     time.Duration // of it in a snapshot; before the first how long it has been waited for
-	Took    time.Duration // the reading itself
+	// Unlisted counts the latest openings of the driver's library, one after the
+	// other, that did not list it.
+	Unlisted int
+	At       time.Time     // of the reading; zero before the first
+	Age      time.Duration // of it in a snapshot; before the first how long it has been waited for
+	Took     time.Duration // the reading itself
 	Reading
 	Xids      []Xid             // the newest, oldest first
 	XidCounts map[uint64]uint64 // by code, since this process started
@@ -184,7 +191,6 @@ func (p *Poller) converse(ctx context.Context) {
 		switch {
 		case ctx.Err() != nil:
 		case err == nil:
-			look = min(2*look, reopenLostLast)
 		default:
 			p.unable(err.Error())
 			sleep(ctx, pause.NextBackOff())
@@ -193,7 +199,8 @@ func (p *Poller) converse(ctx context.Context) {
 }
 
 // follow reads until the conversation is over; without an error another one
-// should look for lost GPUs, as is due after look. That begins anew when all are there.
+// should look for lost GPUs, as is due after look, and is due after what is returned.
+// That begins anew when all are there.
 func (p *Poller) follow(ctx context.Context, d driver, look time.Duration) (time.Duration, error) {
 	listening, deaf := context.WithCancel(ctx)
 	var events sync.WaitGroup
@@ -202,7 +209,11 @@ func (p *Poller) follow(ctx context.Context, d driver, look time.Duration) (time
 	events.Go(func() { p.listen(listening, d) })
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
+	unsure := p.unsure()
 	again := time.NewTimer(look)
+	if unsure {
+		again.Reset(min(look, reopenUnsure))
+	}
 	defer again.Stop()
 	found, _ := d.devices()
 	for ctx.Err() == nil {
@@ -217,8 +228,11 @@ func (p *Poller) follow(ctx context.Context, d driver, look time.Duration) (time
 		select {
 		case <-ctx.Done():
 		case <-again.C:
-			if p.misses() {
+			if unsure {
 				return look, nil
+			}
+			if p.misses() {
+				return min(2*look, reopenLostLast), nil
 			}
 			look = reopenLost
 			again.Reset(look)

@@ -309,12 +309,13 @@ func TestADriverThatStartsLate(t *testing.T) {
 	})
 }
 
-// A driver that is loaded anew finds GPUs again, or one less.
+// A driver that is loaded anew finds GPUs again, or one less. One that is missing once
+// may be there the next time.
 func TestADriverThatIsLoadedAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		first, second := twoGPUs(), twoGPUs()
-		second.found = second.found[1:]
-		next := []*fake{first, second}
+		first, second, third := twoGPUs(), twoGPUs(), twoGPUs()
+		second.found, third.found = second.found[1:], third.found[1:]
+		next := []*fake{first, second, third}
 		p, end := polling(t, func() (driver, error) {
 			f := next[0]
 			next = next[1:]
@@ -333,8 +334,37 @@ func TestADriverThatIsLoadedAnew(t *testing.T) {
 		}
 		pass(3 * time.Second)
 		s := p.Snapshot()
-		if len(s.Devices) != 2 || s.Devices[0].State != Lost || s.Devices[1].State != Well || s.Trouble != "" {
-			t.Errorf("%+v", s)
+		if len(s.Devices) != 2 || s.Devices[0].State != Stale || s.Devices[1].State != Well || s.Trouble != "" {
+			t.Errorf("missing once: %+v", s)
+		}
+		pass(6 * time.Second)
+		if s := p.Snapshot(); s.Devices[0].State != Lost || s.Devices[0].Unlisted != 2 || s.Devices[1].State != Well {
+			t.Errorf("missing twice: %+v", s)
+		}
+		end()
+	})
+}
+
+// A handle that fails once, when the library is opened anew for another's sake, loses no GPU.
+func TestAHandleThatFailsOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		first, short, opened := twoGPUs(), twoGPUs(), atomic.Int32{}
+		first.less = "GPU 2: Unknown Error (NVML 999)" // so that it is opened anew
+		short.found, short.less = short.found[1:], first.less
+		p, end := polling(t, func() (driver, error) {
+			if opened.Add(1) == 2 {
+				return short, nil
+			}
+			return first, nil
+		})
+		for range 50 {
+			pass(time.Second)
+			if d := p.Snapshot().Devices[0]; d.State == Lost {
+				t.Fatalf("%+v after %d openings", d, opened.Load())
+			}
+		}
+		if d := p.Snapshot().Devices[0]; opened.Load() != 3 || d.State != Well || d.Unlisted != 0 {
+			t.Errorf("%d openings, %+v", opened.Load(), d)
 		}
 		end()
 	})
