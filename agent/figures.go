@@ -82,6 +82,7 @@ func workOf(running []supervisor.Running, undying []supervisor.Undying) map[stri
 	all := map[string]work{}
 	for _, r := range running {
 		w := all[r.Spec.GetDevice()]
+		w.jobs = append(w.jobs, r.Spec.GetJob())
 		for _, rendition := range r.Spec.GetRenditions() {
 			if rendition.GetVideo() != nil {
 				w.sessions++

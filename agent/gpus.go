@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
@@ -28,6 +29,8 @@ const (
 	lookEvery  = time.Second
 	// Workers that got pictures done so lately prove that their GPU is there.
 	proves = 5 * time.Second
+	// A GPU that was suspect and has been well for so long begins anew.
+	forgivenAfter = time.Hour
 )
 
 // gpus keeps what this host offers true: each GPU is tried when it is found,
@@ -40,6 +43,7 @@ type gpus struct {
 	cpu  *galav1.DeviceOffer
 	work func() map[string]work // of this agent's workers, by UUID; nil for none
 	book *gpuBook               // nil to remember nothing
+	fail *failures
 
 	results chan trial
 	slots   chan struct{}
@@ -53,8 +57,9 @@ type gpus struct {
 
 // work is what this agent's workers do on one GPU.
 type work struct {
-	sessions int    // encoder sessions that they have, or are about to
-	frames   int64  // encoded by those that run
+	sessions int   // encoder sessions that they have, or are about to
+	frames   int64 // encoded by those that run
+	jobs     []string
 	undying  string // says that a killed one does not let the GPU go, "" for none
 }
 
@@ -73,12 +78,16 @@ type card struct {
 	frames   int64     // of its workers
 	moved    time.Time // when they were last more
 	since    time.Time // it was lost; zero when it is not
+	// suspected is when its workers failed last. It is not tried before until, and
+	// that is longer each time.
+	suspected, until time.Time
+	penance          time.Duration
 }
 
 func newGPUs(cpu *galav1.DeviceOffer, log *slog.Logger, try func(context.Context, string) (media.GPUReport, error),
 	read func() gpu.Snapshot, tell func([]*galav1.DeviceOffer)) *gpus {
 	return &gpus{
-		try: try, read: read, tell: tell, log: log, cpu: cpu,
+		try: try, read: read, tell: tell, log: log, cpu: cpu, fail: newFailures(),
 		results: make(chan trial, 64), slots: make(chan struct{}, trialsAtOnce),
 	}
 }
@@ -285,7 +294,9 @@ func (g *gpus) lookAt(ctx context.Context, c *card, d *gpu.Device, now time.Time
 		c.leave(g.driver, used.undying, false)
 	case !c.gone && (d.State == gpu.Lost || d.State == gpu.Stale && d.Age > silentFor):
 		c.leave(g.driver, d.Trouble, false)
-	case c.trying || d.State != gpu.Well:
+	case !c.gone && c.suspect(g.driver, g.fail.suspect(c.UUID, used.jobs, now), now):
+		g.log.Warn("GPU is suspect", "device", c.UUID, "reason", c.offer.GetRoleReason())
+	case c.trying || d.State != gpu.Well || now.Before(c.until):
 	case c.gone || c.due(now) || g.taken(c) < c.taken:
 		g.attempt(ctx, c)
 	}
@@ -331,6 +342,20 @@ func (c *card) leave(driver, why string, lost bool) {
 	c.gone, c.again, c.pause = true, time.Time{}, firstAgain
 	c.offer = unusable(emptyOffer(c.GPU, driver), why)
 	c.offer.Lost = lost
+}
+
+// suspect it for a reason, if there is one: it has to be tried anew, after a while.
+func (c *card) suspect(driver, why string, now time.Time) bool {
+	if why == "" {
+		return false
+	}
+	c.penance = min(2*c.penance, lastAgain)
+	if c.penance == 0 || now.Sub(c.suspected) > forgivenAfter {
+		c.penance = firstAgain
+	}
+	c.suspected, c.until, c.evidence = now, now.Add(c.penance), evidence{}
+	c.leave(driver, fmt.Sprintf("it is tried again in %s: %s", c.penance, why), false)
+	return true
 }
 
 // lose it, and with it what runs on it and what was known of it.

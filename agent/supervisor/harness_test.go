@@ -98,8 +98,10 @@ func (r *reports) awaitFrames(t *testing.T, assignment string, n int64) {
 type bench struct {
 	*Supervisor
 	*reports
-	dir  string
-	stop func()
+	dir string
+	// heard are the outcomes that Config.Ended was told, by device.
+	heard map[string]string
+	stop  func()
 }
 
 // quick are limits for workers that need no time to do anything, on a machine
@@ -120,8 +122,11 @@ func newBench(t *testing.T, dir string, l Limits) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &bench{reports: newReports(), dir: dir}
-	b.Supervisor, err = New(Config{Dir: dir, Worker: self, Reports: b.reports, Log: slog.New(slog.DiscardHandler), Limits: l})
+	b := &bench{reports: newReports(), dir: dir, heard: map[string]string{}}
+	heard := func(a *galav1.Assignment, o *galav1.Outcome) {
+		b.change(func() { b.heard[a.GetDevice()] = codeName(o) })
+	}
+	b.Supervisor, err = New(Config{Dir: dir, Worker: self, Reports: b.reports, Log: slog.New(slog.DiscardHandler), Limits: l, Ended: heard})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -46,6 +46,7 @@ type environment struct {
 	ingests *ingests
 	oom     oomCounter
 	signal  func(*process, syscall.Signal) error // (*process).signal
+	ended   func(*galav1.Assignment, *galav1.Outcome)
 }
 
 func newRun(env *environment, dir runDir, spec *galav1.Assignment, log *slog.Logger) *run {
@@ -214,6 +215,9 @@ func (r *run) conclude(o *galav1.Outcome) {
 		release()
 	}
 	r.env.reports.Report(r.newReport(status, o))
+	if r.env.ended != nil {
+		r.env.ended(r.spec, o)
+	}
 	close(r.ended)
 }
 

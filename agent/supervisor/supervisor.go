@@ -24,11 +24,13 @@ type Reports interface {
 
 // Config of a supervisor.
 type Config struct {
-	Dir        string // runtime directories, one per run
-	Worker     string // path of the worker program, never looked up
-	Reports    Reports
-	Log        *slog.Logger
-	Limits     Limits
+	Dir     string // runtime directories, one per run
+	Worker  string // path of the worker program, never looked up
+	Reports Reports
+	Log     *slog.Logger
+	Limits  Limits
+	// Ended hears of the outcome of each run, if it is not nil. It must not block.
+	Ended      func(*galav1.Assignment, *galav1.Outcome)
 	StopOnExit bool // finish every worker when Run ends, instead of leaving them to the next agent
 }
 
@@ -69,7 +71,7 @@ func New(cfg Config) (*Supervisor, error) {
 	limits := cfg.Limits.orDefaults()
 	s := &Supervisor{
 		dir: dir, log: cfg.Log, stopOnExit: cfg.StopOnExit,
-		env:      environment{worker: cfg.Worker, limits: limits, reports: cfg.Reports, oom: newOOMCounter(), signal: (*process).signal},
+		env:      environment{worker: cfg.Worker, limits: limits, reports: cfg.Reports, oom: newOOMCounter(), signal: (*process).signal, ended: cfg.Ended},
 		declared: make(chan runDir, 1024),
 		probes:   make(chan *galav1.ProbeRequest, limits.ProbeQueue),
 		runs:     map[key]*run{}, warm: map[string]warm{}, undead: map[runDir]undead{},

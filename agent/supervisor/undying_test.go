@@ -50,6 +50,7 @@ func TestAWorkerThatDoesNotDie(t *testing.T) {
 		t.Errorf("outcome %v", o)
 	}
 	b.await(t, "the end of the lease", func() bool { return len(b.Held()) == 0 && len(b.Running()) == 0 })
+	b.await(t, "word of it beside the report", func() bool { return b.heard["GPU-3"] == "device_lost" })
 	all := b.Undying()
 	if len(all) != 1 || all[0].PID != pid || all[0].Device != "GPU-3" || all[0].Job != "job-a" || all[0].Since.IsZero() {
 		t.Fatalf("undying: %+v", all)

@@ -1,0 +1,106 @@
+package agent
+
+import (
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	galav1 "github.com/galafarm/gala/proto/gala/v1"
+	"google.golang.org/protobuf/types/known/timestamppb"
+)
+
+// fails is a worker's end on a GPU.
+func (g *gpus) fails(device, job string, code galav1.OutcomeCode) {
+	g.fail.ended(&galav1.Assignment{Job: job, Device: device},
+		&galav1.Outcome{Code: code, Message: "as the test says", EndedAt: timestamppb.New(time.Now())})
+}
+
+const (
+	crashed  = galav1.OutcomeCode_OUTCOME_CODE_CRASHED
+	loses    = galav1.OutcomeCode_OUTCOME_CODE_DEVICE_LOST
+	finished = galav1.OutcomeCode_OUTCOME_CODE_FINISHED
+	noSource = galav1.OutcomeCode_OUTCOME_CODE_SOURCE_ERROR
+)
+
+// A GPU that fails every worker is withdrawn though its driver calls it well, and is
+// offered again when a trial has passed, each time later.
+func TestAGPUThatFailsItsWorkersIsSuspect(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &driver{}
+		g := d.host(t, "a", "b")
+		g.run(t)
+		for _, pause := range []time.Duration{30 * time.Second, time.Minute, 2 * time.Minute} {
+			n := d.count()
+			for _, job := range []string{"x", "y", "x"} {
+				wantRoles(t, "before", g, "cpu encode, a encode, b encode")
+				g.fails("a", job, crashed)
+				time.Sleep(2 * time.Second)
+			}
+			wantRoles(t, "suspect", g, "cpu encode, a unusable, b encode")
+			if why := g.offers()[1].GetRoleReason(); !strings.Contains(why, "3 workers have failed on it") || !strings.Contains(why, "as the test says") {
+				t.Errorf("because %s", why)
+			}
+			time.Sleep(pause - 4*time.Second)
+			wantRoles(t, "not yet tried", g, "cpu encode, a unusable, b encode")
+			if d.count() != n {
+				t.Errorf("%d trials in the pause", d.count()-n)
+			}
+			time.Sleep(6 * time.Second)
+			wantRoles(t, "tried", g, "cpu encode, a encode, b encode")
+			if d.count() != n+1 {
+				t.Errorf("%d trials after it", d.count()-n)
+			}
+		}
+		d.answer("a", noneAt) // what it did before does not count any more
+		for range 3 {
+			g.fails("a", "x", loses)
+		}
+		time.Sleep(5 * time.Minute)
+		wantRoles(t, "the trial does not pass", g, "cpu encode, a unusable, b encode")
+	})
+}
+
+// What says nothing about the GPU counts for nothing.
+func TestFailuresThatBlameNoGPU(t *testing.T) {
+	for name, play := range map[string]func(d *driver, g *gpus){
+		"of sources": func(_ *driver, g *gpus) {
+			for range 5 {
+				g.fails("a", "x", noSource)
+			}
+		},
+		"with a success between": func(_ *driver, g *gpus) {
+			for _, code := range []galav1.OutcomeCode{crashed, crashed, finished, crashed, crashed} {
+				g.fails("a", "x", code)
+			}
+		},
+		"seldom": func(_ *driver, g *gpus) {
+			for range 5 {
+				g.fails("a", "x", crashed)
+				time.Sleep(3 * time.Minute)
+			}
+		},
+		"of one job beside another that runs": func(d *driver, g *gpus) {
+			d.works("a", work{jobs: []string{"x", "y"}})
+			for range 5 {
+				g.fails("a", "x", crashed)
+			}
+		},
+		"on another device": func(_ *driver, g *gpus) {
+			for range 5 {
+				g.fails("cpu", "x", crashed)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := &driver{}
+				g := d.host(t, "a")
+				g.run(t)
+				play(d, g)
+				time.Sleep(2 * time.Second)
+				wantRoles(t, name, g, "cpu encode, a encode")
+			})
+		})
+	}
+}
