@@ -83,6 +83,7 @@ func (g *gpus) remember(reason string) {
 				why += ": " + reason
 			}
 			c.leave(g.driver, why, false)
+			c.absent = true
 		}
 		c.since = b.Lost
 		c.evidence = evidence{driver: b.Driver, sessions: b.Sessions, complete: b.Complete}

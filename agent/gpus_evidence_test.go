@@ -158,6 +158,13 @@ func TestAGPUWithAnUndyingWorker(t *testing.T) {
 		}
 		end()
 		next := &driver{work: d.work}
+		next.snapshot.Driver = newDriver // without any device: its handles fail
+		g = next.found(t, gpu.Inventory{Driver: newDriver, GPUs: []gpu.GPU{d.gpu("a")}})
+		end = g.run(t)
+		time.Sleep(3 * time.Second)
+		wantRoles(t, "found, and not listed since", g, "cpu encode, a unusable")
+		end()
+		next = &driver{work: d.work}
 		g = next.host(t, "a", "b")
 		g.run(t)
 		wantRoles(t, "the next agent", g, "cpu encode, a unusable, b encode")

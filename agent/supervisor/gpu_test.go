@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -46,10 +47,10 @@ func TestTryGPU(t *testing.T) {
 // A trial that cannot be ended is the last one of its GPU until it ends.
 func TestOneTrialOfAGPUThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		processes, dies := 0, make(chan struct{})
+		processes, dies := atomic.Int32{}, make(chan struct{})
 		all := NewTrials("", Limits{})
 		all.run = func(context.Context, tool) (answer, error) {
-			processes++
+			processes.Add(1)
 			<-dies
 			return answer{stdout: []byte(`{"device":"GPU-1"}`)}, nil
 		}
@@ -58,13 +59,13 @@ func TestOneTrialOfAGPUThatHangs(t *testing.T) {
 				t.Errorf("trial %d: %v", n, err)
 			}
 		}
-		if processes != 1 {
-			t.Errorf("%d processes", processes)
+		if n := processes.Load(); n != 1 {
+			t.Errorf("%d processes", n)
 		}
 		close(dies)
 		synctest.Wait()
-		if r, err := all.Try(t.Context(), "GPU-1"); err != nil || r.Device != "GPU-1" || processes != 2 {
-			t.Errorf("when it has died: %+v, %v, %d processes", r, err, processes)
+		if r, err := all.Try(t.Context(), "GPU-1"); err != nil || r.Device != "GPU-1" || processes.Load() != 2 {
+			t.Errorf("when it has died: %+v, %v, %d processes", r, err, processes.Load())
 		}
 	})
 }
