@@ -3,6 +3,7 @@ package job
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 )
 
@@ -80,6 +81,7 @@ func (r Replica) clone() Replica {
 	c.Published = make(map[string]int64, len(r.Published))
 	maps.Copy(c.Published, r.Published)
 	c.Totals = maps.Clone(r.Totals)
+	c.Retry.Failed = slices.Clone(r.Retry.Failed)
 	c.Takers, c.Away = append([]Taker(nil), r.Takers...), append([]string(nil), r.Away...)
 	return c
 }
@@ -126,14 +128,50 @@ type Retry struct {
 	// Failures in a row without a new segment.
 	Failures  int       `json:"failures,omitempty"`
 	NotBefore time.Time `json:"not_before,omitzero"`
-	// Avoid is where it failed last, "agent/device".
-	Avoid string `json:"avoid,omitempty"`
+	// Last is where it ran last, "agent/device"; of builds before Failed, where it
+	// failed last.
+	Last string `json:"avoid,omitempty"`
+	// Failed are the places that failed it, the newest last and none twice.
+	Failed []Failure `json:"failed,omitempty"`
 	// Left is the instance of an agent that handed the job over because it
 	// ends; it gets it not again before LeftUntil.
 	Left      string    `json:"left,omitempty"`
 	LeftUntil time.Time `json:"left_until,omitzero"`
 	// Lost: the last agent went away and may still be publishing.
 	Lost bool `json:"lost,omitempty"`
+}
+
+// Failure is a place, "agent/device", on which a worker failed.
+type Failure struct {
+	Place string    `json:"place"`
+	At    time.Time `json:"at"`
+}
+
+// MaxFailed bounds the places that are remembered.
+const MaxFailed = 16
+
+// FailedAt remembers a place that has failed.
+func (r *Retry) FailedAt(place string, now time.Time) {
+	r.Forgive(place)
+	r.Failed = append(r.Failed, Failure{place, now})
+	if extra := len(r.Failed) - MaxFailed; extra > 0 {
+		r.Failed = slices.Delete(r.Failed, 0, extra)
+	}
+}
+
+// Forgive forgets that a place has failed.
+func (r *Retry) Forgive(place string) {
+	r.Failed = slices.DeleteFunc(r.Failed, func(f Failure) bool { return f.Place == place })
+}
+
+// FailedSince are the places that have failed after t, the newest last.
+func (r Retry) FailedSince(t time.Time) (places []string) {
+	for _, f := range r.Failed {
+		if f.At.After(t) {
+			places = append(places, f.Place)
+		}
+	}
+	return places
 }
 
 // Total counts what one rendition's ended workers left in the tree: published

@@ -18,9 +18,11 @@ type Request struct {
 	CPU        job.CPUPolicy
 	Renditions []ladders.Rendition
 	Rate       timeline.Rate
-	// Avoid is where it failed last, "agent/device": taken only when nothing
-	// else fits.
-	Avoid string
+	// Last is where it ran last, "agent/device", "" for nowhere.
+	Last string
+	// Failed are the places that have failed it of late, the newest last: they are
+	// taken only when nothing else fits, and the newest last of all.
+	Failed []string
 	// Holder is the agent that a pushed input comes to, "" where all can be had
 	// anywhere, or where none was placed before: the sender knows no other host.
 	// Pushed names that input.
@@ -122,7 +124,7 @@ func Place(req Request, devices []Device) Decision {
 	}
 	slices.SortStableFunc(fits, func(a, b Choice) int {
 		return cmp.Or(
-			cmp.Compare(rank(req, a), rank(req, b)),
+			rank(req, a).compare(rank(req, b)),
 			cmp.Compare(a.LoadPermille, b.LoadPermille),
 			cmp.Compare(a.Agent, b.Agent),
 			cmp.Compare(a.Device, b.Device))
@@ -141,7 +143,9 @@ func why(req Request, c Choice, n int) string {
 		return fmt.Sprintf("; %s was pushed to %s, which cannot take it: its sender has to come here", req.Pushed, req.Holder)
 	case req.Pushed != "":
 		return fmt.Sprintf("; %s has to be pushed to this host", req.Pushed)
-	case req.Back == c.Agent+"/"+c.Device:
+	case slices.Contains(req.Failed, c.place()):
+		return "; it failed here of late, and no better place fits"
+	case req.Back == c.place():
 		return "; it ran here, and need not move any more"
 	case req.Warm == c.Agent:
 		return "; this host holds the source already"
@@ -151,26 +155,46 @@ func why(req Request, c Choice, n int) string {
 	return ""
 }
 
-// rank orders by wish before load: each counts for more than all below it.
-func rank(req Request, c Choice) int {
+// wishes order devices before their load does: each counts for more than all
+// after it, and less is better.
+type wishes [6]int
+
+func rank(req Request, c Choice) wishes {
+	return wishes{
+		against(c.cordoned),
+		against(req.Holder != "" && c.Agent != req.Holder),
+		slices.Index(req.Failed, c.place()), // -1 where it has not failed
+		against(req.Back != "" && c.place() != req.Back),
+		against(onCPU(c) != (req.CPU == job.CPUOnly || doubtsGPUs(req))),
+		against(req.Warm != "" && c.Agent != req.Warm),
+	}
+}
+
+func against(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func (w wishes) compare(o wishes) int { return slices.Compare(w[:], o[:]) }
+
+func onCPU(c Choice) bool { return c.Device == "cpu" }
+
+// place is what a device is called in a request.
+func (c Choice) place() string { return c.Agent + "/" + c.Device }
+
+// doubtsGPUs: a job that two GPUs have failed is tried on the CPU before a third. On
+// a host with many it would else be given up before the CPU's turn.
+func doubtsGPUs(req Request) bool {
 	n := 0
-	for _, against := range []bool{
-		c.cordoned,
-		req.Holder != "" && c.Agent != req.Holder,
-		c.Agent+"/"+c.Device == req.Avoid,
-		req.Back != "" && c.Agent+"/"+c.Device != req.Back,
-		onCPU(c) && req.CPU != job.CPUOnly,
-		req.Warm != "" && c.Agent != req.Warm,
-	} {
-		n <<= 1
-		if against {
+	for _, place := range req.Failed {
+		if !strings.HasSuffix(place, "/cpu") {
 			n++
 		}
 	}
-	return n
+	return n >= 2
 }
-
-func onCPU(c Choice) bool { return c.Device == "cpu" }
 
 // consider is the one place where a device is judged.
 func consider(req Request, dev Device) (Choice, string) {
@@ -238,7 +262,7 @@ func unfit(req Request, dev Device) string {
 	switch {
 	case dev.Closed != "":
 		return dev.Closed
-	case dev.Cordoned != "" && !(req.Kind == job.Live && req.Avoid == dev.Agent+"/"+dev.ID):
+	case dev.Cordoned != "" && !(req.Kind == job.Live && req.Last == dev.Agent+"/"+dev.ID):
 		return dev.Cordoned
 	case dev.Role != "encode":
 		return strings.TrimSuffix(fmt.Sprintf("role is %s, not encode: %s", dev.Role, dev.RoleReason), ": ")

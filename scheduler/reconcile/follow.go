@@ -265,10 +265,11 @@ func (r run) handedOver(pl job.Placement, o *media.Error) {
 		cause = "agent " + pl.Agent + " ends its work"
 		r.r.Retry.Left, r.r.Retry.LeftUntil = pl.Instance, r.Now.Add(r.Settings.LeaveGrace)
 	case m.Back:
-		r.r.Retry.Avoid, r.r.Retry.Left = "", ""
+		r.r.Retry.Last, r.r.Retry.Left = "", ""
+		r.r.Retry.Forgive(place)
 		r.back[r.r.Number] = place
 	default:
-		r.r.Retry.Avoid, r.r.Retry.Left = place, ""
+		r.r.Retry.Last, r.r.Retry.Left = place, ""
 	}
 	r.free()
 	r.record("handed_over", cause, o.Message)
@@ -299,7 +300,7 @@ func (r run) othersRun() bool {
 // last attempt got something published, else after a growing pause.
 func (r run) retry(pl job.Placement, o *media.Error) {
 	newest, have := r.published()
-	r.r.Retry.Avoid = pl.Agent + "/" + pl.Device
+	r.failedAt(pl, o)
 	pause := 0
 	switch progressed := have && newest > pl.ResumedAt; {
 	case progressed:
@@ -321,10 +322,19 @@ func (r run) retry(pl job.Placement, o *media.Error) {
 	r.pauseFor(o, r.Settings.pause(max(pause, r.r.Retry.Failures)))
 }
 
+// failedAt remembers where a worker failed. A device that had no encoder session
+// counts as full, which is no failure of it.
+func (r run) failedAt(pl job.Placement, o *media.Error) {
+	r.r.Retry.Last = pl.Agent + "/" + pl.Device
+	if o.Code != media.SessionLimit {
+		r.r.Retry.FailedAt(r.r.Retry.Last, r.Now)
+	}
+}
+
 // retryLater tries what looks hopeless again and again, at the longest pause: the
 // job is on air by its other replicas.
 func (r run) retryLater(pl job.Placement, o *media.Error) {
-	r.r.Retry.Avoid = pl.Agent + "/" + pl.Device
+	r.failedAt(pl, o)
 	r.pauseFor(o, r.Settings.LastBackoff)
 }
 

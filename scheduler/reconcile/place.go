@@ -60,7 +60,8 @@ func (r run) decide(closed func(placement.Device) string) placement.Decision {
 	}
 	return placement.Place(placement.Request{
 		Kind: r.job.Spec.Kind, CPU: r.job.Spec.Effective().CPU,
-		Renditions: r.job.Renditions, Rate: r.job.Grid.Rate, Avoid: r.r.Retry.Avoid,
+		Renditions: r.job.Renditions, Rate: r.job.Grid.Rate,
+		Last: r.r.Retry.Last, Failed: r.r.Retry.FailedSince(r.Now.Add(-r.Settings.FailureStands)),
 		Holder: r.holder(), Pushed: r.pushed(), Warm: r.job.Warm, Apart: r.apart(),
 		Back: r.back[r.r.Number],
 	}, devices)

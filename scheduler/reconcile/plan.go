@@ -107,6 +107,8 @@ type Settings struct {
 	LeaveGrace time.Duration
 	// MaxFailures without a new segment, then the job fails.
 	MaxFailures int
+	// FailureStands is how long a place that failed a replica is its last choice.
+	FailureStands time.Duration
 	// FirstBackoff and LastBackoff bound the pause between such failures.
 	FirstBackoff, LastBackoff time.Duration
 	// WarmRing is how much of a source must be held at the new place of a run
@@ -122,7 +124,7 @@ func DefaultSettings() Settings {
 		MissingGrace: 800 * time.Millisecond,
 		ProbeTimeout: 45 * time.Second, ProbeTries: 3, ProbesPerAgent: 4,
 		FinishPatience: 20 * time.Second, LeaveGrace: 10 * time.Second,
-		MaxFailures: 5, FirstBackoff: 500 * time.Millisecond, LastBackoff: 15 * time.Second,
+		MaxFailures: 5, FailureStands: 10 * time.Minute, FirstBackoff: 500 * time.Millisecond, LastBackoff: 15 * time.Second,
 		WarmRing: 10 * time.Second, WarmPatience: 30 * time.Second,
 		PublishEvery: 5 * time.Second,
 	}
