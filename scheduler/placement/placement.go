@@ -143,12 +143,12 @@ func why(req Request, c Choice, n int) string {
 		return fmt.Sprintf("; %s was pushed to %s, which cannot take it: its sender has to come here", req.Pushed, req.Holder)
 	case req.Pushed != "":
 		return fmt.Sprintf("; %s has to be pushed to this host", req.Pushed)
-	case slices.Contains(req.Failed, c.place()):
-		return "; it failed here of late, and no better place fits"
 	case req.Back == c.place():
 		return "; it ran here, and need not move any more"
 	case req.Warm == c.Agent:
 		return "; this host holds the source already"
+	case n > 1 && slices.Contains(req.Failed, c.place()):
+		return "; it failed here of late, and no better place fits"
 	case n > 1:
 		return fmt.Sprintf("; least loaded of %d devices that fit", n)
 	}

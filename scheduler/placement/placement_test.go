@@ -1,6 +1,7 @@
 package placement_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -97,12 +98,12 @@ func TestPlace(t *testing.T) {
 		{"10 bits on the CPU", placement.Request{Kind: job.Live, Renditions: []ladders.Rendition{ten()}}, []placement.Device{cpu("a", 90, placement.Usage{})}, "a/cpu", ""},
 		{"sessions", placement.Request{Kind: job.Live}, []placement.Device{gpu("a", 90, 3, placement.Usage{Sessions: 3})}, "", "needs 1 encoder sessions, 0 of 3 are free"},
 		{"failed here", placement.Request{Kind: job.Live, Failed: []string{"a/cpu"}}, []placement.Device{cpu("a", 90, placement.Usage{}), cpu("b", 20, placement.Usage{})}, "b/cpu", ""},
-		{"failed at the only one", placement.Request{Kind: job.Live, Failed: []string{"a/cpu"}}, []placement.Device{cpu("a", 90, placement.Usage{})}, "a/cpu", "; it failed here of late, and no better place fits"},
+		{"failed at the only one", placement.Request{Kind: job.Live, Failed: []string{"a/cpu"}}, []placement.Device{cpu("a", 90, placement.Usage{})}, "a/cpu", ""},
 		{"the CPU before the GPU that failed", placement.Request{Kind: job.Live, Failed: []string{"a/GPU-1"}}, []placement.Device{gpu("a", 90, 0, placement.Usage{}), cpu("a", 20, placement.Usage{})}, "a/cpu", ""},
 		{"another GPU before the CPU", placement.Request{Kind: job.Live, Failed: []string{"a/GPU-1"}}, []placement.Device{gpu("a", 90, 0, placement.Usage{}), cpu("a", 90, placement.Usage{}), gpu("b", 20, 0, placement.Usage{})}, "b/GPU-1", ""},
 		{"the CPU before a third GPU", placement.Request{Kind: job.Live, Failed: []string{"a/GPU-1", "b/GPU-1"}}, []placement.Device{gpu("c", 90, 0, placement.Usage{}), cpu("c", 20, placement.Usage{})}, "c/cpu", ""},
 		{"a third GPU where the CPU is not allowed", placement.Request{Kind: job.Live, CPU: job.CPUNever, Failed: []string{"a/GPU-1", "b/GPU-1"}}, []placement.Device{gpu("a", 90, 0, placement.Usage{}), gpu("c", 20, 0, placement.Usage{}), cpu("c", 90, placement.Usage{})}, "c/GPU-1", ""},
-		{"all failed: where it is longest ago", placement.Request{Kind: job.Live, Failed: []string{"b/GPU-1", "a/GPU-1"}, CPU: job.CPUNever}, []placement.Device{gpu("a", 90, 0, placement.Usage{}), gpu("b", 20, 0, placement.Usage{})}, "b/GPU-1", ""},
+		{"all failed: where it is longest ago", placement.Request{Kind: job.Live, Failed: []string{"b/GPU-1", "a/GPU-1"}, CPU: job.CPUNever}, []placement.Device{gpu("a", 90, 0, placement.Usage{}), gpu("b", 20, 0, placement.Usage{})}, "b/GPU-1", "; it failed here of late, and no better place fits"},
 		{"where the source is pushed to", placement.Request{Kind: job.Live, Holder: "b", Pushed: "the source"}, []placement.Device{cpu("a", 90, placement.Usage{}), cpu("b", 20, placement.Usage{})}, "b/cpu", "; the source is pushed to this host"},
 		{"where a backup is to be pushed to", placement.Request{Kind: job.Live, Pushed: "backup-1"}, []placement.Device{cpu("a", 20, placement.Usage{})}, "a/cpu", "; backup-1 has to be pushed to this host"},
 		{"back where it ran", placement.Request{Kind: job.Live, Back: "b/cpu", Warm: "a"}, []placement.Device{cpu("a", 90, placement.Usage{}), cpu("b", 20, placement.Usage{})}, "b/cpu", "; it ran here, and need not move any more"},
@@ -213,6 +214,43 @@ func TestFillingNeverOverflows(t *testing.T) {
 				if dev.Used.Live > dev.Capacity {
 					t.Fatalf("%s carries %d of %d", dev.Agent, dev.Used.Live, dev.Capacity)
 				}
+			}
+		}
+	})
+}
+
+// A place that failed is taken only where every other that fits has failed too, and
+// is then the one that failed longest ago.
+func TestWhatFailedIsTakenLast(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var devices []placement.Device
+		var places []string
+		for _, agent := range []string{"a", "b", "c"} {
+			for _, d := range []placement.Device{cpu(agent, 90, placement.Usage{}), gpu(agent, 90, 0, placement.Usage{})} {
+				d.Used.Live = rapid.Int64Range(0, 90_000_000).Draw(t, "load")
+				devices, places = append(devices, d), append(places, d.Agent+"/"+d.ID)
+			}
+		}
+		failed := rapid.Permutation(places).Draw(t, "failed")[:rapid.IntRange(0, len(places)).Draw(t, "how many")]
+		req := placement.Request{Kind: job.Live, Failed: failed, Warm: rapid.SampledFrom([]string{"", "a"}).Draw(t, "warm"),
+			Renditions: []ladders.Rendition{p480("h264", "fast")}, Rate: pal}
+		d := placement.Place(req, devices)
+		var fits []string
+		for i, place := range places {
+			if devices[i].Used.Live+8_640_000 <= devices[i].Capacity {
+				fits = append(fits, place)
+			}
+		}
+		if d.Chosen == nil {
+			if len(fits) > 0 {
+				t.Fatalf("nowhere, and %v fit", fits)
+			}
+			return
+		}
+		chosen := slices.Index(failed, d.Chosen.Agent+"/"+d.Chosen.Device)
+		for _, place := range fits {
+			if other := slices.Index(failed, place); other < chosen {
+				t.Fatalf("chose %s/%s, and not %s: failed were %v", d.Chosen.Agent, d.Chosen.Device, place, failed)
 			}
 		}
 	})

@@ -153,3 +153,28 @@ func TestARefusedSessionIsNotAskedForAgain(t *testing.T) {
 		}
 	}
 }
+
+// However many GPUs a host has: a job that all of them fail comes to the CPU before it is
+// given up, where its policy allows that.
+func TestTheCPUIsTriedBeforeAJobIsGivenUp(t *testing.T) {
+	for n := 1; n <= 8; n++ {
+		f := newFarm()
+		f.attach("a", 100_000_000, true)
+		cards := []fleet.Device{{ID: fleet.CPU, Role: "encode", Encoders: []string{"libx264"}, PixelsPerSecond: 100_000_000}}
+		for i := range n {
+			cards = append(cards, nvenc(fmt.Sprintf("GPU-%d", i), 2))
+		}
+		f.gpus("a", cards...)
+		f.submit(job.Live, "match", 0, "in", 1)
+		f.answer("a", nil)
+		for range 20 {
+			if j := f.jobs["match"]; j.Placed() && j.Placements()[0].Device != fleet.CPU {
+				f.end("a", "match-0", media.Error{Code: media.EncoderError, Message: "the encoder does not open", Retryable: true})
+			}
+			f.sleep(20 * time.Second)
+		}
+		if j := f.jobs["match"]; !j.Placed() || j.Placements()[0].Device != fleet.CPU {
+			t.Errorf("%d GPUs: %s after %d attempts: %s", n, j.State, j.Attempts, j.Reason)
+		}
+	}
+}
