@@ -77,12 +77,13 @@ func TestRequeueKeepsWhatWasDone(t *testing.T) {
 func TestACloneSharesNothing(t *testing.T) {
 	j := job.Job{Notes: []string{"x"}, Replicas: []job.Replica{{
 		Retry:     job.Retry{Failed: []job.Failure{{Place: "a/cpu"}, {Place: "b/cpu"}}},
-		Published: map[string]int64{"a": 1}, Placement: &job.Placement{Epoch: 1}, Handover: &job.Handover{Agent: "b"}, Totals: map[string]job.Total{"a": {Frames: 1}}}}}
+		Published: map[string]int64{"a": 1}, Placement: &job.Placement{Epoch: 1}, Handover: &job.Handover{Agent: "b"}, Claim: &job.Claim{Agent: "b"}, Totals: map[string]job.Total{"a": {Frames: 1}}}}}
 	c := j.Clone()
 	r := &c.Replicas[0]
 	r.Retry.Forgive("a/cpu")
+	r.Claim.Agent = "c"
 	r.Published["a"], r.Placement.Epoch, r.Handover.Agent, r.Totals["a"], r.Epoch, c.Notes[0] = 2, 2, "c", job.Total{}, 2, "y"
-	if o := j.Replicas[0]; o.Published["a"] != 1 || o.Placement.Epoch != 1 || o.Handover.Agent != "b" || o.Totals["a"].Frames != 1 || o.Epoch != 0 || o.Retry.Failed[0].Place != "a/cpu" || j.Notes[0] != "x" {
+	if o := j.Replicas[0]; o.Published["a"] != 1 || o.Placement.Epoch != 1 || o.Handover.Agent != "b" || o.Totals["a"].Frames != 1 || o.Epoch != 0 || o.Claim.Agent != "b" || o.Retry.Failed[0].Place != "a/cpu" || j.Notes[0] != "x" {
 		t.Error("changing the clone changed the original")
 	}
 }

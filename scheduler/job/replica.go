@@ -21,6 +21,8 @@ type Replica struct {
 	Placement *Placement `json:"placement,omitempty"`
 	// Handover is set while the worker has been told to leave after its segment.
 	Handover *Handover `json:"handover,omitempty"`
+	// Claim is set while a live job waits for clips to give up encoder sessions for it.
+	Claim *Claim `json:"claim,omitempty"`
 	// Epoch is the highest ever granted for this tree.
 	Epoch uint64 `json:"epoch,omitempty"`
 	// OnAir: a first segment of every rendition was published once.
@@ -78,6 +80,10 @@ func (r Replica) clone() Replica {
 		h := *r.Handover
 		c.Handover = &h
 	}
+	if r.Claim != nil {
+		m := *r.Claim
+		c.Claim = &m
+	}
 	c.Published = make(map[string]int64, len(r.Published))
 	maps.Copy(c.Published, r.Published)
 	c.Totals = maps.Clone(r.Totals)
@@ -118,9 +124,19 @@ type Handover struct {
 	Cost     int64             `json:"cost,omitempty"`
 	Sessions int               `json:"sessions,omitempty"`
 	Domain   map[string]string `json:"domain,omitempty"` // as Placement's
+	// For is the live job that a clip makes room for.
+	For string `json:"for,omitempty"`
 	// Back: the drain ended after the worker had been told to leave. The run begins
 	// again where it was.
 	Back bool `json:"back,omitempty"`
+}
+
+// Claim keeps encoder sessions from clips until the live run that waits for them is
+// placed: there, or wherever else there is room before.
+type Claim struct {
+	Agent    string `json:"agent"`
+	Device   string `json:"device"`
+	Sessions int    `json:"sessions"`
 }
 
 // Retry is where a replica stands between two attempts.

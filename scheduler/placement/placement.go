@@ -57,6 +57,9 @@ type Device struct {
 	// devices of the host that share the limit.
 	Sessions       int
 	SessionsShared bool
+	// Of Sessions, Clips are those of VOD jobs, and Leaving of these those of clips that
+	// have been told to leave. Claimed are kept beside them for live jobs that wait.
+	Clips, Leaving, Claimed int
 	// Full: it has refused a session of late; nil for not.
 	Full *Full
 	Used Usage
@@ -78,6 +81,8 @@ type Full struct {
 type Usage struct {
 	Live, VOD int64
 	Sessions  int
+	// Clips and Leaving of Sessions, and Claimed beside them, as Device has them.
+	Clips, Leaving, Claimed int
 	// Placed counts the placements, and the moves here that are under way.
 	Placed int
 }
@@ -86,6 +91,9 @@ type Usage struct {
 type Decision struct {
 	Chosen  *Choice
 	Rejects []Reject
+	// Taking is where a live job would fit if clips gave up encoder sessions: nil for
+	// nowhere, and where a device is chosen without that.
+	Taking *Choice
 }
 
 // Choice is a device that fits.
@@ -96,7 +104,9 @@ type Choice struct {
 	// LoadPermille of the device once this runs on it.
 	LoadPermille int64
 	Reason       string
-	cordoned     bool
+	// Lacks are the encoder sessions that clips must yet be told to give up.
+	Lacks    int
+	cordoned bool
 }
 
 // Reject says in one sentence why a device does not fit.
@@ -110,28 +120,40 @@ const vodShare = 4
 // the job allows both.
 func Place(req Request, devices []Device) Decision {
 	var d Decision
-	var fits []Choice
+	var fits, taking []Choice
 	for _, dev := range devices {
 		choice, reject := consider(req, dev)
-		if reject != "" {
-			d.Rejects = append(d.Rejects, Reject{dev.Agent, dev.ID, reject})
+		switch {
+		case reject == "":
+			fits = append(fits, choice)
 			continue
+		case choice.Agent != "":
+			taking = append(taking, choice)
 		}
-		fits = append(fits, choice)
+		d.Rejects = append(d.Rejects, Reject{dev.Agent, dev.ID, reject})
 	}
-	if len(fits) == 0 {
-		return d
+	sortChoices(req, fits)
+	sortChoices(req, taking)
+	switch {
+	case len(fits) > 0:
+		d.Chosen = &fits[0]
+		d.Chosen.Reason += why(req, *d.Chosen, len(fits))
+	case len(taking) > 0:
+		d.Taking = &taking[0]
 	}
-	slices.SortStableFunc(fits, func(a, b Choice) int {
+	return d
+}
+
+// sortChoices puts the best first.
+func sortChoices(req Request, all []Choice) {
+	slices.SortStableFunc(all, func(a, b Choice) int {
 		return cmp.Or(
 			rank(req, a).compare(rank(req, b)),
+			cmp.Compare(a.Lacks, b.Lacks),
 			cmp.Compare(a.LoadPermille, b.LoadPermille),
 			cmp.Compare(a.Agent, b.Agent),
 			cmp.Compare(a.Device, b.Device))
 	})
-	d.Chosen = &fits[0]
-	d.Chosen.Reason += why(req, *d.Chosen, len(fits))
-	return d
 }
 
 // why this one of n that fit.
@@ -196,7 +218,8 @@ func doubtsGPUs(req Request) bool {
 	return n >= 2
 }
 
-// consider is the one place where a device is judged.
+// consider is the one place where a device is judged. What lacks nothing but encoder
+// sessions that clips hold is a choice all the same for a live job, beside the reason.
 func consider(req Request, dev Device) (Choice, string) {
 	if why := unfit(req, dev); why != "" {
 		return Choice{}, why
@@ -213,31 +236,63 @@ func consider(req Request, dev Device) (Choice, string) {
 	if used+cost.Pixels > dev.Capacity {
 		return Choice{}, fmt.Sprintf("needs %s of %s, %s are free", Mega(cost.Pixels), Mega(dev.Capacity), Mega(max(dev.Capacity-used, 0)))
 	}
-	if why := dev.crowded(cost.Sessions); why != "" {
-		return Choice{}, why
+	crowded := dev.crowded(req.Kind, cost.Sessions)
+	lacks, yield := dev.lacks(cost.Sessions)
+	if crowded != "" && !(req.Kind == job.Live && yield) {
+		return Choice{}, crowded
 	}
 	after := dev.Used.Live + dev.Used.VOD + cost.Pixels
 	load := Permille(after, dev.Capacity)
 	return Choice{
-		Agent: dev.Agent, Device: dev.ID, Renditions: rs, Cost: cost, LoadPermille: load, cordoned: dev.Cordoned != "",
+		Agent: dev.Agent, Device: dev.ID, Renditions: rs, Cost: cost, LoadPermille: load, Lacks: lacks, cordoned: dev.Cordoned != "",
 		Reason: fmt.Sprintf("takes %s of %s%s, load %d.%d %%", Mega(cost.Pixels), Mega(dev.Capacity), model(dev), load/10, load%10),
-	}, ""
+	}, crowded
 }
 
 // crowded says why it has no encoder sessions for so many renditions, "" when it has.
-func (dev Device) crowded(n int) string {
-	whose := ""
+// What live jobs wait for is not free for a clip.
+func (dev Device) crowded(kind job.Kind, n int) string {
+	whose, taken := "", dev.Sessions
+	if kind == job.VOD {
+		taken += dev.Claimed
+	}
 	if dev.SessionsShared {
 		whose = " that consumer cards of its host have together"
 	}
 	switch {
 	case n == 0:
-	case dev.MaxSessions > 0 && dev.Sessions+n > dev.MaxSessions:
-		return fmt.Sprintf("needs %d encoder sessions, %d of %d%s are free", n, max(dev.MaxSessions-dev.Sessions, 0), dev.MaxSessions, whose)
-	case dev.Full != nil && dev.Sessions+n > dev.Full.Sessions:
+	case dev.MaxSessions > 0 && taken+n > dev.MaxSessions:
+		return fmt.Sprintf("needs %d encoder sessions, %d of %d%s are free%s", n, max(dev.MaxSessions-taken, 0), dev.MaxSessions, whose, dev.clips())
+	case dev.Full != nil && taken+n > dev.Full.Sessions:
 		return fmt.Sprintf("needs %d encoder sessions, and refused one more than %d %s", n, dev.Full.Sessions, dev.Full.Why)
 	}
 	return ""
+}
+
+// clips says how many of its sessions are not for live jobs, and how many are kept for
+// them, "" for none.
+func (dev Device) clips() (says string) {
+	if dev.Clips > 0 {
+		says = fmt.Sprintf(", clips hold %d", dev.Clips)
+	}
+	if dev.Claimed > 0 {
+		says += fmt.Sprintf(", live jobs wait for %d", dev.Claimed)
+	}
+	return says
+}
+
+// lacks is how many encoder sessions clips must yet be told to give up for so many of a
+// live job; no, where they hold too few.
+func (dev Device) lacks(n int) (lacks int, yes bool) {
+	most := dev.Sessions + dev.Claimed + n
+	if dev.MaxSessions > 0 {
+		most = min(most, dev.MaxSessions)
+	}
+	if dev.Full != nil {
+		most = min(most, dev.Full.Sessions)
+	}
+	over := dev.Sessions + dev.Claimed + n - most
+	return max(over-dev.Leaving, 0), over <= dev.Clips
 }
 
 // model of a GPU: its id, by which a placement is known, tells nobody what it is.

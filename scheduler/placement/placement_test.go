@@ -145,6 +145,57 @@ func TestPlace(t *testing.T) {
 	}
 }
 
+// Live jobs take encoder sessions from clips where nothing else fits and nothing else is
+// lacking.
+func TestWhatClipsCanGiveUp(t *testing.T) {
+	held := func(d placement.Device, sessions, clips, leaving, claimed int) placement.Device {
+		d.Sessions, d.Clips, d.Leaving, d.Claimed = sessions, clips, leaving, claimed
+		return d
+	}
+	card := func(agent string) placement.Device { return gpu(agent, 90, 3, placement.Usage{}) }
+	for _, c := range []struct {
+		name    string
+		kind    job.Kind
+		devices []placement.Device
+		chosen  string
+		taking  string
+		lacks   int
+		says    string
+	}{
+		{"a clip's", job.Live, []placement.Device{held(card("a"), 3, 1, 0, 0)}, "", "a/GPU-1", 1, "needs 1 encoder sessions, 0 of 3 are free, clips hold 1"},
+		{"none of a live job", job.Live, []placement.Device{held(card("a"), 3, 0, 0, 0)}, "", "", 0, "needs 1 encoder sessions, 0 of 3 are free"},
+		{"not for a clip", job.VOD, []placement.Device{held(card("a"), 3, 3, 0, 0)}, "", "", 0, "0 of 3 are free, clips hold 3"},
+		{"what is free first", job.Live, []placement.Device{held(card("a"), 3, 1, 0, 0), cpu("b", 20, placement.Usage{})}, "b/cpu", "", 0, ""},
+		{"one that leaves already", job.Live, []placement.Device{held(card("a"), 3, 2, 1, 0)}, "", "a/GPU-1", 0, ""},
+		{"one that leaves for another", job.Live, []placement.Device{held(card("a"), 3, 2, 1, 1)}, "", "a/GPU-1", 1, ""},
+		{"all leave for others", job.Live, []placement.Device{held(card("a"), 3, 2, 2, 2)}, "", "", 0, "clips hold 2, live jobs wait for 2"},
+		{"where the fewest have to leave", job.Live, []placement.Device{held(card("a"), 3, 3, 0, 0), held(card("b"), 3, 2, 1, 0)}, "", "b/GPU-1", 0, ""},
+		{"a clip does not take what live waits for", job.VOD, []placement.Device{held(card("a"), 2, 0, 0, 1)}, "", "", 0, "0 of 3 are free, live jobs wait for 1"},
+		{"a live job does", job.Live, []placement.Device{held(card("a"), 2, 0, 0, 1)}, "a/GPU-1", "", 0, ""},
+		{"a limit that was met", job.Live, []placement.Device{full(held(gpu("a", 90, 0, placement.Usage{}), 2, 1, 0, 0), 2)}, "", "a/GPU-1", 1, ""},
+		{"not where pixels are lacking too", job.Live, []placement.Device{held(gpu("a", 5, 3, placement.Usage{}), 3, 3, 0, 0)}, "", "", 0, "needs 8.6 Mpx/s"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			d := placement.Place(placement.Request{Kind: c.kind, Renditions: []ladders.Rendition{p480("h264", "fast")}, Rate: pal}, c.devices)
+			at := func(c *placement.Choice) string {
+				if c == nil {
+					return ""
+				}
+				return c.Agent + "/" + c.Device
+			}
+			if at(d.Chosen) != c.chosen || at(d.Taking) != c.taking {
+				t.Errorf("chose %q, taking %q; want %q, %q", at(d.Chosen), at(d.Taking), c.chosen, c.taking)
+			}
+			if d.Taking != nil && d.Taking.Lacks != c.lacks {
+				t.Errorf("lacks %d, want %d", d.Taking.Lacks, c.lacks)
+			}
+			if !strings.Contains(d.Why(), c.says) {
+				t.Errorf("says %q, want %q in it", d.Why(), c.says)
+			}
+		})
+	}
+}
+
 func TestEncodersAreNamed(t *testing.T) {
 	rs := []ladders.Rendition{p480("h264", "fast"), p480("hevc", "fast"), {Name: "stereo", Audio: &ladders.Audio{Codec: "aac"}}}
 	d := placement.Place(placement.Request{Kind: job.Live, Renditions: rs, Rate: pal}, []placement.Device{cpu("a", 90, placement.Usage{})})

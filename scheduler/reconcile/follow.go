@@ -82,7 +82,7 @@ func (r run) lost(pl job.Placement, cause string) {
 			r.r.Retry.Lost = true
 			r.record("agent_lost", cause, "no other device has room; it may still be publishing there")
 		}
-		r.restate(r.without(), fmt.Sprintf("%s, and may still be publishing; %s", cause, d.Why()))
+		r.restate(r.without(), fmt.Sprintf("%s, and may still be publishing; %s%s", cause, r.makeRoom(d), d.Why()))
 		return
 	}
 	r.collectLast(pl)
@@ -106,6 +106,7 @@ func (r run) deviceLost(pl job.Placement, agent *fleet.Agent) (moves bool) {
 	d := r.decide(nil)
 	if d.Chosen == nil {
 		r.plan.Blocked = true
+		r.makeRoom(d)
 		return false
 	}
 	cause := fmt.Sprintf("device %s/%s is lost: %s", pl.Agent, pl.Device, dev.RoleReason)
@@ -228,7 +229,7 @@ func (r run) outcome(pl job.Placement, l *fleet.Lease) {
 		r.leave()
 	case o.Code == media.Finished, o.Code == media.SourceEnded && !o.Retryable:
 		r.done(o)
-	case o.Code == media.HandedOver:
+	case o.Code == media.HandedOver, o.Code == media.Stopped && r.r.Handover != nil && r.r.Handover.For != "":
 		r.handedOver(pl, o)
 	case retryable(o):
 		r.retry(pl, o)
@@ -260,6 +261,7 @@ func (r run) done(o *media.Error) {
 // elsewhere at once, or where the agent comes back.
 func (r run) handedOver(pl job.Placement, o *media.Error) {
 	cause := fmt.Sprintf("the worker on %s/%s has left after its segment", pl.Agent, pl.Device)
+	reason := "agent " + pl.Agent + " handed it over"
 	switch m, place := r.r.Handover, pl.Agent+"/"+pl.Device; {
 	case m == nil:
 		cause = "agent " + pl.Agent + " ends its work"
@@ -270,11 +272,14 @@ func (r run) handedOver(pl job.Placement, o *media.Error) {
 		r.back[r.r.Number] = place
 	default:
 		r.r.Retry.Last, r.r.Retry.Left = place, ""
+		if m.For != "" {
+			reason = "it made room for live job " + m.For
+		}
 	}
 	r.free()
 	r.record("handed_over", cause, o.Message)
 	r.trace("handed over by %s", pl.Agent)
-	r.enter(r.without(), "agent "+pl.Agent+" handed it over")
+	r.enter(r.without(), reason)
 }
 
 // retryable: what says nothing about the source or the ladder may go better

@@ -29,6 +29,9 @@ import (
 func (r run) move(pl job.Placement, h fleet.HeldLease) (stays string) {
 	c := r.Fleet.Cordon(pl.Agent, pl.Device)
 	if c == nil || !c.Drain {
+		if r.toYield() {
+			return r.yield(pl, h)
+		}
 		return r.stay(pl, h)
 	}
 	if r.r.Handover != nil && r.r.Handover.Back {
@@ -52,7 +55,7 @@ func (r run) move(pl job.Placement, h fleet.HeldLease) (stays string) {
 			r.changed()
 		}
 		r.plan.Blocked = true
-		return "which " + c.Why() + "; it stays there: " + d.Why()
+		return "which " + c.Why() + "; it stays there: " + r.makeRoom(d) + d.Why()
 	}
 	r.keepRoom(*d.Chosen, why)
 	if r.takesUp(*d.Chosen, pl) {

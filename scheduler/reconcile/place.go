@@ -24,7 +24,7 @@ func (r run) place() {
 		if r.Now.Before(r.r.Retry.LeftUntil) {
 			r.wake(r.r.Retry.LeftUntil)
 		}
-		r.restate(r.without(), d.Why())
+		r.restate(r.without(), r.makeRoom(d)+d.Why())
 		return
 	}
 	cause := "submitted"
@@ -34,8 +34,8 @@ func (r run) place() {
 	r.grant(*d.Chosen, cause)
 }
 
-// free gives up the placement, and the room that a move of it has kept.
-func (r run) free() { r.r.Placement, r.r.Handover = nil, nil }
+// free gives up the placement, and the room that is kept for another.
+func (r run) free() { r.r.Placement, r.r.Handover, r.r.Claim = nil, nil, nil }
 
 // without a device what was on air is degraded, any other waits.
 func (r run) without() job.State {
@@ -79,7 +79,7 @@ func shut(devices []placement.Device, why func(placement.Device) string) []place
 }
 
 // apart are the places of the job's other replicas, those included that they are
-// being moved to.
+// being moved to or wait for.
 func (r run) apart() (others []placement.Neighbour) {
 	for i := range r.job.Replicas {
 		o := &r.job.Replicas[i]
@@ -91,6 +91,9 @@ func (r run) apart() (others []placement.Neighbour) {
 		}
 		if o.Handover != nil && o.Handover.Agent != "" {
 			others = append(others, placement.Neighbour{Replica: o.Number, Agent: o.Handover.Agent, Labels: o.Handover.Domain})
+		}
+		if o.Claim != nil {
+			others = append(others, placement.Neighbour{Replica: o.Number, Agent: o.Claim.Agent, Labels: Domain(r.Fleet.Agent(o.Claim.Agent))})
 		}
 	}
 	return others
@@ -130,10 +133,11 @@ func Devices(v *fleet.View, used Used) []placement.Device {
 				MaxSessions: d.MaxSessions, Used: used[Device{a.Name, d.ID}], Closed: closed(a),
 				Labels: a.Labels, Cordoned: cordoned(v, a.Name, d.ID),
 			}
-			dev.Sessions, dev.SessionsShared = dev.Used.Sessions, d.SessionsShared
-			if d.SessionsShared {
-				dev.Sessions = shared
+			limited := dev.Used
+			if dev.SessionsShared = d.SessionsShared; d.SessionsShared {
+				limited = shared
 			}
+			dev.Sessions, dev.Clips, dev.Leaving, dev.Claimed = limited.Sessions, limited.Clips, limited.Leaving, limited.Claimed
 			if r, refused := a.Full[d.ID]; refused {
 				dev.Full = &placement.Full{Sessions: r.Sessions, Why: fmt.Sprintf("at %s (%s)", r.At.UTC().Format(time.TimeOnly), r.Said)}
 			}

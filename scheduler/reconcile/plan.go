@@ -20,6 +20,8 @@ type Plan struct {
 	Wake time.Time
 	// Blocked: look again when the fleet has room it did not have.
 	Blocked bool
+	// Freed: once this is written the fleet has room that was kept for the job.
+	Freed bool
 	// Trace says what was decided, one line each.
 	Trace []string
 }
