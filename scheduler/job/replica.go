@@ -107,6 +107,9 @@ type Placement struct {
 	// Cost in pixels per second and encoder sessions, as placement counted it.
 	Cost     int64 `json:"cost"`
 	Sessions int   `json:"sessions"`
+	// Host is what a GPU's job takes of its host's processor, in pixels per second of
+	// that; 0 in records of builds that did not count it.
+	Host int64 `json:"host,omitempty"`
 	// Domain is the agent's rack and zone: what it would fail together with is
 	// known where the agent itself is not.
 	Domain map[string]string `json:"domain,omitempty"`
@@ -120,9 +123,10 @@ type Handover struct {
 	Agent  string    `json:"agent,omitempty"`
 	Device string    `json:"device,omitempty"`
 	Since  time.Time `json:"since"`
-	// Cost and Sessions are kept free there.
+	// Cost, Sessions and Host, as Placement's, are kept free there.
 	Cost     int64             `json:"cost,omitempty"`
 	Sessions int               `json:"sessions,omitempty"`
+	Host     int64             `json:"host,omitempty"`
 	Domain   map[string]string `json:"domain,omitempty"` // as Placement's
 	// For is the live job that a clip makes room for.
 	For string `json:"for,omitempty"`

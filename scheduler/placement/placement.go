@@ -16,6 +16,7 @@ import (
 type Request struct {
 	Kind       job.Kind
 	CPU        job.CPUPolicy
+	Source     ladders.Source // that is decoded
 	Renditions []ladders.Rendition
 	Rate       timeline.Rate
 	// Last is where it ran last, "agent/device", "" for nowhere.
@@ -53,6 +54,8 @@ type Device struct {
 	TenBit      []string // of Encoders, those of a GPU that take 10 bits
 	Capacity    int64    // pixels per second of the reference preset
 	MaxSessions int      // 0: no limit known
+	// Host is the processor of a GPU's host.
+	Host Processor
 	// Sessions count against MaxSessions: those here, or with SessionsShared on all
 	// devices of the host that share the limit.
 	Sessions       int
@@ -69,6 +72,10 @@ type Device struct {
 	// job that ran here comes back when nothing else fits, rather than be off air.
 	Cordoned string
 }
+
+// Processor is a host's, in pixels per second of its reference preset: what it offers,
+// 0 where that is not known, and what is placed on it.
+type Processor struct{ Capacity, Live, VOD int64 }
 
 // Full is a limit on sessions that was met rather than known.
 type Full struct {
@@ -236,6 +243,9 @@ func consider(req Request, dev Device) (Choice, string) {
 	if used+cost.Pixels > dev.Capacity {
 		return Choice{}, fmt.Sprintf("needs %s of %s, %s are free", Mega(cost.Pixels), Mega(dev.Capacity), Mega(max(dev.Capacity-used, 0)))
 	}
+	if why := dev.Host.busy(req.Kind, cost.Host); why != "" {
+		return Choice{}, why
+	}
 	crowded := dev.crowded(req.Kind, cost.Sessions)
 	lacks, yield := dev.lacks(cost.Sessions)
 	if crowded != "" && !(req.Kind == job.Live && yield) {
@@ -245,8 +255,28 @@ func consider(req Request, dev Device) (Choice, string) {
 	load := Permille(after, dev.Capacity)
 	return Choice{
 		Agent: dev.Agent, Device: dev.ID, Renditions: rs, Cost: cost, LoadPermille: load, Lacks: lacks, cordoned: dev.Cordoned != "",
-		Reason: fmt.Sprintf("takes %s of %s%s, load %d.%d %%", Mega(cost.Pixels), Mega(dev.Capacity), model(dev), load/10, load%10),
+		Reason: fmt.Sprintf("takes %s of %s%s, load %d.%d %%%s", Mega(cost.Pixels), Mega(dev.Capacity), model(dev), load/10, load%10, dev.Host.share(cost.Host)),
 	}, crowded
+}
+
+// busy says why it cannot decode beside what it does already, "" where it can.
+func (p Processor) busy(kind job.Kind, cost int64) string {
+	used := p.Live
+	if kind == job.VOD {
+		used += p.VOD
+	}
+	if p.Capacity == 0 || used+cost <= p.Capacity {
+		return ""
+	}
+	return fmt.Sprintf("needs %s of %s of its host's processor for decoding and sound, %s are free", Mega(cost), Mega(p.Capacity), Mega(max(p.Capacity-used, 0)))
+}
+
+// share says what a job takes of it, "" where that is not counted.
+func (p Processor) share(cost int64) string {
+	if p.Capacity == 0 || cost == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", and %s of %s of its host's processor", Mega(cost), Mega(p.Capacity))
 }
 
 // crowded says why it has no encoder sessions for so many renditions, "" when it has.
@@ -305,9 +335,12 @@ func model(dev Device) string {
 
 // Ask is what a request reserves on a device.
 func Ask(req Request, dev Device) Cost {
-	cost := CostOf(req.Renditions, req.Rate, dev.CPU)
+	cost := CostOf(req.Source, req.Renditions, req.Rate, dev.CPU)
 	if req.Kind == job.VOD {
 		cost.Pixels = min(cost.Pixels, dev.Capacity/vodShare)
+		if dev.Host.Capacity > 0 {
+			cost.Host = min(cost.Host, dev.Host.Capacity/vodShare)
+		}
 	}
 	return cost
 }

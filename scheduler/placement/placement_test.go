@@ -145,6 +145,44 @@ func TestPlace(t *testing.T) {
 	}
 }
 
+// A GPU's jobs are decoded by its host's processor, and their sound is encoded there.
+func TestAGPUTakesItsPartOfTheProcessor(t *testing.T) {
+	source := ladders.Source{Video: &ladders.SourceVideo{Width: 1280, Height: 720, Rate: pal}} // 23.04 Mpx/s, a quarter of it
+	stereo := ladders.Rendition{Name: "stereo", Audio: &ladders.Audio{Codec: "aac", Channels: 2}}
+	passed := ladders.Rendition{Name: "surround", Audio: &ladders.Audio{Codec: "ac3", Channels: 6, Passthrough: true}}
+	host := func(mega, live, vod int64) placement.Device {
+		d := gpu("a", 90, 0, placement.Usage{})
+		d.Host = placement.Processor{Capacity: mega * 1_000_000, Live: live * 1_000_000, VOD: vod * 1_000_000}
+		return d
+	}
+	for _, c := range []struct {
+		name   string
+		kind   job.Kind
+		device placement.Device
+		want   int64 // of the processor, -1 for no room
+		says   string
+	}{
+		{"room", job.Live, host(30, 20, 0), 6_760_000, "load 9.6 %, and 6.8 Mpx/s of 30.0 Mpx/s of its host's processor"},
+		{"no room", job.Live, host(30, 24, 0), -1, "a/GPU-1 needs 6.8 Mpx/s of 30.0 Mpx/s of its host's processor for decoding and sound, 6.0 Mpx/s are free"},
+		{"live does not mind VOD", job.Live, host(30, 0, 30), 6_760_000, ""},
+		{"VOD minds both", job.VOD, host(30, 20, 5), -1, "5.0 Mpx/s are free"},
+		{"VOD takes a quarter at most", job.VOD, host(20, 0, 0), 5_000_000, ""},
+		{"a processor that is not known", job.Live, host(0, 50, 0), 6_760_000, "load 9.6 %"},
+		{"the CPU has it in its pixels", job.Live, cpu("a", 20, placement.Usage{}), 0, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			d := placement.Place(placement.Request{Kind: c.kind, Source: source, Renditions: []ladders.Rendition{p480("h264", "fast"), stereo, passed}, Rate: pal}, []placement.Device{c.device})
+			got, says := int64(-1), d.Why()
+			if d.Chosen != nil {
+				got, says = d.Chosen.Cost.Host, d.Chosen.Reason
+			}
+			if got != c.want || !strings.Contains(says, c.says) {
+				t.Errorf("takes %d, says %q; want %d, %q", got, says, c.want, c.says)
+			}
+		})
+	}
+}
+
 // Live jobs take encoder sessions from clips where nothing else fits and nothing else is
 // lacking.
 func TestWhatClipsCanGiveUp(t *testing.T) {
@@ -226,7 +264,7 @@ func TestCostFollowsTheLadder(t *testing.T) {
 		{"a GPU's best preset takes three times its engine", p480("h264", "quality"), pal, false, 26_956_800},
 		{"a GPU's presets differ by codec", p480("av1", "balanced"), pal, false, 12_787_200},
 	} {
-		if got := placement.CostOf([]ladders.Rendition{c.r}, c.rate, c.cpu); got.Pixels != c.want || got.Sessions != 1 {
+		if got := placement.CostOf(ladders.Source{}, []ladders.Rendition{c.r}, c.rate, c.cpu); got.Pixels != c.want || got.Sessions != 1 {
 			t.Errorf("%s: %+v, want %d", c.name, got, c.want)
 		}
 	}

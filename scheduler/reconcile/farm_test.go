@@ -340,7 +340,7 @@ func (f *farm) check(was, is job.Job) {
 		}
 	}
 	f.checkApart(is)
-	carries := map[string]int64{}
+	carries, processor := map[string]int64{}, map[string]int64{}
 	for id, j := range f.jobs {
 		if id == is.Spec.ID {
 			j = is
@@ -348,9 +348,15 @@ func (f *farm) check(was, is job.Job) {
 		for _, r := range j.Replicas {
 			if r.Placement != nil && j.Live() {
 				carries[r.Placement.Agent] += r.Placement.Cost
+				processor[r.Placement.Agent] += onProcessor(r.Placement.Device, r.Placement.Cost, r.Placement.Host)
 			}
 			if r.Handover != nil && r.Handover.Agent != "" {
 				carries[r.Handover.Agent] += r.Handover.Cost
+				more := onProcessor(r.Handover.Device, r.Handover.Cost, r.Handover.Host)
+				if p := r.Placement; p != nil && p.Agent == r.Handover.Agent { // one after the other
+					more = max(0, more-onProcessor(p.Device, p.Cost, p.Host))
+				}
+				processor[r.Handover.Agent] += more
 			}
 		}
 	}
@@ -363,7 +369,18 @@ func (f *farm) check(was, is job.Job) {
 		if live > most {
 			f.broken = append(f.broken, fmt.Sprintf("%s carries %d of %d pixels per second", name, live, most))
 		}
+		if h.pixels > 0 && processor[name] > h.pixels {
+			f.broken = append(f.broken, fmt.Sprintf("the processor of %s carries %d of %d pixels per second", name, processor[name], h.pixels))
+		}
 	}
+}
+
+// onProcessor is what a placement takes of its host's processor.
+func onProcessor(device string, cost, host int64) int64 {
+	if device == fleet.CPU {
+		return cost
+	}
+	return host
 }
 
 // checkApart: no host runs two replicas, or is to, and no rack or zone where both

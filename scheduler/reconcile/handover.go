@@ -106,7 +106,7 @@ func (r run) keepRoom(c placement.Choice, why string) {
 	if old := r.r.Handover; old != nil && old.Agent == c.Agent && old.Device == c.Device {
 		return
 	}
-	r.r.Handover = &job.Handover{Agent: c.Agent, Device: c.Device, Since: r.Now, Cost: c.Cost.Pixels, Sessions: c.Cost.Sessions,
+	r.r.Handover = &job.Handover{Agent: c.Agent, Device: c.Device, Since: r.Now, Cost: c.Cost.Pixels, Sessions: c.Cost.Sessions, Host: c.Cost.Host,
 		Domain: Domain(r.Fleet.Agent(c.Agent))}
 	r.record("handover", why, fmt.Sprintf("it moves to %s/%s at a segment boundary", c.Agent, c.Device))
 	r.trace("move to %s/%s: %s", c.Agent, c.Device, c.Reason)

@@ -42,9 +42,11 @@ func (u Used) Count(j job.Job, sign int64) {
 	for _, r := range j.Replicas {
 		if p := r.Placement; p != nil {
 			u.add(Device{p.Agent, p.Device}, sign, usage(j, p.Cost, p.Sessions, r.Handover != nil))
+			u.add(Device{p.Agent, fleet.CPU}, sign, ofHost(j, p.Host))
 		}
 		if h := r.Handover; h != nil && h.Agent != "" {
 			u.add(Device{h.Agent, h.Device}, sign, usage(j, h.Cost, h.Sessions, false))
+			u.add(Device{h.Agent, fleet.CPU}, sign, ofHost(j, h.Host))
 		}
 		if c := r.Claim; c != nil {
 			u.add(Device{c.Agent, c.Device}, sign, placement.Usage{Claimed: c.Sessions})
@@ -64,6 +66,14 @@ func usage(j job.Job, cost int64, sessions int, leaving bool) placement.Usage {
 		use.Leaving = sessions
 	}
 	return use
+}
+
+// ofHost is what a GPU's job takes of its host's processor.
+func ofHost(j job.Job, cost int64) placement.Usage {
+	if j.Live() {
+		return placement.Usage{Live: cost}
+	}
+	return placement.Usage{VOD: cost}
 }
 
 func (u Used) add(at Device, sign int64, more placement.Usage) {

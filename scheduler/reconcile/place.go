@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/galafarm/gala/ladders"
 	"github.com/galafarm/gala/media"
 	"github.com/galafarm/gala/media/input"
 	"github.com/galafarm/gala/scheduler/fleet"
@@ -59,12 +60,20 @@ func (r run) decide(closed func(placement.Device) string) placement.Decision {
 		devices = shut(devices, closed)
 	}
 	return placement.Place(placement.Request{
-		Kind: r.job.Spec.Kind, CPU: r.job.Spec.Effective().CPU,
+		Kind: r.job.Spec.Kind, CPU: r.job.Spec.Effective().CPU, Source: r.source(),
 		Renditions: r.job.Renditions, Rate: r.job.Grid.Rate,
 		Last: r.r.Retry.Last, Failed: r.r.Retry.FailedSince(r.Now.Add(-r.Settings.FailureStands)),
 		Holder: r.holder(), Pushed: r.pushed(), Warm: r.job.Warm, Apart: r.apart(),
 		Back: r.back[r.r.Number],
 	}, devices)
+}
+
+// source is what is decoded, as far as it is known.
+func (p *pass) source() ladders.Source {
+	if p.job.Source == nil {
+		return ladders.Source{}
+	}
+	return p.job.Source.Ladder
 }
 
 // shut is devices with those closed that why says something about.
@@ -125,13 +134,16 @@ func (r run) leaver(d placement.Device) string {
 func Devices(v *fleet.View, used Used) []placement.Device {
 	var all []placement.Device
 	for _, a := range v.Agents() {
-		shared := used.Shared(a)
+		shared, host := used.Shared(a), processor(a, used)
 		for _, d := range a.Devices {
 			dev := placement.Device{
 				Agent: a.Name, ID: d.ID, Model: d.Model, Role: d.Role, RoleReason: d.RoleReason,
 				CPU: d.ID == fleet.CPU, Encoders: d.Encoders, TenBit: d.TenBit, Capacity: d.PixelsPerSecond,
 				MaxSessions: d.MaxSessions, Used: used[Device{a.Name, d.ID}], Closed: closed(a),
 				Labels: a.Labels, Cordoned: cordoned(v, a.Name, d.ID),
+			}
+			if !dev.CPU {
+				dev.Host = host
 			}
 			limited := dev.Used
 			if dev.SessionsShared = d.SessionsShared; d.SessionsShared {
@@ -145,6 +157,16 @@ func Devices(v *fleet.View, used Used) []placement.Device {
 		}
 	}
 	return all
+}
+
+// processor of an agent's host, with what is placed there.
+func processor(a *fleet.Agent, used Used) (p placement.Processor) {
+	if d := a.Device(fleet.CPU); d != nil {
+		p.Capacity = d.PixelsPerSecond
+	}
+	use := used[Device{a.Name, fleet.CPU}]
+	p.Live, p.VOD = use.Live, use.VOD
+	return p
 }
 
 func closed(a *fleet.Agent) string {
@@ -175,7 +197,7 @@ func (r run) grant(c placement.Choice, cause string) {
 	pl := job.Placement{
 		Assignment: AssignmentID(r.job.Spec.ID, r.r.Number), Agent: c.Agent, Instance: r.instance(c.Agent), Device: c.Device,
 		Epoch: r.r.Epoch, Attempt: r.job.Attempts, Reason: c.Reason, Granted: r.Now,
-		ResumedAt: -1, Cost: c.Cost.Pixels, Sessions: c.Cost.Sessions,
+		ResumedAt: -1, Cost: c.Cost.Pixels, Sessions: c.Cost.Sessions, Host: c.Cost.Host,
 		Domain: Domain(r.Fleet.Agent(c.Agent)),
 	}
 	start := Start{Renditions: c.Renditions, Anchor: r.anchor(), Replica: r.r.Number, Folder: r.r.Folder(), OnScreen: r.r.OnScreen}

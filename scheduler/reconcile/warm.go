@@ -88,7 +88,7 @@ func (p *pass) coolest() string {
 	if p.shared.devices == nil {
 		p.shared.devices = Devices(p.Fleet, p.Used)
 	}
-	req := placement.Request{Kind: job.Live, CPU: p.job.Spec.Effective().CPU, Renditions: p.job.Renditions, Rate: p.job.Grid.Rate, Apart: apart}
+	req := placement.Request{Kind: job.Live, CPU: p.job.Spec.Effective().CPU, Source: p.source(), Renditions: p.job.Renditions, Rate: p.job.Grid.Rate, Apart: apart}
 	c := goes(placement.Place(req, p.shared.devices))
 	if c == nil {
 		for i := range req.Apart {
