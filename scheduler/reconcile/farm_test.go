@@ -31,6 +31,7 @@ type farm struct {
 	zones   map[string]string // of agents to come
 	cordons map[string]bool   // as the store has them; true: draining
 	stale   bool              // the next write finds that somebody was faster
+	writing string            // a job whose record others write
 	ladder  string            // of jobs to come: one rendition, or a pair
 	alone   bool              // one job is looked at: no other counts on what its plan frees
 	sending bool
@@ -268,10 +269,10 @@ func (f *farm) reconcile(ids ...string) {
 	f.reconcile(again...)
 }
 
-// clips are the VOD jobs that are placed.
+// clips are the VOD jobs that are placed and not being written.
 func (f *farm) clips() (all []job.Job) {
 	for _, id := range slices.Sorted(maps.Keys(f.jobs)) {
-		if j := f.jobs[id]; !j.Live() && j.Placed() {
+		if j := f.jobs[id]; !j.Live() && j.Placed() && id != f.writing {
 			all = append(all, j)
 		}
 	}

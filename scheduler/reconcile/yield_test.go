@@ -173,3 +173,23 @@ func TestTheFewestClipsMakeRoom(t *testing.T) {
 		t.Error("the limit was not met")
 	}
 }
+
+// A clip whose record is being written when room is wanted is asked when it is not.
+func TestAClipIsAskedAgain(t *testing.T) {
+	f := newFarm()
+	f.attach("a", 0, true)
+	f.gpus("a", consumer("GPU-0", 9, 1))
+	f.submit(job.VOD, "replay", 0, "in", 1)
+	f.answer("a", nil)
+	f.writing = "replay"
+	f.submit(job.Live, "match", 0, "in", 1)
+	f.answer("a", nil)
+	if h := f.jobs["replay"].Replicas[0].Handover; h != nil || f.jobs["match"].Replicas[0].Claim == nil {
+		t.Errorf("asked meanwhile: %+v, claimed %+v", h, f.jobs["match"].Replicas[0].Claim)
+	}
+	f.writing = ""
+	f.sleep(2 * time.Second)
+	if h := f.jobs["replay"].Replicas[0].Handover; h == nil {
+		t.Error("never asked:", f.jobs["match"].Reason)
+	}
+}
