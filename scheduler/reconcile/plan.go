@@ -105,6 +105,9 @@ type Settings struct {
 	// FinishPatience is how long a live job may take to finish its segment
 	// before it is told to drop it, and again before it counts as ended.
 	FinishPatience time.Duration
+	// YieldPatience is how long a clip that makes room for live may take to finish
+	// its segment before it is told to drop it.
+	YieldPatience time.Duration
 	// LeaveGrace is how long an agent that hands its work over may take to end.
 	LeaveGrace time.Duration
 	// MaxFailures without a new segment, then the job fails.
@@ -125,7 +128,7 @@ func DefaultSettings() Settings {
 	return Settings{
 		MissingGrace: 800 * time.Millisecond,
 		ProbeTimeout: 45 * time.Second, ProbeTries: 3, ProbesPerAgent: 4,
-		FinishPatience: 20 * time.Second, LeaveGrace: 10 * time.Second,
+		FinishPatience: 20 * time.Second, YieldPatience: 5 * time.Second, LeaveGrace: 10 * time.Second,
 		MaxFailures: 5, FailureStands: 10 * time.Minute, FirstBackoff: 500 * time.Millisecond, LastBackoff: 15 * time.Second,
 		WarmRing: 10 * time.Second, WarmPatience: 30 * time.Second,
 		PublishEvery: 5 * time.Second,

@@ -155,7 +155,7 @@ func (r run) yield(pl job.Placement, h fleet.HeldLease) (stays string) {
 		r.record("handover", "live job "+r.r.Handover.For+" needs its encoder sessions", "its worker leaves after this segment")
 	}
 	why := "it makes room for live job " + r.r.Handover.For
-	due := r.r.Handover.Since.Add(r.Settings.FinishPatience)
+	due := r.r.Handover.Since.Add(r.Settings.YieldPatience)
 	if r.Now.Before(due) {
 		r.stop(h, pl.Epoch, fleet.Leave, why)
 		r.wake(due)
