@@ -128,8 +128,24 @@ func Place(req Request, devices []Device) Decision {
 			cmp.Compare(a.Device, b.Device))
 	})
 	d.Chosen = &fits[0]
-	d.Chosen.Reason += why(req, *d.Chosen, len(fits))
+	d.Chosen.Reason += why(req, *d.Chosen, len(fits)) + inPlaceOf(req, *d.Chosen, d.Rejects)
 	return d
+}
+
+// inPlaceOf says why the processor has what a GPU was wanted for, "" where that is
+// not so or there is no GPU: nobody finds out by the bill.
+func inPlaceOf(req Request, c Choice, rejects []Reject) string {
+	if !onCPU(c) || req.CPU == job.CPUOnly {
+		return ""
+	}
+	gpus := slices.DeleteFunc(slices.Clone(rejects), func(r Reject) bool { return r.Device == "cpu" })
+	switch len(gpus) {
+	case 0:
+		return ""
+	case 1:
+		return fmt.Sprintf("; on no GPU: %s/%s %s", gpus[0].Agent, gpus[0].Device, gpus[0].Reason)
+	}
+	return fmt.Sprintf("; on no GPU: %s/%s %s, and %d more", gpus[0].Agent, gpus[0].Device, gpus[0].Reason, len(gpus)-1)
 }
 
 // why this one of n that fit.

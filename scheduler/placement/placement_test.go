@@ -87,6 +87,8 @@ func TestPlace(t *testing.T) {
 		{"least loaded", placement.Request{Kind: job.Live}, []placement.Device{cpu("a", 40, placement.Usage{Live: 9_000_000}), cpu("b", 40, placement.Usage{})}, "b/cpu", "least loaded of 2 devices"},
 		{"a GPU first", placement.Request{Kind: job.Live}, []placement.Device{cpu("a", 90, placement.Usage{}), gpu("b", 20, 0, placement.Usage{})}, "b/GPU-1", ""},
 		{"no CPU", placement.Request{Kind: job.Live, CPU: job.CPUNever}, []placement.Device{cpu("a", 90, placement.Usage{})}, "", "cpu policy is never"},
+		{"the CPU in place of a GPU", placement.Request{Kind: job.Live}, []placement.Device{gpu("a", 1, 0, placement.Usage{}), cpu("b", 20, placement.Usage{})}, "b/cpu", "; on no GPU: a/GPU-1 needs 8.6 Mpx/s of 1.0 Mpx/s, 1.0 Mpx/s are free"},
+		{"and of several", placement.Request{Kind: job.Live}, []placement.Device{gpu("a", 1, 0, placement.Usage{}), cpu("b", 20, placement.Usage{}), gpu("c", 1, 0, placement.Usage{})}, "b/cpu", "1.0 Mpx/s are free, and 1 more"},
 		{"only CPU", placement.Request{Kind: job.Live, CPU: job.CPUOnly}, []placement.Device{gpu("a", 90, 0, placement.Usage{}), cpu("b", 20, placement.Usage{})}, "b/cpu", ""},
 		{"sessions of the whole host", placement.Request{Kind: job.Live}, []placement.Device{ofHost(gpu("a", 90, 8, placement.Usage{Sessions: 1}), 8)}, "", "needs 1 encoder sessions, 0 of 8 that consumer cards of its host have together are free"},
 		{"a refused session", placement.Request{Kind: job.Live}, []placement.Device{full(gpu("a", 90, 0, placement.Usage{Sessions: 2}), 2)}, "", "needs 1 encoder sessions, and refused one more than 2 at 20:00:00 (out of memory (10))"},
