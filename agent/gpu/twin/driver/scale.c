@@ -11,6 +11,9 @@
 
 static_assert(sizeof(struct scale_params) == 128, "scale_cuda's parameters");
 
+// Machines differ in what they do side by side; no sum changes by it.
+#define CLONES __attribute__((target_clones("avx2", "default")))
+
 enum { CHANNELS = 4, CURVE_TAPS = 4 };
 #define DEFAULT_PARAM 999999.0f
 
@@ -114,13 +117,13 @@ struct job {
     const int *offsets;
     float x_scale, y_scale;
     int *columns;  // the first one of the source that each column is made of, or the nearest
-    float *curves; // the weights of a curve's columns, CURVE_TAPS of each
+    float *curves; // the weights of a curve's columns, CURVE_TAPS of each; of a filter's, column beside column
     float *line;   // a row of the source
     float *sums;   // a row of the destination before it is stored
     uint16_t *row; // and after
 };
 
-static void nearest_row(const struct job *j, int y, uint16_t *row) {
+CLONES static void nearest_row(const struct job *j, int y, uint16_t *row) {
     const struct texture *t = j->source.t;
     const unsigned char *from = source_row(&j->source, (long)floorf(((float)y + 0.5f) * j->y_scale + (float)j->p->top));
     if (t->channels == 1 && t->bytes == 1) // by far the most
@@ -201,19 +204,25 @@ static void plan_columns(const struct job *j, const struct scale_kernel *k) {
             sx = ((float)x + 0.5f) * j->x_scale - 0.5f + (float)j->p->left;
             curve(k, sx - floorf(sx), j->p->param, j->curves + (size_t)x * CURVE_TAPS);
         }
+        if (k->method == FILTER_H && j->p->taps > 0) {
+            j->columns[x] = j->p->left + j->offsets[x];
+            for (int i = 0; i < j->p->taps; i++)
+                j->curves[i * j->p->width + x] = j->weights[x * j->p->taps + i];
+            continue;
+        }
         j->columns[x] = curved ? (int)floorf(sx) - 1 : (int)clamp((long)floorf(sx), (long)j->source.t->width - 1);
     }
 }
 
 // The result of a filter is cut off, not rounded, and of 8 bits the low byte
 // is kept: what overshoots comes out dark, as it would on a card.
-static void store_sums(const struct job *j, uint16_t *row) {
+CLONES static void store_sums(const struct job *j, uint16_t *row) {
     unsigned mask = j->source.t->bytes == 1 ? 0xff : 0xffff;
     for (int i = 0; i < j->p->width * j->source.t->channels; i++)
         row[i] = (uint16_t)((unsigned)within(j->sums[i], 0, 65535) & mask);
 }
 
-static void read_line(const struct job *j, long y) {
+CLONES static void read_line(const struct job *j, long y) {
     const struct texture *t = j->source.t;
     const unsigned char *from = source_row(&j->source, y);
     int n = (int)t->width * t->channels;
@@ -225,30 +234,45 @@ static void read_line(const struct job *j, long y) {
             j->line[i] = (float)((const uint16_t *)from)[i];
 }
 
+static float filter_h(const struct job *j, int x, int channel) {
+    const struct texture *t = j->source.t;
+    float sum = 0;
+    for (int i = 0; i < j->p->taps; i++)
+        sum += j->weights[x * j->p->taps + i] * j->line[clamp(j->columns[x] + i, (long)t->width - 1) * t->channels + channel];
+    return sum;
+}
+
+// As many columns as read nothing beyond the edges, all of one tap at a time: sums of
+// the same order, side by side.
+CLONES static void filter_h_inside(const struct job *j, int from, int n) {
+    const int *columns = j->columns + from;
+    float *sums = j->sums + from;
+    memset(sums, 0, (size_t)n * sizeof *sums);
+    for (int i = 0; i < j->p->taps; i++) {
+        const float *w = j->curves + (size_t)i * (size_t)j->p->width + from, *line = j->line + i;
+        for (int x = 0; x < n; x++)
+            sums[x] += w[x] * line[columns[x]];
+    }
+}
+
 static void filter_h_row(const struct job *j, int y, uint16_t *row) {
-    int channels = j->source.t->channels, taps = j->p->taps;
-    long last = (long)j->source.t->width - 1;
+    int channels = j->source.t->channels, taps = j->p->taps, from = 0, to = 0;
     if (taps > 0)
         read_line(j, j->p->top + y);
-    for (int x = 0; x < j->p->width; x++) {
-        const float *w = j->weights + (size_t)x * (size_t)taps;
-        long first = j->p->left + (taps > 0 ? j->offsets[x] : 0); // without taps it has none
-        bool inside = first >= 0 && first + taps - 1 <= last;
-        for (int c = 0; c < channels; c++) {
-            float sum = 0;
-            if (inside)
-                for (int i = 0; i < taps; i++)
-                    sum += w[i] * j->line[(first + i) * channels + c];
-            else
-                for (int i = 0; i < taps; i++)
-                    sum += w[i] * j->line[clamp(first + i, last) * channels + c];
-            j->sums[x * channels + c] = sum;
-        }
+    if (channels == 1 && taps > 0) {
+        for (to = j->p->width; to > 0 && j->columns[to - 1] + taps > (int)j->source.t->width; to--)
+            ;
+        while (from < to && j->columns[from] < 0)
+            from++;
+        filter_h_inside(j, from, to - from);
     }
+    for (int x = 0; x < j->p->width; x++)
+        for (int c = 0; c < channels && (x < from || x >= to); c++)
+            j->sums[x * channels + c] = filter_h(j, x, c);
     store_sums(j, row);
 }
 
-static void filter_v_row(const struct job *j, int y, uint16_t *row) {
+CLONES static void filter_v_row(const struct job *j, int y, uint16_t *row) {
     const struct texture *t = j->source.t;
     int channels = t->channels, n = j->p->width * channels, first = j->p->left * channels;
     memset(j->sums, 0, (size_t)n * sizeof *j->sums);
@@ -320,7 +344,7 @@ static inline void put(unsigned char *row, int at, enum depth depth, unsigned va
 }
 
 // Writes channel `from` of n sampled columns as channel `to` of the row.
-static void write_channel(const struct scale_kernel *k, const struct scale_params *p, const uint16_t *sampled, int channels,
+CLONES static void write_channel(const struct scale_kernel *k, const struct scale_params *p, const uint16_t *sampled, int channels,
                           int from, unsigned char *row, int width, int to) {
     enum depth was = k->from.depth, is = k->to.depth;
     bool limited = p->limited;
@@ -393,7 +417,7 @@ static CUresult run_pass(const struct scale_kernel *k, const struct scale_params
         return r;
     size_t n = (size_t)p->width * CHANNELS;
     j.columns = malloc((size_t)p->width * sizeof *j.columns);
-    j.curves = malloc((size_t)p->width * CURVE_TAPS * sizeof *j.curves);
+    j.curves = malloc((size_t)p->width * (size_t)(p->taps > CURVE_TAPS ? p->taps : CURVE_TAPS) * sizeof *j.curves);
     j.line = malloc(j.source.t->width * CHANNELS * sizeof *j.line);
     j.sums = malloc(n * sizeof *j.sums);
     j.row = malloc(n * sizeof *j.row);
