@@ -46,7 +46,7 @@ func noGPU(why string) *media.Error {
 }
 
 // noContext asks the driver why there is no context, because FFmpeg has one code for
-// all that CUDA gives. What comes a moment later lacked its memory before.
+// all that CUDA gives. One that comes a moment later is taken to have lacked memory.
 func noContext(model string, err error) *media.Error {
 	e := full(model)
 	if code := tryContext(); code != 0 && code != cudaOutOfMemory {
