@@ -41,16 +41,20 @@ func Run(ctx context.Context, cfg Config) error {
 		return err
 	}
 	defer closeListener(scrapes)
+	cache, err := supervisor.MakeComputeCache(filepath.Join(cfg.Data, "compute-cache"))
+	if err != nil {
+		return err
+	}
 	outbox := link.NewOutbox(cfg.Log)
 	workers, err := supervisor.New(supervisor.Config{
-		Dir: filepath.Join(cfg.Data, "workers"), Worker: cfg.Worker, Reports: outbox,
+		Dir: filepath.Join(cfg.Data, "workers"), Worker: cfg.Worker, Cache: cache, Reports: outbox,
 		Log: cfg.Log, Limits: cfg.Limits, StopOnExit: cfg.StopWorkersOnExit,
 	})
 	if err != nil {
 		return err
 	}
 	poller := gpu.NewPoller(cfg.Log)
-	devices, endTrials := cfg.look(ctx, poller, outbox, len(workers.Held()) > 0)
+	devices, endTrials := cfg.look(ctx, poller, outbox, cache, len(workers.Held()) > 0)
 	defer endTrials()
 	voice := &voice{cfg: cfg, instance: rand.Text(), workers: workers, devices: devices}
 	up, err := link.New(link.Config{
@@ -65,9 +69,9 @@ func Run(ctx context.Context, cfg Config) error {
 
 // look for devices, and try them. An agent that holds workers attaches at once: the
 // farm counts on hearing of them within a second, and hears of the GPUs when they are tried.
-func (c Config) look(ctx context.Context, poller *gpu.Poller, outbox *link.Outbox, holding bool) (all *gpus, end func()) {
+func (c Config) look(ctx context.Context, poller *gpu.Poller, outbox *link.Outbox, cache supervisor.ComputeCache, holding bool) (all *gpus, end func()) {
 	ctx, cancel := context.WithCancel(ctx)
-	all = newGPUs(cpu(ctx, c.Worker, c.Limits), c.Log, trialBy(c.Worker, c.Limits), poller.Snapshot, outbox.Offers)
+	all = newGPUs(cpu(ctx, c.Worker, c.Limits), c.Log, trialBy(c.Worker, cache, c.Limits), poller.Snapshot, outbox.Offers)
 	inventory := listGPUs(ctx)
 	if inventory.Reason != "" {
 		c.Log.Info("no GPU, or not all", "reason", inventory.Reason)

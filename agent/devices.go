@@ -47,7 +47,7 @@ type Found struct {
 // which is tried.
 func Look(ctx context.Context, worker string, l supervisor.Limits) Found {
 	inventory := listGPUs(ctx)
-	all := newGPUs(cpu(ctx, worker, l), slog.New(slog.DiscardHandler), trialBy(worker, l), nil, nil)
+	all := newGPUs(cpu(ctx, worker, l), slog.New(slog.DiscardHandler), trialBy(worker, "", l), nil, nil)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	all.begin(ctx, inventory, lookPatience)
@@ -61,9 +61,9 @@ func listGPUs(ctx context.Context) gpu.Inventory {
 }
 
 // trialBy has each GPU tried by a process of the worker program.
-func trialBy(worker string, l supervisor.Limits) func(context.Context, string) (media.GPUReport, error) {
+func trialBy(worker string, cache supervisor.ComputeCache, l supervisor.Limits) func(context.Context, string) (media.GPUReport, error) {
 	return func(ctx context.Context, uuid string) (media.GPUReport, error) {
-		return supervisor.TryGPU(ctx, worker, uuid, l)
+		return supervisor.TryGPU(ctx, worker, uuid, cache, l)
 	}
 }
 

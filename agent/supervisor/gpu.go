@@ -19,10 +19,11 @@ var ErrGPUHangs = errors.New("the driver hangs: look for XID lines in the kernel
 // driver hangs in the kernel is never gone, and is left to it with a thread.
 const killGrace = 2 * time.Second
 
-// TryGPU has a worker process open a GPU, which it alone sees, and encode on it.
-// It never takes longer than Limits.GPU and a moment, whatever the driver does.
-func TryGPU(ctx context.Context, path, uuid string, l Limits) (media.GPUReport, error) {
-	t := tool{worker: path, args: []string{"gpu", "--device", uuid, "--json"}, device: uuid, deadline: l.orDefaults().GPU}
+// TryGPU has a worker process open a GPU, which it alone sees, and encode on it, which
+// leaves the kernels that workers need in the cache. It never takes longer than
+// Limits.GPU and a moment, whatever the driver does.
+func TryGPU(ctx context.Context, path, uuid string, cache ComputeCache, l Limits) (media.GPUReport, error) {
+	t := tool{worker: path, args: []string{"gpu", "--device", uuid, "--json"}, device: uuid, cache: cache, deadline: l.orDefaults().GPU}
 	ctx, cancel := context.WithTimeoutCause(ctx, t.deadline, errDeadline)
 	defer cancel()
 	type ended struct {

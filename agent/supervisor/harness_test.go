@@ -121,7 +121,7 @@ func newBench(t *testing.T, dir string, l Limits) *bench {
 		t.Fatal(err)
 	}
 	b := &bench{reports: newReports(), dir: dir}
-	b.Supervisor, err = New(Config{Dir: dir, Worker: self, Reports: b.reports, Log: slog.New(slog.DiscardHandler), Limits: l})
+	b.Supervisor, err = New(Config{Dir: dir, Worker: self, Cache: "/compute-cache", Reports: b.reports, Log: slog.New(slog.DiscardHandler), Limits: l})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -145,6 +145,9 @@ func Place(req Request, devices []Device) Decision {
 	case len(fits) > 0:
 		d.Chosen = &fits[0]
 		d.Chosen.Reason += why(req, *d.Chosen, len(fits))
+		if !slices.ContainsFunc(fits, func(c Choice) bool { return !onCPU(c) }) {
+			d.Chosen.Reason += inPlaceOf(req, *d.Chosen, d.Rejects)
+		}
 	case len(taking) > 0:
 		d.Taking = &taking[0]
 	}
@@ -163,6 +166,22 @@ func sortChoices(req Request, all []Choice) {
 	})
 }
 
+// inPlaceOf says why the processor has what a GPU was wanted for, "" where that is
+// not so or there is no GPU: nobody finds out by the bill.
+func inPlaceOf(req Request, c Choice, rejects []Reject) string {
+	if !onCPU(c) || req.CPU == job.CPUOnly {
+		return ""
+	}
+	gpus := slices.DeleteFunc(slices.Clone(rejects), func(r Reject) bool { return r.Device == "cpu" })
+	switch len(gpus) {
+	case 0:
+		return ""
+	case 1:
+		return fmt.Sprintf("; on no GPU: %s/%s %s", gpus[0].Agent, gpus[0].Device, gpus[0].Reason)
+	}
+	return fmt.Sprintf("; on no GPU: %s/%s %s, and %d more", gpus[0].Agent, gpus[0].Device, gpus[0].Reason, len(gpus)-1)
+}
+
 // why this one of n that fit.
 func why(req Request, c Choice, n int) string {
 	switch {
@@ -178,6 +197,8 @@ func why(req Request, c Choice, n int) string {
 		return "; this host holds the source already"
 	case n > 1 && slices.Contains(req.Failed, c.place()):
 		return "; it failed here of late, and no better place fits"
+	case n > 1 && onCPU(c) && req.CPU != job.CPUOnly && failedGPUs(req) > 0:
+		return "; GPUs have failed it of late"
 	case n > 1:
 		return fmt.Sprintf("; least loaded of %d devices that fit", n)
 	}
@@ -215,14 +236,15 @@ func (c Choice) place() string { return c.Agent + "/" + c.Device }
 
 // doubtsGPUs: a job that two GPUs have failed is tried on the CPU before a third. On
 // a host with many it would else be given up before the CPU's turn.
-func doubtsGPUs(req Request) bool {
-	n := 0
+func doubtsGPUs(req Request) bool { return failedGPUs(req) >= 2 }
+
+func failedGPUs(req Request) (n int) {
 	for _, place := range req.Failed {
 		if !strings.HasSuffix(place, "/cpu") {
 			n++
 		}
 	}
-	return n >= 2
+	return n
 }
 
 // consider is the one place where a device is judged. What lacks nothing but encoder
