@@ -43,18 +43,22 @@ func Run(ctx context.Context, cfg Config) error {
 		return err
 	}
 	defer closeListener(scrapes)
+	cache, err := supervisor.MakeComputeCache(filepath.Join(cfg.Data, "compute-cache"))
+	if err != nil {
+		return err
+	}
 	outbox := link.NewOutbox(cfg.Log)
 	failed := newFailures()
 	workers, err := supervisor.New(supervisor.Config{
 		Ended: failed.ended,
-		Dir:   filepath.Join(cfg.Data, "workers"), Worker: cfg.Worker, Reports: outbox,
+		Dir:   filepath.Join(cfg.Data, "workers"), Worker: cfg.Worker, Cache: cache, Reports: outbox,
 		Log: cfg.Log, Limits: cfg.Limits, StopOnExit: cfg.StopWorkersOnExit,
 	})
 	if err != nil {
 		return err
 	}
 	poller := gpu.NewPoller(cfg.Log)
-	devices, endTrials := cfg.look(ctx, poller, outbox, workers, failed)
+	devices, endTrials := cfg.look(ctx, poller, outbox, cache, workers, failed)
 	defer endTrials()
 	voice := &voice{cfg: cfg, instance: rand.Text(), workers: workers, devices: devices}
 	up, err := link.New(link.Config{
@@ -69,9 +73,9 @@ func Run(ctx context.Context, cfg Config) error {
 
 // look for devices, and try them. An agent that holds workers attaches at once: the
 // farm counts on hearing of them within a second, and hears of the GPUs when they are tried.
-func (c Config) look(ctx context.Context, poller *gpu.Poller, outbox *link.Outbox, workers *supervisor.Supervisor, failed *failures) (all *gpus, end func()) {
+func (c Config) look(ctx context.Context, poller *gpu.Poller, outbox *link.Outbox, cache supervisor.ComputeCache, workers *supervisor.Supervisor, failed *failures) (all *gpus, end func()) {
 	ctx, cancel := context.WithCancel(ctx)
-	all = newGPUs(cpu(ctx, c.Worker, c.Limits), c.Log, trialBy(c.Worker, c.Limits), poller.Snapshot, outbox.Offers)
+	all = newGPUs(cpu(ctx, c.Worker, c.Limits), c.Log, trialBy(c.Worker, cache, c.Limits), poller.Snapshot, outbox.Offers)
 	all.work = func() map[string]work { return workOf(workers.Running(), workers.Undying()) }
 	all.fail = failed
 	all.book = newGPUBook(cmp.Or(os.Getenv("GALA_TWIN"), c.Data), c.Log) // a twin's GPUs go with it

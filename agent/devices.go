@@ -47,7 +47,7 @@ type Found struct {
 // which is tried.
 func Look(ctx context.Context, worker string, l supervisor.Limits) Found {
 	inventory := listGPUs(ctx)
-	all := newGPUs(cpu(ctx, worker, l), slog.New(slog.DiscardHandler), trialBy(worker, l), nil, nil)
+	all := newGPUs(cpu(ctx, worker, l), slog.New(slog.DiscardHandler), trialBy(worker, "", l), nil, nil)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	all.begin(ctx, inventory, lookPatience)
@@ -61,8 +61,8 @@ func listGPUs(ctx context.Context) gpu.Inventory {
 }
 
 // trialBy has each GPU tried by a process of the worker program.
-func trialBy(worker string, l supervisor.Limits) func(context.Context, string) (media.GPUReport, error) {
-	return supervisor.NewTrials(worker, l).Try
+func trialBy(worker string, cache supervisor.ComputeCache, l supervisor.Limits) func(context.Context, string) (media.GPUReport, error) {
+	return supervisor.NewTrials(worker, cache, l).Try
 }
 
 // cpu counts the cores that this process may use: affinity and a container's

@@ -21,11 +21,18 @@ func passing(t media.GPUTrouble) bool { return t == media.GPURefused || t == med
 // add a trial. What comes back has its results, and earlier ones in the place of those
 // that a passing trouble hid; open says that some are still missing.
 func (e *evidence) add(t trial) (_ trial, open bool) {
-	if t.err != nil || t.report.Trouble != "" && !passing(t.report.Trouble) {
-		return t, false
-	}
 	if e.driver != t.driver {
 		*e = evidence{driver: t.driver}
+	}
+	switch {
+	case t.err != nil:
+		return t, false
+	case t.report.Trouble == "":
+	case !passing(t.report.Trouble):
+		*e = evidence{}
+		return t, false
+	case !e.complete: // it may encode, and it is not known to scale
+		return t, true
 	}
 	hidden := t.report.Trouble != ""
 	var last []media.GPUSession // that were hidden

@@ -30,6 +30,8 @@ func TestOffersAreJudged(t *testing.T) {
 	none := refused(media.GPUNoNVENC, "OpenEncodeSessionEx failed: unsupported device (2): (no details)")
 	closed := tried(l4)
 	closed.report.Trouble, closed.report.Said = media.GPUNoDevice, "cuInit(0) failed -> CUDA_ERROR_NO_DEVICE"
+	rigid := tried(l4, h264, hevc)
+	rigid.report.Trouble, rigid.report.Said = media.GPUBroken, "scale pictures: CUDA_ERROR_UNSUPPORTED_PTX_VERSION"
 	hung := tried(l4)
 	hung.err = errors.New("the driver hangs")
 	for _, c := range []struct {
@@ -51,6 +53,7 @@ func TestOffersAreJudged(t *testing.T) {
 		{"no memory", tried(l4, refused(media.GPUNoMemory, "CreateBitstreamBuffer failed: out of memory (10)")), "unusable", "its memory is used up"},
 		{"old", tried(l4, refused(media.GPUOldDriver, "Required: 12.1 Found: 12.0")), "unusable", "install 530.41.03 or newer (Required: 12.1 Found: 12.0)"},
 		{"no access", closed, "unusable", "/dev/nvidia*"},
+		{"encodes and does not scale", rigid, "unusable", "scale pictures: CUDA_ERROR_UNSUPPORTED_PTX_VERSION"},
 		{"hangs", hung, "unusable", "the driver hangs"},
 		{"nothing was tried", tried(l4), "unusable", "no encoder was tried"},
 	} {

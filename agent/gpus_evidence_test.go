@@ -304,3 +304,40 @@ func TestEvidenceOutlivesItsAgent(t *testing.T) {
 		}
 	})
 }
+
+// Sessions that came out prove nothing of a card that was not seen to scale as well, and
+// one that was seen not to starts anew.
+func TestACardThatEncodesAndMayNotScale(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &driver{}
+		scaling := func(trouble media.GPUTrouble) {
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			d.answers["a"] = media.GPUReport{Device: "a", Trouble: trouble, Said: "scale pictures", Sessions: []media.GPUSession{h264}}
+		}
+		d.answers = map[string]media.GPUReport{}
+		scaling(media.GPUNoMemory)
+		d.state("a", gpu.Well, 0)
+		g := d.found(t, gpu.Inventory{Driver: newDriver, GPUs: []gpu.GPU{d.gpu("a")}})
+		g.run(t)
+		wantRoles(t, "no memory to scale", g, "cpu encode, a unusable")
+		scaling("")
+		time.Sleep(35 * time.Second)
+		wantRoles(t, "it scales", g, "cpu encode, a encode")
+		again := func() {
+			d.state("a", gpu.Stale, 11*time.Second)
+			time.Sleep(2 * time.Second)
+			d.state("a", gpu.Well, 0)
+			time.Sleep(3 * time.Second)
+		}
+		scaling(media.GPUNoMemory)
+		again()
+		wantRoles(t, "no memory for a card that scales", g, "cpu encode, a encode")
+		scaling(media.GPUBroken)
+		again()
+		wantRoles(t, "it does not scale", g, "cpu encode, a unusable")
+		d.answer("a", noneAt)
+		again()
+		wantRoles(t, "and gets no session", g, "cpu encode, a unusable")
+	})
+}

@@ -14,6 +14,7 @@ import (
 // users-ask 7 and 9: the GPU of a live job falls off the bus. The job goes on, on the
 // other GPU of the host, behind what was published and without a gap.
 func TestALiveJobLeavesALostGPU(t *testing.T) {
+	t.Parallel()
 	libraries := twinLibraries(t)
 	f := farm.Start(t, "--twin", "l4:2")
 	c := f.Client()

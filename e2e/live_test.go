@@ -52,11 +52,16 @@ func verify(t *testing.T, f *farm.Farm, id string) {
 }
 
 func TestLiveTestCard(t *testing.T) {
-	f := farm.Start(t)
+	t.Parallel()
+	liveTestCard(t, device{})
+}
+
+func liveTestCard(t *testing.T, on device) {
+	f := on.start(t)
 	c := f.Client()
 	for id, fps := range map[string]string{"ntsc-film": "23.976", "ntsc": "29.97", "pal-fast": "50", "ntsc-fast": "59.94"} {
 		t.Run(fps, func(t *testing.T) {
-			f.Must("live", "submit", "--id", id, "--input", "testcard:?size=640x360&fps="+fps, "--ladder", "mini")
+			on.submit(f, "live", "submit", "--id", id, "--input", "testcard:?size=640x360&fps="+fps, "--ladder", "mini")
 			segments(t, f, c, id, 6)
 			verify(t, f, id)
 			f.Must("live", "stop", id)
@@ -69,10 +74,15 @@ func TestLiveTestCard(t *testing.T) {
 }
 
 func TestLiveFileLoopsWithoutASeam(t *testing.T) {
+	t.Parallel()
+	liveFileLoops(t, device{})
+}
+
+func liveFileLoops(t *testing.T, on device) {
 	clip := filepath.Join(farm.Media(t), "flower_540p2997_h264_aac.mp4") // 5 s: three passes in what follows
-	f := farm.Start(t)
+	f := on.start(t)
 	c := f.Client()
-	f.Must("live", "submit", "--id", "loop", "--input", clip, "--ladder", "mini")
+	on.submit(f, "live", "submit", "--id", "loop", "--input", clip, "--ladder", "mini")
 	job := segments(t, f, c, "loop", 8)
 	verify(t, f, "loop")
 	for _, n := range job.GetNotes() {
@@ -85,9 +95,14 @@ func TestLiveFileLoopsWithoutASeam(t *testing.T) {
 }
 
 func TestKilledWorkerLeavesNoHole(t *testing.T) {
-	f := farm.Start(t)
+	t.Parallel()
+	killedWorker(t, device{})
+}
+
+func killedWorker(t *testing.T, on device) {
+	f := on.start(t)
 	c := f.Client()
-	f.Must("live", "submit", "--id", "gala", "--input", "testcard:?size=640x360", "--ladder", "mini")
+	on.submit(f, "live", "submit", "--id", "gala", "--input", "testcard:?size=640x360", "--ladder", "mini")
 	before := segments(t, f, c, "gala", 3)
 	workers := f.Workers()
 	if len(workers) != 1 {

@@ -109,41 +109,49 @@ var setLadder = flag.String("set-ladder", "mini", "the `ladder` that every file 
 
 func TestEveryMediaFileAsVOD(t *testing.T) {
 	dir := farm.Media(t)
-	f := farm.Start(t)
-	c := f.Client()
 	names := mediaFiles(t, dir)
 	if testing.Short() {
 		names = names[1:]
 	}
+	f := farm.Start(t)
 	for _, name := range names {
-		f.Must("vod", "queue", "--id", jobID(name), "--ladder", *setLadder, "--", filepath.Join(dir, name))
+		queueFile(f, dir, name)
 	}
 	slices.Reverse(names) // the longest is waited for last
 	for _, name := range names {
-		t.Run(name, func(t *testing.T) {
-			want, known := expectations[name]
-			if !known {
-				t.Fatalf("no expectation is written down for %s", name)
-			}
-			var job *galav1.Job
-			farm.Until(t, 30*time.Minute, name+" has ended", func() bool {
-				job = f.Job(c, jobID(name))
-				return job.GetEndedAt() != nil
-			})
-			if want.fails != "" {
-				judgeFailure(t, job, want)
-				return
-			}
-			judgeLadder(t, job, want)
-			args := []string{"verify", f.Origin(jobID(name)), "--source", filepath.Join(dir, name)}
-			if out, code := f.Run(args...); code != 0 {
-				t.Errorf("gala verify: exit %d\n%s", code, out)
-			}
-		})
+		t.Run(name, func(t *testing.T) { judgeFile(t, f, dir, name) })
 	}
 	if agents := f.Must("fleet", "ls"); !strings.Contains(agents, "attached") {
 		t.Errorf("the agent did not survive:\n%s", agents)
 	}
+}
+
+func queueFile(f *farm.Farm, dir, name string) {
+	f.Must("vod", "queue", "--id", jobID(name), "--ladder", *setLadder, "--", filepath.Join(dir, name))
+}
+
+// judgeFile waits for its job and holds it and its ladder against what is expected.
+func judgeFile(t *testing.T, f *farm.Farm, dir, name string) *galav1.Job {
+	t.Helper()
+	c := f.Client()
+	want, known := expectations[name]
+	if !known {
+		t.Fatalf("no expectation is written down for %s", name)
+	}
+	var job *galav1.Job
+	farm.Until(t, 30*time.Minute, name+" has ended", func() bool {
+		job = f.Job(c, jobID(name))
+		return job.GetEndedAt() != nil
+	})
+	if want.fails != "" {
+		judgeFailure(t, job, want)
+		return job
+	}
+	judgeLadder(t, job, want)
+	if out, code := f.Run("verify", f.Origin(jobID(name)), "--source", filepath.Join(dir, name)); code != 0 {
+		t.Errorf("gala verify: exit %d\n%s", code, out)
+	}
+	return job
 }
 
 // longest is six minutes of 1080p: it goes first, and is waited for last.

@@ -125,9 +125,11 @@ func shoot(t *testing.T, p *browser.Page, name string) {
 // A viewer of the live card stays at its edge for twenty seconds, takes every
 // level by hand, lets the player choose, has a slow line and a fast one again,
 // and notices nothing but the size of the picture.
-func TestLiveCardInChromium(t *testing.T) {
-	f := farm.Start(t)
-	f.Must("live", "submit", "--id", "gala", "--input", "testcard:?size=854x480", "--ladder", "mini", "--wait")
+func TestLiveCardInChromium(t *testing.T) { liveCardInChromium(t, device{}) }
+
+func liveCardInChromium(t *testing.T, on device) {
+	f := on.start(t)
+	on.submit(f, "live", "submit", "--id", "gala", "--input", "testcard:?size=854x480", "--ladder", "mini", "--wait")
 	p := watchJob(t, f, "gala")
 	began := see(t, p, "playback of three levels", func(s browser.State) bool { return s.CurrentTime > 0 && s.Status == "playing" && len(s.Levels) == 3 })
 	see(t, p, "the player's own way up", func(s browser.State) bool { return s.Auto && onScreen(2)(s) })
@@ -194,10 +196,12 @@ func pastSlowLine(t *testing.T, p *browser.Page) {
 }
 
 // A file is watched from its beginning while it is being encoded, to its end.
-func TestFileInChromiumWhileItIsEncoded(t *testing.T) {
+func TestFileInChromiumWhileItIsEncoded(t *testing.T) { fileInChromium(t, device{}) }
+
+func fileInChromium(t *testing.T, on device) {
 	const seconds = 20
-	f := farm.Start(t)
-	f.Must("vod", "queue", "--id", "clip", "--ladder", "mini", "testcard:?size=854x480&duration=20s")
+	f := on.start(t)
+	on.submit(f, "vod", "queue", "--id", "clip", "--ladder", "mini", "testcard:?size=854x480&duration=20s")
 	p := watchJob(t, f, "clip")
 	first := see(t, p, "playback", func(s browser.State) bool { return s.CurrentTime > 0 && s.Status == "playing" })
 	if first.CurrentTime > 3 {

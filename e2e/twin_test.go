@@ -237,6 +237,7 @@ func wantMovingFigures(t *testing.T, f *farm.Farm, c *client.Client, cards *twin
 // What a farm leaves of its twin that was killed is gone with the next one, whether that
 // has other devices or none.
 func TestDriverTwinOfAFarmThatWasKilled(t *testing.T) {
+	t.Parallel()
 	twinLibraries(t)
 	data := t.TempDir()
 	directory := filepath.Join(data, "twin")
@@ -268,6 +269,7 @@ func TestDriverTwinOfAFarmThatWasKilled(t *testing.T) {
 // when it is back and has been tried; a driver that hangs keeps nobody from the
 // processor.
 func TestRolesOfGPUs(t *testing.T) {
+	t.Parallel()
 	libraries := twinLibraries(t)
 	f := farm.Start(t, "--twin", "l4:1,h200:1,rtx4090:2")
 	c := f.Client()
@@ -322,6 +324,7 @@ func inRoles(want ...string) func([]*galav1.DeviceView) bool {
 // users-ask 7: on a host whose driver hangs from the start the processor works, and the
 // farm says of each GPU why it does not.
 func TestAHungDriverLeavesTheProcessor(t *testing.T) {
+	t.Parallel()
 	twinLibraries(t)
 	file := filepath.Join(t.TempDir(), "hung.yaml")
 	if err := os.WriteFile(file, []byte("devices:\n  - model: l4\n    count: 2\nfaults:\n  - {kind: hang, device: 1, part: nvenc}\n"), 0o644); err != nil {

@@ -17,6 +17,7 @@ import (
 // Two jobs of one source are two outputs of one grid: compared, watched, and
 // watched until an interrupt. The record of each is told in order.
 func TestLiveTreesAreWatchedAndCompared(t *testing.T) {
+	t.Parallel()
 	f := farm.Start(t)
 	c := f.Client()
 	ladder := filepath.Join(t.TempDir(), "lowest.yaml")

@@ -24,8 +24,8 @@ func (t GPUTrouble) OfDevice() bool { return t != "" && t != GPULacks && t != GP
 // GPUReport is what opening a GPU and encoding on it found.
 type GPUReport struct {
 	Device string `json:"device"` // UUID
-	// Trouble says why it could not be opened at all, empty when it could. Said is
-	// FFmpeg's own line.
+	// Trouble says why it could not be opened at all, or does not scale pictures, empty
+	// when it does. Said is FFmpeg's own line.
 	Trouble GPUTrouble `json:"trouble,omitempty"`
 	Said    string     `json:"said,omitempty"`
 	// Sessions were tried one after the other, until a trouble that is the

@@ -39,8 +39,18 @@ func (l *loop) reconcile(now time.Time) {
 func (l *loop) input(now time.Time, jobs []job.Job) reconcile.Input {
 	return reconcile.Input{
 		Now: now, Jobs: jobs, Fleet: l.view, Used: l.used, Resolve: api.Resolve, Settings: l.cfg.Settings,
-		Settled: !now.Before(l.settleAt), SettleAt: l.settleAt,
+		Settled: !now.Before(l.settleAt), SettleAt: l.settleAt, Clips: l.clips,
 	}
+}
+
+// clips are the VOD jobs that are placed, and of which no write is under way.
+func (l *loop) clips() (all []job.Job) {
+	for _, e := range l.jobs {
+		if !e.writing && !e.job.Live() && e.job.Placed() {
+			all = append(all, e.job)
+		}
+	}
+	return all
 }
 
 // carryOut a plan: at once if it writes nothing, else when it is written.
@@ -69,6 +79,9 @@ func (l *loop) carryOut(now time.Time, p reconcile.Plan) {
 // dispatch sends a plan's directives and tells the view what was sent. An
 // agent that went away meanwhile shows as one that does not hold the lease.
 func (l *loop) dispatch(now time.Time, p reconcile.Plan) {
+	if p.Freed {
+		l.roomy()
+	}
 	for _, s := range p.Sends {
 		if m := api.Directive(p.Job, s, l.cfg.AllowSources); m != nil {
 			if session := l.session(s.Agent); session != nil {

@@ -155,6 +155,7 @@ type agent struct {
 	name     string
 	instance string
 	pixels   int64
+	cards    []*galav1.DeviceOffer // beside its processor
 
 	mu       sync.Mutex
 	held     map[string]*galav1.Assignment
@@ -232,6 +233,7 @@ func (a *agent) hello() *galav1.Hello {
 			EncodePixelsPerSecond: a.pixels, CapacitySource: "test"}},
 		Sources: a.sources,
 	}
+	h.Devices = append(h.Devices, a.cards...)
 	for id, as := range a.held {
 		h.Held = append(h.Held, &galav1.HeldLease{Assignment: id, Job: as.GetJob(), Epoch: as.GetEpoch(), Spec: as})
 	}

@@ -142,10 +142,7 @@ func (l *loop) apply(now time.Time, e fleet.Event) {
 			l.touch(effect.Job)
 			l.showSoon(effect.Job, now)
 		case fleet.Room:
-			for id := range l.blocked {
-				l.touch(id)
-			}
-			clear(l.blocked)
+			l.roomy()
 		case fleet.Welcome:
 			l.welcome(effect.Session)
 		case fleet.Drop:
@@ -158,6 +155,14 @@ func (l *loop) apply(now time.Time, e fleet.Event) {
 			}
 		}
 	}
+}
+
+// roomy has jobs that found no room look again.
+func (l *loop) roomy() {
+	for id := range l.blocked {
+		l.touch(id)
+	}
+	clear(l.blocked)
 }
 
 func (l *loop) welcome(id fleet.Session) {

@@ -134,7 +134,7 @@ func remade(a *galav1.Assignment, agent *fleet.Agent, now time.Time) (job.Job, e
 	if j.Live() && slices.ContainsFunc(append([]string{j.Spec.Input}, j.Spec.Backups...), input.Pushed) {
 		j.Holder = agent.Name // its ingests go on
 	}
-	pl := placed(a, renditions, grid.Rate, agent, now)
+	pl := placed(a, source.Ladder, renditions, grid.Rate, agent, now)
 	r := &j.Replicas[0]
 	if n := int(a.GetReplica()); n > 0 && n <= len(j.Replicas) {
 		r = &j.Replicas[n-1]
@@ -169,11 +169,11 @@ func remakeInputs(j *job.Job, a *galav1.Assignment) error {
 }
 
 // placed is the placement as it must have been.
-func placed(a *galav1.Assignment, rs []ladders.Rendition, rate timeline.Rate, agent *fleet.Agent, now time.Time) job.Placement {
-	cost := placement.CostOf(rs, rate, a.GetDevice() == fleet.CPU)
+func placed(a *galav1.Assignment, source ladders.Source, rs []ladders.Rendition, rate timeline.Rate, agent *fleet.Agent, now time.Time) job.Placement {
+	cost := placement.CostOf(source, rs, rate, a.GetDevice() == fleet.CPU)
 	return job.Placement{
 		Assignment: a.GetId(), Agent: agent.Name, Instance: agent.Instance, Device: a.GetDevice(), Epoch: a.GetEpoch(), Attempt: a.GetAttempt(),
-		Reason: "adopted: it runs there", Granted: now, ResumedAt: -1, Cost: cost.Pixels, Sessions: cost.Sessions,
+		Reason: "adopted: it runs there", Granted: now, ResumedAt: -1, Cost: cost.Pixels, Sessions: cost.Sessions, Host: cost.Host,
 		Domain: reconcile.Domain(agent),
 	}
 }

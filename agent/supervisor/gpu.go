@@ -24,6 +24,7 @@ const killGrace = 2 * time.Second
 // thread behind; there is never a second one of the same GPU beside it.
 type Trials struct {
 	worker string
+	cache  ComputeCache
 	limits Limits
 	run    func(context.Context, tool) (answer, error)
 
@@ -32,20 +33,21 @@ type Trials struct {
 }
 
 // NewTrials are by processes of the worker program at a path.
-func NewTrials(worker string, l Limits) *Trials {
+func NewTrials(worker string, cache ComputeCache, l Limits) *Trials {
 	return &Trials{
-		worker: worker, limits: l.orDefaults(), under: map[string]bool{},
+		worker: worker, cache: cache, limits: l.orDefaults(), under: map[string]bool{},
 		run: func(ctx context.Context, t tool) (answer, error) { return t.run(ctx) },
 	}
 }
 
-// Try has a worker process open a GPU, which it alone sees, and encode on it.
-// It never takes longer than Limits.GPU and a moment, whatever the driver does.
+// Try has a worker process open a GPU, which it alone sees, and encode on it, which
+// leaves the kernels that workers need in the cache. It never takes longer than
+// Limits.GPU and a moment, whatever the driver does.
 func (all *Trials) Try(ctx context.Context, uuid string) (media.GPUReport, error) {
 	if !all.enter(uuid) {
 		return media.GPUReport{}, fmt.Errorf("the process of an earlier trial still cannot be killed: %w", ErrGPUHangs)
 	}
-	t := tool{worker: all.worker, args: []string{"gpu", "--device", uuid, "--json"}, device: uuid, deadline: all.limits.GPU}
+	t := tool{worker: all.worker, args: []string{"gpu", "--device", uuid, "--json"}, device: uuid, cache: all.cache, deadline: all.limits.GPU}
 	ctx, cancel := context.WithTimeoutCause(ctx, t.deadline, errDeadline)
 	defer cancel()
 	type ended struct {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -24,22 +25,26 @@ func TestTryGPU(t *testing.T) {
 	}
 	t.Setenv("CUDA_VISIBLE_DEVICES", "GPU-of-somebody-else")
 	limits := Limits{GPU: 20 * time.Second}
-	r, err := NewTrials(program, limits).Try(t.Context(), "GPU-1")
+	r, err := NewTrials(program, "", limits).Try(t.Context(), "GPU-1")
 	if err != nil || r.Device != "GPU-1" || len(r.Sessions) != 1 || r.Sessions[0].Encoder != "h264_nvenc" {
 		t.Errorf("%+v, %v", r, err)
+	}
+	r, err = NewTrials(program, "/compute-cache", limits).Try(t.Context(), "GPU-cache")
+	if err != nil || len(r.Sessions) != 1 || r.Sessions[0].Encoder != "/compute-cache" {
+		t.Errorf("the driver's cache: %+v, %v", r, err)
 	}
 	for device, want := range map[string]string{
 		"GPU-crash": "SIGSEGV", "GPU-mute": "read what the trial found", "GPU-other": `the trial was of "GPU-1"`,
 	} {
-		if _, err := NewTrials(program, limits).Try(t.Context(), device); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := NewTrials(program, "", limits).Try(t.Context(), device); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", device, err)
 		}
 	}
 	limits.GPU = 500 * time.Millisecond
-	if _, err := NewTrials(program, limits).Try(t.Context(), "GPU-hang"); !errors.Is(err, ErrGPUHangs) {
+	if _, err := NewTrials(program, "", limits).Try(t.Context(), "GPU-hang"); !errors.Is(err, ErrGPUHangs) {
 		t.Errorf("hangs: %v", err)
 	}
-	if _, err := NewTrials("/nonexistent", limits).Try(t.Context(), "GPU-1"); err == nil {
+	if _, err := NewTrials("/nonexistent", "", limits).Try(t.Context(), "GPU-1"); err == nil {
 		t.Error("a program that is not there")
 	}
 }
@@ -48,7 +53,7 @@ func TestTryGPU(t *testing.T) {
 func TestOneTrialOfAGPUThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		processes, dies := atomic.Int32{}, make(chan struct{})
-		all := NewTrials("", Limits{})
+		all := NewTrials("", "", Limits{})
 		all.run = func(context.Context, tool) (answer, error) {
 			processes.Add(1)
 			<-dies
@@ -94,11 +99,34 @@ func TestAWorkerSeesItsGPU(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"CUDA_VISIBLE_DEVICES=GPU-3\x00", "CUDA_DEVICE_ORDER=PCI_BUS_ID\x00"} {
+	for _, want := range []string{"CUDA_VISIBLE_DEVICES=GPU-3\x00", "CUDA_DEVICE_ORDER=PCI_BUS_ID\x00", "CUDA_CACHE_PATH=/compute-cache\x00"} {
 		if !strings.Contains(string(environ), want) {
 			t.Errorf("%q lacks %q", environ, want)
 		}
 	}
 	b.Stop(&galav1.StopAssignment{Assignment: "a", Epoch: 1, Mode: galav1.StopMode_STOP_MODE_NOW})
 	b.awaitOutcome(t, "a", 1)
+}
+
+// Kernels are kept for the agent's user alone, also where the directory was open before.
+func TestComputeCache(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := os.Mkdir("open", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{"data/compute-cache", "open"} {
+		cache, err := MakeComputeCache(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info, err := os.Stat(dir); err != nil || info.Mode().Perm() != 0o700 || !filepath.IsAbs(string(cache)) {
+			t.Errorf("%s is %s: %v, %v", dir, cache, info, err)
+		}
+	}
+	if err := os.WriteFile("file", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := MakeComputeCache("file"); err == nil {
+		t.Error("a file is no cache")
+	}
 }

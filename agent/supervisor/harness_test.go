@@ -126,7 +126,7 @@ func newBench(t *testing.T, dir string, l Limits) *bench {
 	heard := func(a *galav1.Assignment, o *galav1.Outcome) {
 		b.change(func() { b.heard[a.GetDevice()] = codeName(o) })
 	}
-	b.Supervisor, err = New(Config{Dir: dir, Worker: self, Reports: b.reports, Log: slog.New(slog.DiscardHandler), Limits: l, Ended: heard})
+	b.Supervisor, err = New(Config{Dir: dir, Worker: self, Cache: "/compute-cache", Reports: b.reports, Log: slog.New(slog.DiscardHandler), Limits: l, Ended: heard})
 	if err != nil {
 		t.Fatal(err)
 	}

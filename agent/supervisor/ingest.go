@@ -124,7 +124,7 @@ func (n *ingest) start() error {
 	if n.proc != nil {
 		return nil
 	}
-	p, err := spawnAs(n.all.worker, verbIngest, n.dir, workerEnv(os.Environ(), "cpu", ""))
+	p, err := spawnAs(n.all.worker, verbIngest, n.dir, workerEnv(os.Environ(), "cpu", "", ""))
 	if err != nil {
 		return err
 	}

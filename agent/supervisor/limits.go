@@ -23,7 +23,7 @@ type Limits struct {
 	Exit           time.Duration // for all workers to finish, where they end with the agent
 	Probe          time.Duration
 	Version        time.Duration
-	GPU            time.Duration // to open a GPU and encode on it with every encoder
+	GPU            time.Duration // to open a GPU, encode on it with every encoder, and have its kernels compiled
 	Probes         int           // at once
 	ProbeQueue     int           // waiting
 	LogBytes       int64         // what a worker writes is cut past this, per file
@@ -57,7 +57,7 @@ func DefaultLimits() Limits {
 		Exit:           15 * time.Second,
 		Probe:          20 * time.Second,
 		Version:        10 * time.Second,
-		GPU:            15 * time.Second,
+		GPU:            30 * time.Second,
 		Probes:         2,
 		ProbeQueue:     256,
 		LogBytes:       16 << 20,

@@ -199,12 +199,12 @@ func TestStallWatchAfterASuspension(t *testing.T) {
 }
 
 func TestWorkerEnvironment(t *testing.T) {
-	got := workerEnv([]string{"HOME=/root", "AWS_SECRET=x", "GALA_TOKEN=x", "GALA_WORKER_X=1", "https_proxy=p", "LD_LIBRARY_PATH=/l", "GALA_TWIN=/t", "GALA_TWINS=x"}, "GPU-1", "/a.mp4")
-	want := []string{"LANG=C.UTF-8", "CUDA_DEVICE_ORDER=PCI_BUS_ID", "CUDA_VISIBLE_DEVICES=GPU-1", "GALA_WORKER_X=1", "https_proxy=p", "LD_LIBRARY_PATH=/l", "GALA_TWIN=/t"}
+	got := workerEnv([]string{"HOME=/root", "AWS_SECRET=x", "GALA_TOKEN=x", "GALA_WORKER_X=1", "https_proxy=p", "LD_LIBRARY_PATH=/l", "GALA_TWIN=/t", "GALA_TWINS=x", "CUDA_CACHE_DISABLE=1"}, "GPU-1", "/c", "/a.mp4")
+	want := []string{"LANG=C.UTF-8", "CUDA_DEVICE_ORDER=PCI_BUS_ID", "CUDA_VISIBLE_DEVICES=GPU-1", "CUDA_CACHE_PATH=/c", "CUDA_CACHE_MAXSIZE=268435456", "GALA_WORKER_X=1", "https_proxy=p", "LD_LIBRARY_PATH=/l", "GALA_TWIN=/t"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q", got)
 	}
-	if env := workerEnv(nil, "cpu", ""); !slices.Contains(env, "CUDA_VISIBLE_DEVICES=") {
+	if env := workerEnv(nil, "cpu", "/c", ""); !slices.Equal(env, []string{"LANG=C.UTF-8", "CUDA_DEVICE_ORDER=PCI_BUS_ID", "CUDA_VISIBLE_DEVICES="}) {
 		t.Errorf("a processor's worker sees GPUs: %q", env)
 	}
 }
@@ -217,7 +217,7 @@ func TestCredentialsOfWorkers(t *testing.T) {
 		"s3://clips/a.mp4": true, "S3://clips/a.mp4?region=eu-west-1": true,
 		"": false, "/clips/a.mp4": false, "https://s3.example.com/a.mp4": false, "testcard:s3://": false, "srt://s3:9000": false,
 	} {
-		if got := slices.Contains(workerEnv(os.Environ(), "GPU-1", source), secret); got != want {
+		if got := slices.Contains(workerEnv(os.Environ(), "GPU-1", "", source), secret); got != want {
 			t.Errorf("%q: a worker has them: %v", source, got)
 		}
 		if got := slices.Contains(tool{source: source}.command(t.Context()).Env, secret); got != want {
@@ -239,7 +239,7 @@ func TestCredentialsOfOneCloud(t *testing.T) {
 		{[]string{"s3://clips/a.mp4", "azblob://live/x"}, []string{all[0], all[3], all[4]}},
 		{[]string{"https://storage.googleapis.com/clips/a.mp4", "file:///gs://x"}, nil},
 	} {
-		if got := workerEnv(all, "GPU-1", c.places...)[3:]; !slices.Equal(got, c.want) {
+		if got := workerEnv(all, "GPU-1", "", c.places...)[3:]; !slices.Equal(got, c.want) {
 			t.Errorf("%v: a worker has %q, want %q", c.places, got, c.want)
 		}
 	}

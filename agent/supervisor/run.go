@@ -41,6 +41,7 @@ type run struct {
 // environment is what all runs of a supervisor share.
 type environment struct {
 	worker  string
+	cache   ComputeCache
 	limits  Limits
 	reports Reports
 	ingests *ingests
@@ -110,7 +111,7 @@ func (r *run) start() *galav1.Outcome {
 	if err := r.dir.create(spec); err != nil {
 		return notStarted(err)
 	}
-	p, err := spawn(r.env.worker, r.dir, r.spec)
+	p, err := spawn(r.env.worker, r.env.cache, r.dir, r.spec)
 	if err != nil {
 		return notStarted(err)
 	}

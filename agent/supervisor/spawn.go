@@ -14,8 +14,8 @@ import (
 )
 
 // spawn starts the worker of an assignment.
-func spawn(worker string, dir runDir, a *galav1.Assignment) (*process, error) {
-	return spawnAs(worker, verbRun, dir, workerEnv(os.Environ(), a.GetDevice(), places(a)...))
+func spawn(worker string, cache ComputeCache, dir runDir, a *galav1.Assignment) (*process, error) {
+	return spawnAs(worker, verbRun, dir, workerEnv(os.Environ(), a.GetDevice(), cache, places(a)...))
 }
 
 // places are where a worker reads and writes.
@@ -101,9 +101,9 @@ var credentials = map[string][]string{
 }
 
 // workerEnv shows the worker the one device of its assignment, by its UUID and no
-// number that means another after the next boot, and the credentials of the kinds of
-// buckets that its source and its outputs are in.
-func workerEnv(environ []string, device string, places ...string) []string {
+// number that means another after the next boot, with the cache of a GPU's driver, and
+// the credentials of the kinds of buckets that its source and its outputs are in.
+func workerEnv(environ []string, device string, cache ComputeCache, places ...string) []string {
 	if device == "cpu" {
 		device = ""
 	}
@@ -114,6 +114,9 @@ func workerEnv(environ []string, device string, places ...string) []string {
 		}
 	}
 	env := []string{"LANG=C.UTF-8", "CUDA_DEVICE_ORDER=PCI_BUS_ID", "CUDA_VISIBLE_DEVICES=" + device}
+	if device != "" {
+		env = append(env, cache.environ()...)
+	}
 	for _, v := range environ {
 		if slices.ContainsFunc(names, func(name string) bool { return strings.HasPrefix(v, name) }) {
 			env = append(env, v)

@@ -26,6 +26,7 @@ type Reports interface {
 type Config struct {
 	Dir     string // runtime directories, one per run
 	Worker  string // path of the worker program, never looked up
+	Cache   ComputeCache
 	Reports Reports
 	Log     *slog.Logger
 	Limits  Limits
@@ -71,7 +72,7 @@ func New(cfg Config) (*Supervisor, error) {
 	limits := cfg.Limits.orDefaults()
 	s := &Supervisor{
 		dir: dir, log: cfg.Log, stopOnExit: cfg.StopOnExit,
-		env:      environment{worker: cfg.Worker, limits: limits, reports: cfg.Reports, oom: newOOMCounter(), signal: (*process).signal, ended: cfg.Ended},
+		env:      environment{worker: cfg.Worker, cache: cfg.Cache, limits: limits, reports: cfg.Reports, oom: newOOMCounter(), signal: (*process).signal, ended: cfg.Ended},
 		declared: make(chan runDir, 1024),
 		probes:   make(chan *galav1.ProbeRequest, limits.ProbeQueue),
 		runs:     map[key]*run{}, warm: map[string]warm{}, undead: map[runDir]undead{},

@@ -20,6 +20,7 @@ type tool struct {
 	args     []string
 	source   string // what it reads, "" for nothing
 	device   string // the GPU that it sees, "" for none
+	cache    ComputeCache
 	deadline time.Duration
 }
 
@@ -58,7 +59,7 @@ func (t tool) run(ctx context.Context) (answer, error) {
 
 func (t tool) command(ctx context.Context) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, t.worker, t.args...)
-	cmd.Env = workerEnv(os.Environ(), t.device, t.source)
+	cmd.Env = workerEnv(os.Environ(), t.device, t.cache, t.source)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = time.Second // a grandchild that holds the pipe does not hold us

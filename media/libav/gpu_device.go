@@ -28,14 +28,14 @@ func openGPU() (*gpu, error) {
 		return nil, noGPU("libcuda.so.1, the NVIDIA driver's library, is not on this host")
 	case code == cudaNoDevice, code == 0 && model == "":
 		return nil, noGPU("the driver shows this process none")
+	case code == cudaOutOfMemory:
+		return nil, full("the worker's GPU")
 	case code != 0:
 		return nil, noGPU("CUDA gives " + cudaError(code))
 	}
 	hw, err := astiav.CreateHardwareDeviceContext(astiav.HardwareDeviceTypeCUDA, "0", nil, 0)
 	if err != nil {
-		e := noGPU(model + " gives no CUDA context; the worker's log has CUDA's own words")
-		e.Err = err
-		return nil, e
+		return nil, noContext(model, err)
 	}
 	return &gpu{hw: hw, model: model, cards: map[string]encoders.Card{}}, nil
 }
@@ -43,6 +43,17 @@ func openGPU() (*gpu, error) {
 func noGPU(why string) *media.Error {
 	return &media.Error{Code: media.DeviceLost, Retryable: true, Message: "open the worker's GPU: " + why,
 		Advice: "`gala doctor` on that host shows its driver; in a container, see that the GPU is still given to it; the job may run elsewhere meanwhile"}
+}
+
+// noContext asks the driver why there is no context, because FFmpeg has one code for
+// all that CUDA gives. One that comes a moment later is taken to have lacked memory.
+func noContext(model string, err error) *media.Error {
+	e := full(model)
+	if code := tryContext(); code != 0 && code != cudaOutOfMemory {
+		e = noGPU(model + " gives no CUDA context: " + cudaError(code))
+	}
+	e.Err = err
+	return e
 }
 
 // card is what the device's encoder can do for a codec. The first question opens
@@ -81,15 +92,18 @@ func (g *gpu) sessionError(status int) *media.Error {
 		return g.sessionLimit()
 	case nvencOutOfMemory:
 		if tryDevice(g.hw, spareMemory) == cudaOutOfMemory {
-			return g.outOfMemory()
+			return full(g.model)
 		}
 		return g.sessionLimit()
 	case nvencUnsupported, nvencUnimplemented:
 		return &media.Error{Code: media.EncoderError, Retryable: true, Message: fmt.Sprintf("%s has no encoder for this process (NVENC %d)", g.model, status),
 			Advice: "A100, H100 and H200 have none at all; in a container the GPU must be given with the capability `video`"}
-	case nvencOldDriver, driverMissing:
-		return &media.Error{Code: media.EncoderError, Retryable: true, Message: fmt.Sprintf("the NVIDIA driver is too old for NVENC %d.%d, or its libnvidia-encode.so.1 is not there", nvencAPIMajor, nvencAPIMinor),
-			Advice: "install driver 530.41.03 or newer, with its encoder library"}
+	case nvencOldDriver:
+		return &media.Error{Code: media.EncoderError, Retryable: true, Message: fmt.Sprintf("the NVIDIA driver is too old for NVENC %d.%d", nvencAPIMajor, nvencAPIMinor),
+			Advice: "install driver 530.41.03 or newer"}
+	case driverMissing:
+		return &media.Error{Code: media.EncoderError, Retryable: true, Message: "libnvidia-encode.so.1, the NVIDIA driver's encoder library, cannot be loaded",
+			Advice: "in a container NVIDIA_DRIVER_CAPABILITIES must have `video` (docs/gpus.md); on a host install the driver's encoder library"}
 	}
 	return &media.Error{Code: media.EncoderError, Retryable: true, Message: fmt.Sprintf("%s gives no encoder session: NVENC %d", g.model, status), Advice: "the worker's log has the driver's own words"}
 }
@@ -99,16 +113,21 @@ func (g *gpu) sessionLimit() *media.Error {
 		Advice: "consumer cards share one limit per host, 8 or 12 as the driver is, with every program on it: `gala fleet show HOST` lists the sessions; end some, or use cards without a limit"}
 }
 
-func (g *gpu) outOfMemory() *media.Error {
-	return &media.Error{Code: media.OutOfMemory, Retryable: true, Message: g.model + " has no memory left",
+// full: another device may have room, or this one later.
+func full(model string) *media.Error {
+	return &media.Error{Code: media.OutOfMemory, Retryable: true, Message: model + " has no memory left",
 		Advice: "`gala fleet show HOST` tells who uses it; fewer renditions on this GPU, or smaller sources, need less"}
 }
 
-// lost is the error of a device that does not work any more, nil of one that does.
+// lost is the error of a device, or of this process's context on it, that does not
+// work any more, nil while both do.
 func (g *gpu) lost() *media.Error {
 	code := tryDevice(g.hw, 0)
-	if code == 0 || code == cudaOutOfMemory {
+	switch {
+	case code == 0, code == cudaOutOfMemory:
 		return nil
+	case code >= cudaIllegalAddress && code <= cudaLaunchFailed:
+		return g.broken(code)
 	}
 	why := "the driver is gone"
 	if code != driverMissing {
@@ -118,22 +137,29 @@ func (g *gpu) lost() *media.Error {
 		Advice: "the kernel's log (XID) says why; reset the GPU or its host once drained, the job goes on elsewhere"}
 }
 
-// why says what the device's part in a failure was: lost, out of memory or of
-// sessions; nil when it was none of these.
+// broken: by the driver API's words for its codes from 700 on, a kernel that failed leaves its
+// process's context unusable until that ends. The device serves the next one.
+func (g *gpu) broken(code int) *media.Error {
+	return &media.Error{Code: media.EncoderError, Retryable: true, Message: fmt.Sprintf("%s: work of this process has failed and broken its CUDA context: %s", g.model, cudaError(code)),
+		Advice: "the job starts again by itself; if it happens again with this source, report it with the worker's log and the XID lines of the kernel's"}
+}
+
+// why says what the device's part in a failure was: lost, a broken context, out of memory
+// or of sessions; nil when it was none of these.
 func (g *gpu) why(err error, opening bool) *media.Error {
 	if e := g.lost(); e != nil {
 		return e
 	}
-	// What FFmpeg's filters lack of the device's memory has no number of its own.
-	full := errors.Is(err, averror(syscall.ENOMEM)) || tryDevice(g.hw, spareMemory) == cudaOutOfMemory
-	if opening && (full || errors.Is(err, averror(syscall.EINVAL))) {
+	// FFmpeg has one code for all that CUDA gives, and others for what else goes wrong.
+	noMemory := errors.Is(err, averror(syscall.ENOMEM)) || errors.Is(err, astiav.ErrExternal) && tryDevice(g.hw, spareMemory) == cudaOutOfMemory
+	if opening && (noMemory || errors.Is(err, averror(syscall.EINVAL))) {
 		switch status := trySession(g.hw); status {
 		case nvencOutOfMemory, nvencIncompatibleKey:
 			return g.sessionError(status)
 		}
 	}
-	if full {
-		return g.outOfMemory()
+	if noMemory {
+		return full(g.model)
 	}
 	return nil
 }

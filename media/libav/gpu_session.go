@@ -23,7 +23,8 @@ const (
 )
 
 // TryGPU opens the one GPU that this process can see and, one after the other,
-// a real session of each encoder and depth that the encoder table has for GPUs.
+// a real session of each encoder and depth that the encoder table has for GPUs;
+// then it scales a picture.
 // It is for a process of its own: it takes libav's log, and a driver that hangs
 // never lets it go.
 func TryGPU(uuid string) media.GPUReport {
@@ -51,7 +52,38 @@ func TryGPU(uuid string) media.GPUReport {
 			}
 		}
 	}
+	log.forget()
+	if err := tryScaling(gpu); err != nil {
+		report.Trouble, report.Said = log.judge(err)
+		report.Said = "scale pictures: " + report.Said
+	}
 	return report
+}
+
+// tryScaling makes a picture smaller. The driver compiles the kernels for it, which takes
+// it seconds, and keeps them in its cache for the workers.
+func tryScaling(gpu *astiav.HardwareDeviceContext) error {
+	pictures, err := newTrialPictures(gpu, 8)
+	if err != nil {
+		return err
+	}
+	defer pictures.Close()
+	f, err := pictures.up()
+	if err != nil {
+		return err
+	}
+	defer f.Free()
+	g, err := newVideoGraph(f, timeline.Timebase{Num: 1, Den: 1}, fmt.Sprintf("scale_cuda=w=%d:h=%d:interp_algo=lanczos", trialWidth/2, trialHeight/2), 1)
+	if err != nil {
+		return err
+	}
+	defer g.Close()
+	came := false
+	err = g.push(f, func(*astiav.Frame) error { came = true; return nil })
+	if err == nil && !came {
+		err = errors.New("no picture came out")
+	}
+	return err
 }
 
 // tryEncoder with all that its row asks for, then without what some cards lack.
@@ -173,16 +205,27 @@ func (p *trialPictures) encode(codec *astiav.Codec, rung encoders.Rung, options 
 	return out.check()
 }
 
+// up is a picture in the GPU's memory. The caller frees it.
+func (p *trialPictures) up() (*astiav.Frame, error) {
+	f := astiav.AllocFrame()
+	err := f.AllocHardwareBuffer(p.pool)
+	if err == nil {
+		err = p.host.TransferHardwareData(f)
+	}
+	if err != nil {
+		f.Free()
+		return nil, err
+	}
+	return f, nil
+}
+
 // send picture n, which is copied to the GPU.
 func (p *trialPictures) send(cc *astiav.CodecContext, n int64) error {
-	f := astiav.AllocFrame()
+	f, err := p.up()
+	if err != nil {
+		return err
+	}
 	defer f.Free()
-	if err := f.AllocHardwareBuffer(p.pool); err != nil {
-		return err
-	}
-	if err := p.host.TransferHardwareData(f); err != nil {
-		return err
-	}
 	f.SetPts(n)
 	f.SetPictureType(astiav.PictureTypeNone)
 	if n%trialGOP == 0 {

@@ -3,9 +3,11 @@ package libav
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -217,6 +219,8 @@ func TestGPUFailures(t *testing.T) {
 		"session limit, newer driver": {twin.Fault{Kind: twin.SessionsMax, Limit: 1, Code: twin.IncompatibleClientKey}, media.SessionLimit, "as many encoder sessions as its driver allows"},
 		"none at all":                 {twin.Fault{Kind: twin.SessionsMax, Limit: 0, Code: twin.OutOfMemory}, media.SessionLimit, "as many encoder sessions as its driver allows"},
 		"memory":                      {twin.Fault{Kind: twin.MemoryMax, Limit: 203 << 20}, media.OutOfMemory, "no memory left"},
+		"memory for a context":        {twin.Fault{Kind: twin.MemoryMax, Limit: 1 << 20}, media.OutOfMemory, "no memory left"},
+		"a context that is broken":    {twin.Fault{Kind: twin.BrokenContext, Code: 719}, media.EncoderError, "broken its CUDA context: CUDA_ERROR_LAUNCH_FAILED (719)"},
 		"no NVENC":                    {twin.Fault{Kind: twin.NoNVENC}, media.EncoderError, "has no encoder for this process"},
 		"no device":                   {twin.Fault{Kind: twin.NoDevice, Device: twin.AnyDevice}, media.DeviceLost, "the driver shows this process none"},
 		"lost before":                 {twin.Fault{Kind: twin.Lost}, media.DeviceLost, "CUDA"},
@@ -249,6 +253,108 @@ func TestGPULostOnAir(t *testing.T) {
 	}
 	err := open(t, Options{Spec: cardSpec5(t, timeline.Rate{Num: 25, Den: 1}, small("v")), Output: out}).Run(t.Context())
 	wantError(t, err, media.DeviceLost, "is lost: CUDA gives CUDA_ERROR_UNKNOWN (999)", "XID")
+}
+
+// A kernel that fails breaks its process's context and not the card, which takes the job again.
+func TestGPUContextBreaksOnAir(t *testing.T) {
+	cards := onTwin(t, "l4")
+	if cards == nil {
+		return
+	}
+	spec := cardSpec5(t, timeline.Rate{Num: 25, Den: 1}, small("v"))
+	out := newCollector()
+	out.on = func(string, media.Packet) error {
+		if len(out.packets["v"]) == 20 {
+			return cards.SetFaults(twin.Fault{Kind: twin.BrokenContext, Code: 700})
+		}
+		return nil
+	}
+	err := open(t, Options{Spec: spec, Output: out}).Run(t.Context())
+	wantError(t, err, media.EncoderError, "broken its CUDA context: CUDA_ERROR_ILLEGAL_ADDRESS (700)", "starts again")
+	if e, ok := errors.AsType[*media.Error](err); !ok || !e.Retryable {
+		t.Errorf("it is not tried again: %v", err)
+	}
+	fault(t, cards)
+	if err := open(t, Options{Spec: spec, Output: newCollector()}).Run(t.Context()); err != nil {
+		t.Errorf("started again: %v", err)
+	}
+}
+
+// On a card that is full, memory is what is lacking only where memory was refused: FFmpeg's
+// code for CUDA's errors may be that, its others are not.
+func TestFullGPU(t *testing.T) {
+	g := gpuOnTwin(t, "l4")
+	if g == nil {
+		return
+	}
+	cards := onTwin(t, "l4")
+	for _, memory := range []int64{201 << 20, 1 << 30} {
+		fault(t, cards, twin.Fault{Kind: twin.MemoryMax, Limit: memory})
+		for err, want := range map[error]bool{
+			averror(syscall.ENOMEM): true, astiav.ErrExternal: memory < 1<<30,
+			averror(syscall.EINVAL): false, averror(syscall.ENOSYS): false, astiav.ErrUnknown: false, errors.New("x"): false,
+		} {
+			for _, opening := range []bool{false, true} {
+				e := g.why(fmt.Errorf("open: %w", err), opening)
+				if got := e != nil && e.Code == media.OutOfMemory; got != want || !want && e != nil {
+					t.Errorf("%v, opening %v, %d bytes: %v", err, opening, memory, e)
+				}
+			}
+		}
+	}
+}
+
+// A container that was not given the capability `video` has a driver without its
+// encoder library, however new the driver is.
+func TestGPUWithoutItsEncoderLibrary(t *testing.T) {
+	if all := twinLibraries(t); os.Getenv(twinDevices) == "" {
+		some := t.TempDir()
+		for _, name := range twin.Libraries() {
+			if err := os.Symlink(filepath.Join(all, name), filepath.Join(some, name)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		// What is no library stands for none: the twin looks whether its files are there.
+		encoder := filepath.Join(some, "libnvidia-encode.so.1")
+		if err := errors.Join(os.Remove(encoder), os.WriteFile(encoder, nil, 0o644)); err != nil {
+			t.Fatal(err)
+		}
+		childOn(t, "l4", some, "^"+t.Name()+"$")
+		return
+	}
+	err := open(t, Options{Spec: cardSpec5(t, timeline.Rate{Num: 25, Den: 1}, onGPU([]ladders.Rendition{small("v")})...), Output: newCollector()}).Run(t.Context())
+	wantError(t, err, media.EncoderError, "libnvidia-encode.so.1", "NVIDIA_DRIVER_CAPABILITIES must have `video`")
+}
+
+// Workers find compiled what the trial of their GPU has had compiled, and need nothing else.
+func TestTheTrialFillsTheCache(t *testing.T) {
+	if onTwin(t, "l4") == nil {
+		return
+	}
+	dir := filepath.Join(t.TempDir(), "compute-cache")
+	t.Setenv("CUDA_CACHE_PATH", dir)
+	compiled := func() (names []string) {
+		files, err := os.ReadDir(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range files {
+			names = append(names, f.Name())
+		}
+		return names
+	}
+	if r := TryGPU("GPU-1"); r.Trouble != "" {
+		t.Fatalf("%+v", r)
+	}
+	before := compiled()
+	large := rungOf("v", "h264_nvenc", "h264", "high", "3.1", 8, "fast")
+	large.Video.Width, large.Video.Height = 320, 180
+	spec := cardSpec5(t, timeline.Rate{Num: 25, Den: 1}, large)
+	spec.Input = "testcard:?size=640x360&duration=1s&fps=25"
+	play(t, Options{Spec: spec})
+	if after := compiled(); len(before) == 0 || !slices.Equal(before, after) {
+		t.Errorf("the trial had %v compiled, a worker %v", before, after)
+	}
 }
 
 // users-ask 13: a worker has never more encoder sessions than renditions, also

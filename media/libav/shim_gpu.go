@@ -57,6 +57,20 @@ static void gala_cuda_name(int error, char *name, size_t room) {
 	cuda_free_functions(&cu);
 }
 
+// gala_try_context makes a context on the first GPU and ends it again.
+static int gala_try_context(void) {
+	CudaFunctions *cu = NULL;
+	CUdevice device;
+	CUcontext context;
+	if (cuda_load_functions(&cu, NULL))
+		return gala_driver_missing;
+	CUresult r = cu->cuInit(0);
+	if (!r && !(r = cu->cuDeviceGet(&device, 0)) && !(r = cu->cuCtxCreate(&context, 0, device)))
+		r = cu->cuCtxDestroy(context);
+	cuda_free_functions(&cu);
+	return r;
+}
+
 // gala_try waits for the device's work, and takes bytes of its memory for a moment
 // where it is asked to: what CUDA says of either.
 static int gala_try(const AVBufferRef *device, size_t bytes) {
@@ -154,6 +168,8 @@ const driverMissing = C.gala_driver_missing
 const (
 	cudaOutOfMemory      = 2
 	cudaNoDevice         = 100
+	cudaIllegalAddress   = 700
+	cudaLaunchFailed     = 719
 	nvencUnsupported     = C.NV_ENC_ERR_UNSUPPORTED_DEVICE
 	nvencOutOfMemory     = C.NV_ENC_ERR_OUT_OF_MEMORY
 	nvencOldDriver       = C.NV_ENC_ERR_INVALID_VERSION
@@ -186,6 +202,10 @@ func cudaError(code int) string {
 	}
 	return fmt.Sprintf("%s (%d)", C.GoString(&text[0]), code)
 }
+
+// tryContext makes a context on the first GPU that this process sees and ends it
+// again; the code is CUDA's.
+func tryContext() int { return int(C.gala_try_context()) }
 
 // tryDevice waits for a device's work and takes some of its memory for a moment;
 // the code is CUDA's.

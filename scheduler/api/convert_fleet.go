@@ -275,7 +275,7 @@ func presentAgent(v *fleet.View, a *fleet.Agent, used reconcile.Used) *galav1.Ag
 			Cordon:       cordonProto(v.CordonOf(a.Name, d.ID)), Placed: uint32(max(use.Placed, 0)),
 			Encoders: d.Encoders, TenBitEncoders: d.TenBit, CapacitySource: d.CapacitySource,
 			Sessions: uint32(max(use.Sessions, 0)), MaxSessions: uint32(d.MaxSessions), SessionsShared: d.SessionsShared,
-			SessionsOfHost: uint32(max(used.Shared(a), 0)),
+			SessionsOfHost: uint32(max(used.Shared(a).Sessions, 0)),
 		})
 	}
 	addFigures(p, a.Telemetry)

@@ -49,19 +49,19 @@ func (a *Agent) refuses(l *Lease, now time.Time) {
 	}
 	r := Refusal{At: now, Until: now.Add(refusalStands), Said: l.Outcome.Message}
 	for _, other := range a.Leases {
-		if other.Outcome == nil && a.counts(d, other.Device) {
+		if other.Outcome == nil && a.Counts(d, other.Device) {
 			r.Sessions += other.Sessions
 		}
 	}
 	for _, other := range a.Devices {
-		if a.counts(d, other.ID) {
+		if a.Counts(d, other.ID) {
 			a.Full[other.ID] = r
 		}
 	}
 }
 
-// counts: sessions on the device id are in the limit of d.
-func (a *Agent) counts(d *Device, id string) bool {
+// Counts: sessions on the device id are in the limit of d.
+func (a *Agent) Counts(d *Device, id string) bool {
 	other := a.Device(id)
 	return id == d.ID || d.SessionsShared && other != nil && other.SessionsShared
 }

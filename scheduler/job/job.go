@@ -126,6 +126,11 @@ func (j Job) Placed() bool {
 	return slices.ContainsFunc(j.Replicas, func(r Replica) bool { return r.Placement != nil })
 }
 
+// Takes tells whether anything of the fleet is taken or kept for the job.
+func (j Job) Takes() bool {
+	return slices.ContainsFunc(j.Replicas, func(r Replica) bool { return r.Placement != nil || r.Claim != nil })
+}
+
 // Placements are those of all replicas, in their order.
 func (j Job) Placements() (all []Placement) {
 	for _, r := range j.Replicas {

@@ -2,6 +2,8 @@ package job_test
 
 import (
 	"encoding/json"
+	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -60,11 +62,11 @@ func TestAnEndedJobStays(t *testing.T) {
 }
 
 func TestRequeueKeepsWhatWasDone(t *testing.T) {
-	j := job.Job{State: job.Failed, Replicas: []job.Replica{{Epoch: 7, Published: map[string]int64{"480p": 3}, Retry: job.Retry{Failures: 5}}},
+	j := job.Job{State: job.Failed, Replicas: []job.Replica{{Epoch: 7, Published: map[string]int64{"480p": 3}, Retry: job.Retry{Failures: 5, Failed: []job.Failure{{Place: "a1/cpu"}}}}},
 		Error: &job.Error{Code: "stalled"}, Ended: now, Stop: &job.Stop{At: now}}
 	j.Requeue(now)
 	r := j.Replicas[0]
-	if j.State != job.Accepted || j.Error != nil || j.Stop != nil || !j.Ended.IsZero() || r.Retry != (job.Retry{}) {
+	if j.State != job.Accepted || j.Error != nil || j.Stop != nil || !j.Ended.IsZero() || !cmp.Equal(r.Retry, job.Retry{}) {
 		t.Errorf("requeued as %+v", j)
 	}
 	if r.Epoch != 7 || r.Published["480p"] != 3 {
@@ -74,11 +76,14 @@ func TestRequeueKeepsWhatWasDone(t *testing.T) {
 
 func TestACloneSharesNothing(t *testing.T) {
 	j := job.Job{Notes: []string{"x"}, Replicas: []job.Replica{{
-		Published: map[string]int64{"a": 1}, Placement: &job.Placement{Epoch: 1}, Handover: &job.Handover{Agent: "b"}, Totals: map[string]job.Total{"a": {Frames: 1}}}}}
+		Retry:     job.Retry{Failed: []job.Failure{{Place: "a/cpu"}, {Place: "b/cpu"}}},
+		Published: map[string]int64{"a": 1}, Placement: &job.Placement{Epoch: 1}, Handover: &job.Handover{Agent: "b"}, Claim: &job.Claim{Agent: "b"}, Totals: map[string]job.Total{"a": {Frames: 1}}}}}
 	c := j.Clone()
 	r := &c.Replicas[0]
+	r.Retry.Forgive("a/cpu")
+	r.Claim.Agent = "c"
 	r.Published["a"], r.Placement.Epoch, r.Handover.Agent, r.Totals["a"], r.Epoch, c.Notes[0] = 2, 2, "c", job.Total{}, 2, "y"
-	if o := j.Replicas[0]; o.Published["a"] != 1 || o.Placement.Epoch != 1 || o.Handover.Agent != "b" || o.Totals["a"].Frames != 1 || o.Epoch != 0 || j.Notes[0] != "x" {
+	if o := j.Replicas[0]; o.Published["a"] != 1 || o.Placement.Epoch != 1 || o.Handover.Agent != "b" || o.Totals["a"].Frames != 1 || o.Epoch != 0 || o.Claim.Agent != "b" || o.Retry.Failed[0].Place != "a/cpu" || j.Notes[0] != "x" {
 		t.Error("changing the clone changed the original")
 	}
 }
@@ -111,7 +116,7 @@ func TestTheFirstFormOfRecordsIsRead(t *testing.T) {
 	}
 	want := []job.Replica{{
 		Placement: &job.Placement{Assignment: "match-0", Agent: "a1", Instance: "i", Device: "cpu", Epoch: 4, Attempt: 4, Granted: now, ResumedAt: 7, Cost: 5, Sessions: 1},
-		Epoch:     4, OnAir: true, Published: map[string]int64{"480p": 12}, PublishedAt: now, Retry: job.Retry{Avoid: "b1/cpu"},
+		Epoch:     4, OnAir: true, Published: map[string]int64{"480p": 12}, PublishedAt: now, Retry: job.Retry{Last: "b1/cpu"},
 		Totals: map[string]job.Total{"480p": {Frames: 100, Segments: 2, Bytes: 3, Bitrate: 4, Last: 7}},
 	}}
 	if diff := cmp.Diff(want, j.Replicas); diff != "" {
@@ -128,5 +133,44 @@ func TestTheFirstFormOfRecordsIsRead(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, k.Replicas); diff != "" {
 		t.Error("written and read again (-want +got):", diff)
+	}
+}
+
+// What an earlier release wrote of the one place that it avoided goes on: where the job
+// ran last, and where there were failures the place of the newest.
+func TestThePlaceThatFailedIsReadFromAnEarlierRecord(t *testing.T) {
+	for old, want := range map[string]job.Retry{
+		`{"avoid":"b1/cpu"}`: {Last: "b1/cpu"},
+		`{"failures":2,"not_before":"2026-07-19T20:00:00Z","avoid":"b1/cpu"}`: {
+			Failures: 2, NotBefore: now, Last: "b1/cpu", Failed: []job.Failure{{Place: "b1/cpu", At: now}}},
+		`{"failures":2,"avoid":"a1/cpu","failed":[{"place":"b1/cpu","at":"2026-07-19T20:00:00Z"}]}`: {
+			Failures: 2, Last: "a1/cpu", Failed: []job.Failure{{Place: "b1/cpu", At: now}}},
+	} {
+		var got job.Retry
+		if err := json.Unmarshal([]byte(old), &got); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got): %s", old, diff)
+		}
+	}
+}
+
+func TestPlacesThatFailedAreBoundedAndForgotten(t *testing.T) {
+	var r job.Retry
+	at := func(s int) time.Time { return now.Add(time.Duration(s) * time.Second) }
+	for i := range 2 * job.MaxFailed {
+		r.FailedAt(fmt.Sprintf("a/%d", i), at(i))
+	}
+	if len(r.Failed) != job.MaxFailed {
+		t.Errorf("%d places", len(r.Failed))
+	}
+	r.FailedAt("a/20", at(99))
+	if got, want := r.FailedSince(at(29)), []string{"a/30", "a/31", "a/20"}; !slices.Equal(got, want) {
+		t.Errorf("since 29 s: %v, want %v", got, want)
+	}
+	r.Forgive("a/20")
+	if got := r.FailedSince(at(31)); got != nil {
+		t.Errorf("after what was forgiven: %v", got)
 	}
 }

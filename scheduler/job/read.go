@@ -17,6 +17,19 @@ type firstForm struct {
 	Totals      map[string]Total `json:"totals"`
 }
 
+// UnmarshalJSON reads a record of a build that knew one place alone, too: where there
+// were failures it is the place of the newest.
+func (r *Retry) UnmarshalJSON(b []byte) error {
+	type plain Retry // without this method
+	if err := json.Unmarshal(b, (*plain)(r)); err != nil {
+		return err
+	}
+	if r.Failures > 0 && len(r.Failed) == 0 && r.Last != "" {
+		r.Failed = []Failure{{r.Last, r.NotBefore}}
+	}
+	return nil
+}
+
 // UnmarshalJSON reads this form and the one before it.
 func (j *Job) UnmarshalJSON(b []byte) error {
 	type plain Job // without this method

@@ -3,6 +3,7 @@ package job
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 )
 
@@ -20,6 +21,8 @@ type Replica struct {
 	Placement *Placement `json:"placement,omitempty"`
 	// Handover is set while the worker has been told to leave after its segment.
 	Handover *Handover `json:"handover,omitempty"`
+	// Claim is set while a live job waits for clips to give up encoder sessions for it.
+	Claim *Claim `json:"claim,omitempty"`
 	// Epoch is the highest ever granted for this tree.
 	Epoch uint64 `json:"epoch,omitempty"`
 	// OnAir: a first segment of every rendition was published once.
@@ -77,9 +80,14 @@ func (r Replica) clone() Replica {
 		h := *r.Handover
 		c.Handover = &h
 	}
+	if r.Claim != nil {
+		m := *r.Claim
+		c.Claim = &m
+	}
 	c.Published = make(map[string]int64, len(r.Published))
 	maps.Copy(c.Published, r.Published)
 	c.Totals = maps.Clone(r.Totals)
+	c.Retry.Failed = slices.Clone(r.Retry.Failed)
 	c.Takers, c.Away = append([]Taker(nil), r.Takers...), append([]string(nil), r.Away...)
 	return c
 }
@@ -99,6 +107,9 @@ type Placement struct {
 	// Cost in pixels per second and encoder sessions, as placement counted it.
 	Cost     int64 `json:"cost"`
 	Sessions int   `json:"sessions"`
+	// Host is what a GPU's job takes of its host's processor, in pixels per second of
+	// that; 0 in records of builds that did not count it.
+	Host int64 `json:"host,omitempty"`
 	// Domain is the agent's rack and zone: what it would fail together with is
 	// known where the agent itself is not.
 	Domain map[string]string `json:"domain,omitempty"`
@@ -112,13 +123,24 @@ type Handover struct {
 	Agent  string    `json:"agent,omitempty"`
 	Device string    `json:"device,omitempty"`
 	Since  time.Time `json:"since"`
-	// Cost and Sessions are kept free there.
+	// Cost, Sessions and Host, as Placement's, are kept free there.
 	Cost     int64             `json:"cost,omitempty"`
 	Sessions int               `json:"sessions,omitempty"`
+	Host     int64             `json:"host,omitempty"`
 	Domain   map[string]string `json:"domain,omitempty"` // as Placement's
+	// For is the live job that a clip makes room for.
+	For string `json:"for,omitempty"`
 	// Back: the drain ended after the worker had been told to leave. The run begins
 	// again where it was.
 	Back bool `json:"back,omitempty"`
+}
+
+// Claim keeps encoder sessions from clips until the live run that waits for them is
+// placed: there, or wherever else there is room before.
+type Claim struct {
+	Agent    string `json:"agent"`
+	Device   string `json:"device"`
+	Sessions int    `json:"sessions"`
 }
 
 // Retry is where a replica stands between two attempts.
@@ -126,14 +148,50 @@ type Retry struct {
 	// Failures in a row without a new segment.
 	Failures  int       `json:"failures,omitempty"`
 	NotBefore time.Time `json:"not_before,omitzero"`
-	// Avoid is where it failed last, "agent/device".
-	Avoid string `json:"avoid,omitempty"`
+	// Last is where it ran last, "agent/device"; of builds before Failed, where it
+	// failed last.
+	Last string `json:"avoid,omitempty"`
+	// Failed are the places that failed it, the newest last and none twice.
+	Failed []Failure `json:"failed,omitempty"`
 	// Left is the instance of an agent that handed the job over because it
 	// ends; it gets it not again before LeftUntil.
 	Left      string    `json:"left,omitempty"`
 	LeftUntil time.Time `json:"left_until,omitzero"`
 	// Lost: the last agent went away and may still be publishing.
 	Lost bool `json:"lost,omitempty"`
+}
+
+// Failure is a place, "agent/device", on which a worker failed.
+type Failure struct {
+	Place string    `json:"place"`
+	At    time.Time `json:"at"`
+}
+
+// MaxFailed bounds the places that are remembered.
+const MaxFailed = 16
+
+// FailedAt remembers a place that has failed.
+func (r *Retry) FailedAt(place string, now time.Time) {
+	r.Forgive(place)
+	r.Failed = append(r.Failed, Failure{place, now})
+	if extra := len(r.Failed) - MaxFailed; extra > 0 {
+		r.Failed = slices.Delete(r.Failed, 0, extra)
+	}
+}
+
+// Forgive forgets that a place has failed.
+func (r *Retry) Forgive(place string) {
+	r.Failed = slices.DeleteFunc(r.Failed, func(f Failure) bool { return f.Place == place })
+}
+
+// FailedSince are the places that have failed after t, the newest last.
+func (r Retry) FailedSince(t time.Time) (places []string) {
+	for _, f := range r.Failed {
+		if f.At.After(t) {
+			places = append(places, f.Place)
+		}
+	}
+	return places
 }
 
 // Total counts what one rendition's ended workers left in the tree: published

@@ -16,11 +16,14 @@ import (
 type Request struct {
 	Kind       job.Kind
 	CPU        job.CPUPolicy
+	Source     ladders.Source // that is decoded
 	Renditions []ladders.Rendition
 	Rate       timeline.Rate
-	// Avoid is where it failed last, "agent/device": taken only when nothing
-	// else fits.
-	Avoid string
+	// Last is where it ran last, "agent/device", "" for nowhere.
+	Last string
+	// Failed are the places that have failed it of late, the newest last: they are
+	// taken only when nothing else fits, and the newest last of all.
+	Failed []string
 	// Holder is the agent that a pushed input comes to, "" where all can be had
 	// anywhere, or where none was placed before: the sender knows no other host.
 	// Pushed names that input.
@@ -51,10 +54,15 @@ type Device struct {
 	TenBit      []string // of Encoders, those of a GPU that take 10 bits
 	Capacity    int64    // pixels per second of the reference preset
 	MaxSessions int      // 0: no limit known
+	// Host is the processor of a GPU's host.
+	Host Processor
 	// Sessions count against MaxSessions: those here, or with SessionsShared on all
 	// devices of the host that share the limit.
 	Sessions       int
 	SessionsShared bool
+	// Of Sessions, Clips are those of VOD jobs, and Leaving of these those of clips that
+	// have been told to leave. Claimed are kept beside them for live jobs that wait.
+	Clips, Leaving, Claimed int
 	// Full: it has refused a session of late; nil for not.
 	Full *Full
 	Used Usage
@@ -64,6 +72,10 @@ type Device struct {
 	// job that ran here comes back when nothing else fits, rather than be off air.
 	Cordoned string
 }
+
+// Processor is a host's, in pixels per second of its reference preset: what it offers,
+// 0 where that is not known, and what is placed on it.
+type Processor struct{ Capacity, Live, VOD int64 }
 
 // Full is a limit on sessions that was met rather than known.
 type Full struct {
@@ -76,6 +88,8 @@ type Full struct {
 type Usage struct {
 	Live, VOD int64
 	Sessions  int
+	// Clips and Leaving of Sessions, and Claimed beside them, as Device has them.
+	Clips, Leaving, Claimed int
 	// Placed counts the placements, and the moves here that are under way.
 	Placed int
 }
@@ -84,6 +98,9 @@ type Usage struct {
 type Decision struct {
 	Chosen  *Choice
 	Rejects []Reject
+	// Taking is where a live job would fit if clips gave up encoder sessions: nil for
+	// nowhere, and where a device is chosen without that.
+	Taking *Choice
 }
 
 // Choice is a device that fits.
@@ -94,7 +111,9 @@ type Choice struct {
 	// LoadPermille of the device once this runs on it.
 	LoadPermille int64
 	Reason       string
-	cordoned     bool
+	// Lacks are the encoder sessions that clips must yet be told to give up.
+	Lacks    int
+	cordoned bool
 }
 
 // Reject says in one sentence why a device does not fit.
@@ -108,28 +127,59 @@ const vodShare = 4
 // the job allows both.
 func Place(req Request, devices []Device) Decision {
 	var d Decision
-	var fits []Choice
+	var fits, taking []Choice
 	for _, dev := range devices {
 		choice, reject := consider(req, dev)
-		if reject != "" {
-			d.Rejects = append(d.Rejects, Reject{dev.Agent, dev.ID, reject})
+		switch {
+		case reject == "":
+			fits = append(fits, choice)
 			continue
+		case choice.Agent != "":
+			taking = append(taking, choice)
 		}
-		fits = append(fits, choice)
+		d.Rejects = append(d.Rejects, Reject{dev.Agent, dev.ID, reject})
 	}
-	if len(fits) == 0 {
-		return d
+	sortChoices(req, fits)
+	sortChoices(req, taking)
+	switch {
+	case len(fits) > 0:
+		d.Chosen = &fits[0]
+		d.Chosen.Reason += why(req, *d.Chosen, len(fits))
+		if !slices.ContainsFunc(fits, func(c Choice) bool { return !onCPU(c) }) {
+			d.Chosen.Reason += inPlaceOf(req, *d.Chosen, d.Rejects)
+		}
+	case len(taking) > 0:
+		d.Taking = &taking[0]
 	}
-	slices.SortStableFunc(fits, func(a, b Choice) int {
+	return d
+}
+
+// sortChoices puts the best first.
+func sortChoices(req Request, all []Choice) {
+	slices.SortStableFunc(all, func(a, b Choice) int {
 		return cmp.Or(
-			cmp.Compare(rank(req, a), rank(req, b)),
+			rank(req, a).compare(rank(req, b)),
+			cmp.Compare(a.Lacks, b.Lacks),
 			cmp.Compare(a.LoadPermille, b.LoadPermille),
 			cmp.Compare(a.Agent, b.Agent),
 			cmp.Compare(a.Device, b.Device))
 	})
-	d.Chosen = &fits[0]
-	d.Chosen.Reason += why(req, *d.Chosen, len(fits))
-	return d
+}
+
+// inPlaceOf says why the processor has what a GPU was wanted for, "" where that is
+// not so or there is no GPU: nobody finds out by the bill.
+func inPlaceOf(req Request, c Choice, rejects []Reject) string {
+	if !onCPU(c) || req.CPU == job.CPUOnly {
+		return ""
+	}
+	gpus := slices.DeleteFunc(slices.Clone(rejects), func(r Reject) bool { return r.Device == "cpu" })
+	switch len(gpus) {
+	case 0:
+		return ""
+	case 1:
+		return fmt.Sprintf("; on no GPU: %s/%s %s", gpus[0].Agent, gpus[0].Device, gpus[0].Reason)
+	}
+	return fmt.Sprintf("; on no GPU: %s/%s %s, and %d more", gpus[0].Agent, gpus[0].Device, gpus[0].Reason, len(gpus)-1)
 }
 
 // why this one of n that fit.
@@ -141,38 +191,64 @@ func why(req Request, c Choice, n int) string {
 		return fmt.Sprintf("; %s was pushed to %s, which cannot take it: its sender has to come here", req.Pushed, req.Holder)
 	case req.Pushed != "":
 		return fmt.Sprintf("; %s has to be pushed to this host", req.Pushed)
-	case req.Back == c.Agent+"/"+c.Device:
+	case req.Back == c.place():
 		return "; it ran here, and need not move any more"
 	case req.Warm == c.Agent:
 		return "; this host holds the source already"
+	case n > 1 && slices.Contains(req.Failed, c.place()):
+		return "; it failed here of late, and no better place fits"
+	case n > 1 && onCPU(c) && req.CPU != job.CPUOnly && failedGPUs(req) > 0:
+		return "; GPUs have failed it of late"
 	case n > 1:
 		return fmt.Sprintf("; least loaded of %d devices that fit", n)
 	}
 	return ""
 }
 
-// rank orders by wish before load: each counts for more than all below it.
-func rank(req Request, c Choice) int {
-	n := 0
-	for _, against := range []bool{
-		c.cordoned,
-		req.Holder != "" && c.Agent != req.Holder,
-		c.Agent+"/"+c.Device == req.Avoid,
-		req.Back != "" && c.Agent+"/"+c.Device != req.Back,
-		onCPU(c) && req.CPU != job.CPUOnly,
-		req.Warm != "" && c.Agent != req.Warm,
-	} {
-		n <<= 1
-		if against {
+// wishes order devices before their load does: each counts for more than all
+// after it, and less is better.
+type wishes [6]int
+
+func rank(req Request, c Choice) wishes {
+	return wishes{
+		against(c.cordoned),
+		against(req.Holder != "" && c.Agent != req.Holder),
+		slices.Index(req.Failed, c.place()), // -1 where it has not failed
+		against(req.Back != "" && c.place() != req.Back),
+		against(onCPU(c) != (req.CPU == job.CPUOnly || doubtsGPUs(req))),
+		against(req.Warm != "" && c.Agent != req.Warm),
+	}
+}
+
+func against(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func (w wishes) compare(o wishes) int { return slices.Compare(w[:], o[:]) }
+
+func onCPU(c Choice) bool { return c.Device == "cpu" }
+
+// place is what a device is called in a request.
+func (c Choice) place() string { return c.Agent + "/" + c.Device }
+
+// doubtsGPUs: a job that two GPUs have failed is tried on the CPU before a third. On
+// a host with many it would else be given up before the CPU's turn.
+func doubtsGPUs(req Request) bool { return failedGPUs(req) >= 2 }
+
+func failedGPUs(req Request) (n int) {
+	for _, place := range req.Failed {
+		if !strings.HasSuffix(place, "/cpu") {
 			n++
 		}
 	}
 	return n
 }
 
-func onCPU(c Choice) bool { return c.Device == "cpu" }
-
-// consider is the one place where a device is judged.
+// consider is the one place where a device is judged. What lacks nothing but encoder
+// sessions that clips hold is a choice all the same for a live job, beside the reason.
 func consider(req Request, dev Device) (Choice, string) {
 	if why := unfit(req, dev); why != "" {
 		return Choice{}, why
@@ -189,31 +265,86 @@ func consider(req Request, dev Device) (Choice, string) {
 	if used+cost.Pixels > dev.Capacity {
 		return Choice{}, fmt.Sprintf("needs %s of %s, %s are free", Mega(cost.Pixels), Mega(dev.Capacity), Mega(max(dev.Capacity-used, 0)))
 	}
-	if why := dev.crowded(cost.Sessions); why != "" {
+	if why := dev.Host.busy(req.Kind, cost.Host); why != "" {
 		return Choice{}, why
+	}
+	crowded := dev.crowded(req.Kind, cost.Sessions)
+	lacks, yield := dev.lacks(cost.Sessions)
+	if crowded != "" && !(req.Kind == job.Live && yield) {
+		return Choice{}, crowded
 	}
 	after := dev.Used.Live + dev.Used.VOD + cost.Pixels
 	load := Permille(after, dev.Capacity)
 	return Choice{
-		Agent: dev.Agent, Device: dev.ID, Renditions: rs, Cost: cost, LoadPermille: load, cordoned: dev.Cordoned != "",
-		Reason: fmt.Sprintf("takes %s of %s%s, load %d.%d %%", Mega(cost.Pixels), Mega(dev.Capacity), model(dev), load/10, load%10),
-	}, ""
+		Agent: dev.Agent, Device: dev.ID, Renditions: rs, Cost: cost, LoadPermille: load, Lacks: lacks, cordoned: dev.Cordoned != "",
+		Reason: fmt.Sprintf("takes %s of %s%s, load %d.%d %%%s", Mega(cost.Pixels), Mega(dev.Capacity), model(dev), load/10, load%10, dev.Host.share(cost.Host)),
+	}, crowded
+}
+
+// busy says why it cannot decode beside what it does already, "" where it can.
+func (p Processor) busy(kind job.Kind, cost int64) string {
+	used := p.Live
+	if kind == job.VOD {
+		used += p.VOD
+	}
+	if p.Capacity == 0 || used+cost <= p.Capacity {
+		return ""
+	}
+	return fmt.Sprintf("needs %s of %s of its host's processor for decoding and sound, %s are free", Mega(cost), Mega(p.Capacity), Mega(max(p.Capacity-used, 0)))
+}
+
+// share says what a job takes of it, "" where that is not counted.
+func (p Processor) share(cost int64) string {
+	if p.Capacity == 0 || cost == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", and %s of %s of its host's processor", Mega(cost), Mega(p.Capacity))
 }
 
 // crowded says why it has no encoder sessions for so many renditions, "" when it has.
-func (dev Device) crowded(n int) string {
-	whose := ""
+// What live jobs wait for is not free for a clip.
+func (dev Device) crowded(kind job.Kind, n int) string {
+	whose, taken := "", dev.Sessions
+	if kind == job.VOD {
+		taken += dev.Claimed
+	}
 	if dev.SessionsShared {
 		whose = " that consumer cards of its host have together"
 	}
 	switch {
 	case n == 0:
-	case dev.MaxSessions > 0 && dev.Sessions+n > dev.MaxSessions:
-		return fmt.Sprintf("needs %d encoder sessions, %d of %d%s are free", n, max(dev.MaxSessions-dev.Sessions, 0), dev.MaxSessions, whose)
-	case dev.Full != nil && dev.Sessions+n > dev.Full.Sessions:
+	case dev.MaxSessions > 0 && taken+n > dev.MaxSessions:
+		return fmt.Sprintf("needs %d encoder sessions, %d of %d%s are free%s", n, max(dev.MaxSessions-taken, 0), dev.MaxSessions, whose, dev.clips())
+	case dev.Full != nil && taken+n > dev.Full.Sessions:
 		return fmt.Sprintf("needs %d encoder sessions, and refused one more than %d %s", n, dev.Full.Sessions, dev.Full.Why)
 	}
 	return ""
+}
+
+// clips says how many of its sessions are not for live jobs, and how many are kept for
+// them, "" for none.
+func (dev Device) clips() (says string) {
+	if dev.Clips > 0 {
+		says = fmt.Sprintf(", clips hold %d", dev.Clips)
+	}
+	if dev.Claimed > 0 {
+		says += fmt.Sprintf(", live jobs wait for %d", dev.Claimed)
+	}
+	return says
+}
+
+// lacks is how many encoder sessions clips must yet be told to give up for so many of a
+// live job; no, where they hold too few.
+func (dev Device) lacks(n int) (lacks int, yes bool) {
+	most := dev.Sessions + dev.Claimed + n
+	if dev.MaxSessions > 0 {
+		most = min(most, dev.MaxSessions)
+	}
+	if dev.Full != nil {
+		most = min(most, dev.Full.Sessions)
+	}
+	over := dev.Sessions + dev.Claimed + n - most
+	return max(over-dev.Leaving, 0), over <= dev.Clips
 }
 
 // model of a GPU: its id, by which a placement is known, tells nobody what it is.
@@ -226,9 +357,12 @@ func model(dev Device) string {
 
 // Ask is what a request reserves on a device.
 func Ask(req Request, dev Device) Cost {
-	cost := CostOf(req.Renditions, req.Rate, dev.CPU)
+	cost := CostOf(req.Source, req.Renditions, req.Rate, dev.CPU)
 	if req.Kind == job.VOD {
 		cost.Pixels = min(cost.Pixels, dev.Capacity/vodShare)
+		if dev.Host.Capacity > 0 {
+			cost.Host = min(cost.Host, dev.Host.Capacity/vodShare)
+		}
 	}
 	return cost
 }
@@ -238,7 +372,7 @@ func unfit(req Request, dev Device) string {
 	switch {
 	case dev.Closed != "":
 		return dev.Closed
-	case dev.Cordoned != "" && !(req.Kind == job.Live && req.Avoid == dev.Agent+"/"+dev.ID):
+	case dev.Cordoned != "" && !(req.Kind == job.Live && req.Last == dev.Agent+"/"+dev.ID):
 		return dev.Cordoned
 	case dev.Role != "encode":
 		return strings.TrimSuffix(fmt.Sprintf("role is %s, not encode: %s", dev.Role, dev.RoleReason), ": ")

@@ -1,6 +1,7 @@
 package placement_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -87,6 +88,8 @@ func TestPlace(t *testing.T) {
 		{"least loaded", placement.Request{Kind: job.Live}, []placement.Device{cpu("a", 40, placement.Usage{Live: 9_000_000}), cpu("b", 40, placement.Usage{})}, "b/cpu", "least loaded of 2 devices"},
 		{"a GPU first", placement.Request{Kind: job.Live}, []placement.Device{cpu("a", 90, placement.Usage{}), gpu("b", 20, 0, placement.Usage{})}, "b/GPU-1", ""},
 		{"no CPU", placement.Request{Kind: job.Live, CPU: job.CPUNever}, []placement.Device{cpu("a", 90, placement.Usage{})}, "", "cpu policy is never"},
+		{"the CPU in place of a GPU", placement.Request{Kind: job.Live}, []placement.Device{gpu("a", 1, 0, placement.Usage{}), cpu("b", 20, placement.Usage{})}, "b/cpu", "; on no GPU: a/GPU-1 needs 8.6 Mpx/s of 1.0 Mpx/s, 1.0 Mpx/s are free"},
+		{"and of several", placement.Request{Kind: job.Live}, []placement.Device{gpu("a", 1, 0, placement.Usage{}), cpu("b", 20, placement.Usage{}), gpu("c", 1, 0, placement.Usage{})}, "b/cpu", "1.0 Mpx/s are free, and 1 more"},
 		{"only CPU", placement.Request{Kind: job.Live, CPU: job.CPUOnly}, []placement.Device{gpu("a", 90, 0, placement.Usage{}), cpu("b", 20, placement.Usage{})}, "b/cpu", ""},
 		{"sessions of the whole host", placement.Request{Kind: job.Live}, []placement.Device{ofHost(gpu("a", 90, 8, placement.Usage{Sessions: 1}), 8)}, "", "needs 1 encoder sessions, 0 of 8 that consumer cards of its host have together are free"},
 		{"a refused session", placement.Request{Kind: job.Live}, []placement.Device{full(gpu("a", 90, 0, placement.Usage{Sessions: 2}), 2)}, "", "needs 1 encoder sessions, and refused one more than 2 at 20:00:00 (out of memory (10))"},
@@ -96,18 +99,23 @@ func TestPlace(t *testing.T) {
 		{"10 bits nowhere", placement.Request{Kind: job.Live, Renditions: []ladders.Rendition{ten()}}, []placement.Device{hevc(gpu("a", 90, 0, placement.Usage{}))}, "", "has no encoder for hevc in 10 bits (it offers none)"},
 		{"10 bits on the CPU", placement.Request{Kind: job.Live, Renditions: []ladders.Rendition{ten()}}, []placement.Device{cpu("a", 90, placement.Usage{})}, "a/cpu", ""},
 		{"sessions", placement.Request{Kind: job.Live}, []placement.Device{gpu("a", 90, 3, placement.Usage{Sessions: 3})}, "", "needs 1 encoder sessions, 0 of 3 are free"},
-		{"avoid", placement.Request{Kind: job.Live, Avoid: "a/cpu"}, []placement.Device{cpu("a", 90, placement.Usage{}), cpu("b", 20, placement.Usage{})}, "b/cpu", ""},
-		{"avoided but the only one", placement.Request{Kind: job.Live, Avoid: "a/cpu"}, []placement.Device{cpu("a", 90, placement.Usage{})}, "a/cpu", ""},
+		{"failed here", placement.Request{Kind: job.Live, Failed: []string{"a/cpu"}}, []placement.Device{cpu("a", 90, placement.Usage{}), cpu("b", 20, placement.Usage{})}, "b/cpu", ""},
+		{"failed at the only one", placement.Request{Kind: job.Live, Failed: []string{"a/cpu"}}, []placement.Device{cpu("a", 90, placement.Usage{})}, "a/cpu", ""},
+		{"the CPU before the GPU that failed", placement.Request{Kind: job.Live, Failed: []string{"a/GPU-1"}}, []placement.Device{gpu("a", 90, 0, placement.Usage{}), cpu("a", 20, placement.Usage{})}, "a/cpu", "load 43.2 %; GPUs have failed it of late"},
+		{"another GPU before the CPU", placement.Request{Kind: job.Live, Failed: []string{"a/GPU-1"}}, []placement.Device{gpu("a", 90, 0, placement.Usage{}), cpu("a", 90, placement.Usage{}), gpu("b", 20, 0, placement.Usage{})}, "b/GPU-1", ""},
+		{"the CPU before a third GPU", placement.Request{Kind: job.Live, Failed: []string{"a/GPU-1", "b/GPU-1"}}, []placement.Device{gpu("c", 90, 0, placement.Usage{}), cpu("c", 20, placement.Usage{})}, "c/cpu", ""},
+		{"a third GPU where the CPU is not allowed", placement.Request{Kind: job.Live, CPU: job.CPUNever, Failed: []string{"a/GPU-1", "b/GPU-1"}}, []placement.Device{gpu("a", 90, 0, placement.Usage{}), gpu("c", 20, 0, placement.Usage{}), cpu("c", 90, placement.Usage{})}, "c/GPU-1", ""},
+		{"all failed: where it is longest ago", placement.Request{Kind: job.Live, Failed: []string{"b/GPU-1", "a/GPU-1"}, CPU: job.CPUNever}, []placement.Device{gpu("a", 90, 0, placement.Usage{}), gpu("b", 20, 0, placement.Usage{})}, "b/GPU-1", "; it failed here of late, and no better place fits"},
 		{"where the source is pushed to", placement.Request{Kind: job.Live, Holder: "b", Pushed: "the source"}, []placement.Device{cpu("a", 90, placement.Usage{}), cpu("b", 20, placement.Usage{})}, "b/cpu", "; the source is pushed to this host"},
 		{"where a backup is to be pushed to", placement.Request{Kind: job.Live, Pushed: "backup-1"}, []placement.Device{cpu("a", 20, placement.Usage{})}, "a/cpu", "; backup-1 has to be pushed to this host"},
 		{"back where it ran", placement.Request{Kind: job.Live, Back: "b/cpu", Warm: "a"}, []placement.Device{cpu("a", 90, placement.Usage{}), cpu("b", 20, placement.Usage{})}, "b/cpu", "; it ran here, and need not move any more"},
-		{"there before a GPU elsewhere", placement.Request{Kind: job.Live, Holder: "a", Avoid: "a/cpu"}, []placement.Device{cpu("a", 20, placement.Usage{}), gpu("b", 90, 0, placement.Usage{})}, "a/cpu", ""},
+		{"there before a GPU elsewhere", placement.Request{Kind: job.Live, Holder: "a", Failed: []string{"a/cpu"}}, []placement.Device{cpu("a", 20, placement.Usage{}), gpu("b", 90, 0, placement.Usage{})}, "a/cpu", ""},
 		{"no room where it is pushed to", placement.Request{Kind: job.Live, Holder: "a", Pushed: "the source"}, []placement.Device{cpu("a", 1, placement.Usage{}), cpu("b", 20, placement.Usage{})}, "b/cpu", "the source was pushed to a, which cannot take it: its sender has to come here"},
 		{"closed", placement.Request{Kind: job.Live}, []placement.Device{busy(cpu("a", 90, placement.Usage{}))}, "", "a/cpu is lost"},
 		{"cordoned", placement.Request{Kind: job.Live}, []placement.Device{cordoned(cpu("a", 90, placement.Usage{}))}, "", "a/cpu is cordoned since 20:00:00"},
-		{"back to a cordoned device, rather than off air", placement.Request{Kind: job.Live, Avoid: "a/cpu"}, []placement.Device{cordoned(cpu("a", 90, placement.Usage{}))}, "a/cpu", ""},
-		{"a clip does not come back", placement.Request{Kind: job.VOD, Avoid: "a/cpu"}, []placement.Device{cordoned(cpu("a", 90, placement.Usage{}))}, "", "is cordoned"},
-		{"anywhere before a cordoned device", placement.Request{Kind: job.Live, Avoid: "a/cpu", Holder: "a"}, []placement.Device{cordoned(cpu("a", 90, placement.Usage{})), cpu("b", 9, placement.Usage{})}, "b/cpu", ""},
+		{"back to a cordoned device, rather than off air", placement.Request{Kind: job.Live, Last: "a/cpu"}, []placement.Device{cordoned(cpu("a", 90, placement.Usage{}))}, "a/cpu", ""},
+		{"a clip does not come back", placement.Request{Kind: job.VOD, Last: "a/cpu"}, []placement.Device{cordoned(cpu("a", 90, placement.Usage{}))}, "", "is cordoned"},
+		{"anywhere before a cordoned device", placement.Request{Kind: job.Live, Last: "a/cpu", Holder: "a"}, []placement.Device{cordoned(cpu("a", 90, placement.Usage{})), cpu("b", 9, placement.Usage{})}, "b/cpu", ""},
 		{"where the source is held", placement.Request{Kind: job.Live, Warm: "b"}, []placement.Device{cpu("a", 90, placement.Usage{}), cpu("b", 20, placement.Usage{})}, "b/cpu", "; this host holds the source already"},
 		{"a GPU before where the source is held", placement.Request{Kind: job.Live, Warm: "b"}, []placement.Device{gpu("a", 90, 0, placement.Usage{}), cpu("b", 20, placement.Usage{})}, "a/GPU-1", ""},
 		{"not on the host of another replica", placement.Request{Kind: job.Live, Apart: beside("a", "", "")}, []placement.Device{cpu("a", 90, placement.Usage{}), gpu("a", 90, 0, placement.Usage{})}, "", "a/cpu is on the host of replica 2"},
@@ -134,6 +142,95 @@ func TestPlace(t *testing.T) {
 			}
 			if !strings.Contains(says, c.says) {
 				t.Errorf("says %q, want %q in it", says, c.says)
+			}
+		})
+	}
+}
+
+// A GPU's jobs are decoded by its host's processor, and their sound is encoded there.
+func TestAGPUTakesItsPartOfTheProcessor(t *testing.T) {
+	source := ladders.Source{Video: &ladders.SourceVideo{Width: 1280, Height: 720, Rate: pal}} // 23.04 Mpx/s, a quarter of it
+	stereo := ladders.Rendition{Name: "stereo", Audio: &ladders.Audio{Codec: "aac", Channels: 2}}
+	passed := ladders.Rendition{Name: "surround", Audio: &ladders.Audio{Codec: "ac3", Channels: 6, Passthrough: true}}
+	host := func(mega, live, vod int64) placement.Device {
+		d := gpu("a", 90, 0, placement.Usage{})
+		d.Host = placement.Processor{Capacity: mega * 1_000_000, Live: live * 1_000_000, VOD: vod * 1_000_000}
+		return d
+	}
+	for _, c := range []struct {
+		name   string
+		kind   job.Kind
+		device placement.Device
+		want   int64 // of the processor, -1 for no room
+		says   string
+	}{
+		{"room", job.Live, host(30, 20, 0), 6_760_000, "load 9.6 %, and 6.8 Mpx/s of 30.0 Mpx/s of its host's processor"},
+		{"no room", job.Live, host(30, 24, 0), -1, "a/GPU-1 needs 6.8 Mpx/s of 30.0 Mpx/s of its host's processor for decoding and sound, 6.0 Mpx/s are free"},
+		{"live does not mind VOD", job.Live, host(30, 0, 30), 6_760_000, ""},
+		{"VOD minds both", job.VOD, host(30, 20, 5), -1, "5.0 Mpx/s are free"},
+		{"VOD takes a quarter at most", job.VOD, host(20, 0, 0), 5_000_000, ""},
+		{"a processor that is not known", job.Live, host(0, 50, 0), 6_760_000, "load 9.6 %"},
+		{"the CPU has it in its pixels", job.Live, cpu("a", 20, placement.Usage{}), 0, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			d := placement.Place(placement.Request{Kind: c.kind, Source: source, Renditions: []ladders.Rendition{p480("h264", "fast"), stereo, passed}, Rate: pal}, []placement.Device{c.device})
+			got, says := int64(-1), d.Why()
+			if d.Chosen != nil {
+				got, says = d.Chosen.Cost.Host, d.Chosen.Reason
+			}
+			if got != c.want || !strings.Contains(says, c.says) {
+				t.Errorf("takes %d, says %q; want %d, %q", got, says, c.want, c.says)
+			}
+		})
+	}
+}
+
+// Live jobs take encoder sessions from clips where nothing else fits and nothing else is
+// lacking.
+func TestWhatClipsCanGiveUp(t *testing.T) {
+	held := func(d placement.Device, sessions, clips, leaving, claimed int) placement.Device {
+		d.Sessions, d.Clips, d.Leaving, d.Claimed = sessions, clips, leaving, claimed
+		return d
+	}
+	card := func(agent string) placement.Device { return gpu(agent, 90, 3, placement.Usage{}) }
+	for _, c := range []struct {
+		name    string
+		kind    job.Kind
+		devices []placement.Device
+		chosen  string
+		taking  string
+		lacks   int
+		says    string
+	}{
+		{"a clip's", job.Live, []placement.Device{held(card("a"), 3, 1, 0, 0)}, "", "a/GPU-1", 1, "needs 1 encoder sessions, 0 of 3 are free, clips hold 1"},
+		{"none of a live job", job.Live, []placement.Device{held(card("a"), 3, 0, 0, 0)}, "", "", 0, "needs 1 encoder sessions, 0 of 3 are free"},
+		{"not for a clip", job.VOD, []placement.Device{held(card("a"), 3, 3, 0, 0)}, "", "", 0, "0 of 3 are free, clips hold 3"},
+		{"what is free first", job.Live, []placement.Device{held(card("a"), 3, 1, 0, 0), cpu("b", 20, placement.Usage{})}, "b/cpu", "", 0, ""},
+		{"one that leaves already", job.Live, []placement.Device{held(card("a"), 3, 2, 1, 0)}, "", "a/GPU-1", 0, ""},
+		{"one that leaves for another", job.Live, []placement.Device{held(card("a"), 3, 2, 1, 1)}, "", "a/GPU-1", 1, ""},
+		{"all leave for others", job.Live, []placement.Device{held(card("a"), 3, 2, 2, 2)}, "", "", 0, "clips hold 2, live jobs wait for 2"},
+		{"where the fewest have to leave", job.Live, []placement.Device{held(card("a"), 3, 3, 0, 0), held(card("b"), 3, 2, 1, 0)}, "", "b/GPU-1", 0, ""},
+		{"a clip does not take what live waits for", job.VOD, []placement.Device{held(card("a"), 2, 0, 0, 1)}, "", "", 0, "0 of 3 are free, live jobs wait for 1"},
+		{"a live job does", job.Live, []placement.Device{held(card("a"), 2, 0, 0, 1)}, "a/GPU-1", "", 0, ""},
+		{"a limit that was met", job.Live, []placement.Device{full(held(gpu("a", 90, 0, placement.Usage{}), 2, 1, 0, 0), 2)}, "", "a/GPU-1", 1, ""},
+		{"not where pixels are lacking too", job.Live, []placement.Device{held(gpu("a", 5, 3, placement.Usage{}), 3, 3, 0, 0)}, "", "", 0, "needs 8.6 Mpx/s"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			d := placement.Place(placement.Request{Kind: c.kind, Renditions: []ladders.Rendition{p480("h264", "fast")}, Rate: pal}, c.devices)
+			at := func(c *placement.Choice) string {
+				if c == nil {
+					return ""
+				}
+				return c.Agent + "/" + c.Device
+			}
+			if at(d.Chosen) != c.chosen || at(d.Taking) != c.taking {
+				t.Errorf("chose %q, taking %q; want %q, %q", at(d.Chosen), at(d.Taking), c.chosen, c.taking)
+			}
+			if d.Taking != nil && d.Taking.Lacks != c.lacks {
+				t.Errorf("lacks %d, want %d", d.Taking.Lacks, c.lacks)
+			}
+			if !strings.Contains(d.Why(), c.says) {
+				t.Errorf("says %q, want %q in it", d.Why(), c.says)
 			}
 		})
 	}
@@ -169,7 +266,7 @@ func TestCostFollowsTheLadder(t *testing.T) {
 		{"a GPU's best preset takes three times its engine", p480("h264", "quality"), pal, false, 26_956_800},
 		{"a GPU's presets differ by codec", p480("av1", "balanced"), pal, false, 12_787_200},
 	} {
-		if got := placement.CostOf([]ladders.Rendition{c.r}, c.rate, c.cpu); got.Pixels != c.want || got.Sessions != 1 {
+		if got := placement.CostOf(ladders.Source{}, []ladders.Rendition{c.r}, c.rate, c.cpu); got.Pixels != c.want || got.Sessions != 1 {
 			t.Errorf("%s: %+v, want %d", c.name, got, c.want)
 		}
 	}
@@ -208,6 +305,43 @@ func TestFillingNeverOverflows(t *testing.T) {
 				if dev.Used.Live > dev.Capacity {
 					t.Fatalf("%s carries %d of %d", dev.Agent, dev.Used.Live, dev.Capacity)
 				}
+			}
+		}
+	})
+}
+
+// A place that failed is taken only where every other that fits has failed too, and
+// is then the one that failed longest ago.
+func TestWhatFailedIsTakenLast(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var devices []placement.Device
+		var places []string
+		for _, agent := range []string{"a", "b", "c"} {
+			for _, d := range []placement.Device{cpu(agent, 90, placement.Usage{}), gpu(agent, 90, 0, placement.Usage{})} {
+				d.Used.Live = rapid.Int64Range(0, 90_000_000).Draw(t, "load")
+				devices, places = append(devices, d), append(places, d.Agent+"/"+d.ID)
+			}
+		}
+		failed := rapid.Permutation(places).Draw(t, "failed")[:rapid.IntRange(0, len(places)).Draw(t, "how many")]
+		req := placement.Request{Kind: job.Live, Failed: failed, Warm: rapid.SampledFrom([]string{"", "a"}).Draw(t, "warm"),
+			Renditions: []ladders.Rendition{p480("h264", "fast")}, Rate: pal}
+		d := placement.Place(req, devices)
+		var fits []string
+		for i, place := range places {
+			if devices[i].Used.Live+8_640_000 <= devices[i].Capacity {
+				fits = append(fits, place)
+			}
+		}
+		if d.Chosen == nil {
+			if len(fits) > 0 {
+				t.Fatalf("nowhere, and %v fit", fits)
+			}
+			return
+		}
+		chosen := slices.Index(failed, d.Chosen.Agent+"/"+d.Chosen.Device)
+		for _, place := range fits {
+			if other := slices.Index(failed, place); other < chosen {
+				t.Fatalf("chose %s/%s, and not %s: failed were %v", d.Chosen.Agent, d.Chosen.Device, place, failed)
 			}
 		}
 	})

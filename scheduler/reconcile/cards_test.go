@@ -2,12 +2,14 @@ package reconcile_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/galafarm/gala/media"
 	"github.com/galafarm/gala/scheduler/fleet"
 	"github.com/galafarm/gala/scheduler/job"
+	"github.com/galafarm/gala/scheduler/reconcile"
 )
 
 // nvenc is a card that takes so many of the jobs of these tests.
@@ -151,5 +153,55 @@ func TestARefusedSessionIsNotAskedForAgain(t *testing.T) {
 		if f.jobs[id].Attempts != attempts+1 {
 			t.Errorf("not tried after a minute: %s", f.jobs[id].Reason)
 		}
+	}
+}
+
+// However many GPUs a host has: a job that all of them fail comes to the CPU before it is
+// given up, where its policy allows that.
+func TestTheCPUIsTriedBeforeAJobIsGivenUp(t *testing.T) {
+	for n := 1; n <= 8; n++ {
+		f := newFarm()
+		f.attach("a", 100_000_000, true)
+		cards := []fleet.Device{{ID: fleet.CPU, Role: "encode", Encoders: []string{"libx264"}, PixelsPerSecond: 100_000_000}}
+		for i := range n {
+			cards = append(cards, nvenc(fmt.Sprintf("GPU-%d", i), 2))
+		}
+		f.gpus("a", cards...)
+		f.submit(job.Live, "match", 0, "in", 1)
+		f.answer("a", nil)
+		for range 20 {
+			if j := f.jobs["match"]; j.Placed() && j.Placements()[0].Device != fleet.CPU {
+				f.end("a", "match-0", media.Error{Code: media.EncoderError, Message: "the encoder does not open", Retryable: true})
+			}
+			f.sleep(20 * time.Second)
+		}
+		if j := f.jobs["match"]; !j.Placed() || j.Placements()[0].Device != fleet.CPU {
+			t.Errorf("%d GPUs: %s after %d attempts: %s", n, j.State, j.Attempts, j.Reason)
+		}
+	}
+}
+
+// A host's processor decodes for all its cards: they are filled as far as it goes, jobs
+// that it encodes itself count beside them, and what ends is room.
+func TestCardsAreFilledAsFarAsTheProcessorDecodes(t *testing.T) {
+	f := newFarm()
+	f.attach("a", 24_000_000, true)
+	f.gpus("a", fleet.Device{ID: fleet.CPU, Role: "encode", Encoders: []string{"libx264"}, PixelsPerSecond: 24_000_000}, nvenc("GPU-0", 9), nvenc("GPU-1", 9))
+	if got := f.fill(6); got["a/GPU-0"] != 2 || got["a/GPU-1"] != 2 || len(got) != 2 { // 5.76 of 24 each
+		t.Errorf("%v", got)
+	}
+	if j := f.jobs["live5"]; j.State != job.Waiting || !strings.Contains(j.Reason, "a/GPU-0 needs 5.8 Mpx/s of 24.0 Mpx/s of its host's processor for decoding and sound, 1.0 Mpx/s are free") {
+		t.Errorf("%s: %s", j.State, j.Reason)
+	}
+	f.stop("live0")
+	f.end("a", "live0-0", media.Error{Code: media.Stopped})
+	if got := f.running(); got["a/GPU-0"]+got["a/GPU-1"] != 4 {
+		t.Errorf("after one has ended: %v", got)
+	}
+	if used := f.used[reconcile.Device{Agent: "a", ID: fleet.CPU}]; used.Live != 4*5_760_000 || used.Placed != 0 {
+		t.Errorf("the processor carries %+v", used)
+	}
+	if len(f.broken) > 0 {
+		t.Error(f.broken)
 	}
 }

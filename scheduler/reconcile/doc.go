@@ -9,7 +9,8 @@
 //
 // Invariants: an epoch is granted once, in the same write that makes the
 // placement; nothing is stopped because a lease ran out, only because a higher
-// epoch holds or the client said so; a job that ended is never placed again.
+// epoch holds, the client said so, its device is drained, or, a clip's, because a
+// live job needs its encoder sessions; a job that ended is never placed again.
 //
 // It must not know stores, gRPC, goroutines or clocks.
 package reconcile

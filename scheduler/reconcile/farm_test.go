@@ -31,6 +31,8 @@ type farm struct {
 	zones   map[string]string // of agents to come
 	cordons map[string]bool   // as the store has them; true: draining
 	stale   bool              // the next write finds that somebody was faster
+	writing string            // a job whose record others write
+	ladder  string            // of jobs to come: one rendition, or a pair
 	alone   bool              // one job is looked at: no other counts on what its plan frees
 	sending bool
 	touched []string // meanwhile
@@ -69,7 +71,7 @@ func newFarm() *farm {
 	return &farm{
 		now: start, settled: start, view: fleet.New(fleet.DefaultTiming()), used: reconcile.Used{}, jobs: map[string]job.Job{},
 		agents: map[string]*host{}, wakes: map[string]time.Time{}, blocked: map[string]bool{}, granted: map[string]string{},
-		cordons: map[string]bool{}, zones: map[string]string{},
+		cordons: map[string]bool{}, zones: map[string]string{}, ladder: "one",
 	}
 }
 
@@ -113,7 +115,7 @@ func (f *farm) detach(name string) {
 
 func (f *farm) submit(kind job.Kind, id string, priority int32, input string, redundancy uint32) {
 	inputs := strings.Split(input, ",")
-	f.jobs[id] = job.Job{Spec: job.Spec{ID: id, Kind: kind, Input: inputs[0], Backups: inputs[1:], Ladder: "one", Priority: priority, Redundancy: redundancy},
+	f.jobs[id] = job.Job{Spec: job.Spec{ID: id, Kind: kind, Input: inputs[0], Backups: inputs[1:], Ladder: f.ladder, Priority: priority, Redundancy: redundancy},
 		Outputs: []job.Output{{URL: "http://gala:token@origin/in/" + id}},
 		State:   job.Accepted, Created: f.now, Updated: f.now, Revision: 1, Seq: uint64(len(f.jobs) + 1)}
 	f.reconcile(id)
@@ -252,12 +254,13 @@ func (f *farm) reconcile(ids ...string) {
 	if len(look) == 0 {
 		return
 	}
-	f.alone = len(look) == 1
-	var again []string // once all are carried out: the plans of one look know of each other
-	for _, p := range reconcile.Look(reconcile.Input{
+	plans := reconcile.Look(reconcile.Input{
 		Now: f.now, Jobs: look, Fleet: f.view, Used: f.used, Resolve: oneRendition, Settings: reconcile.DefaultSettings(),
-		Settled: !f.now.Before(f.settled), SettleAt: f.settled,
-	}) {
+		Settled: !f.now.Before(f.settled), SettleAt: f.settled, Clips: f.clips,
+	})
+	f.alone = len(plans) == 1
+	var again []string // once all are carried out: the plans of one look know of each other
+	for _, p := range plans {
 		if f.carryOut(p) {
 			again = append(again, p.Job.Spec.ID)
 		}
@@ -266,13 +269,28 @@ func (f *farm) reconcile(ids ...string) {
 	f.reconcile(again...)
 }
 
-// oneRendition takes 720 x 480 x 25 = 8.6 million pixels per second.
-func oneRendition(job.Spec, job.Source) (*ladders.Resolved, error) {
-	return &ladders.Resolved{
+// clips are the VOD jobs that are placed and not being written.
+func (f *farm) clips() (all []job.Job) {
+	for _, id := range slices.Sorted(maps.Keys(f.jobs)) {
+		if j := f.jobs[id]; !j.Live() && j.Placed() && id != f.writing {
+			all = append(all, j)
+		}
+	}
+	return all
+}
+
+// oneRendition takes 720 x 480 x 25 = 8.6 million pixels per second; a pair has another of
+// a quarter of that.
+func oneRendition(s job.Spec, _ job.Source) (*ladders.Resolved, error) {
+	all := &ladders.Resolved{
 		Grid:       timeline.Grid{Rate: timeline.Rate{Num: 25, Den: 1}, FramesPerGOP: 50, GOPsPerSegment: 1, Timescale: 25},
 		Renditions: []ladders.Rendition{{Name: "480p", Video: &ladders.Video{Width: 720, Height: 480, Divisor: 1, Codec: "h264", Preset: "fast"}}},
 		Thumbnails: &ladders.Thumbnails{From: "480p", Width: 160, Height: 90, Every: 250, Columns: 5, Rows: 5},
-	}, nil
+	}
+	if s.Ladder == "pair" {
+		all.Renditions = append(all.Renditions, ladders.Rendition{Name: "240p", Video: &ladders.Video{Width: 360, Height: 240, Divisor: 1, Codec: "h264", Preset: "fast"}})
+	}
+	return all, nil
 }
 
 // carryOut a plan as the store and the wire would, and tell whether its job is to
@@ -298,6 +316,10 @@ func (f *farm) carryOut(p reconcile.Plan) bool {
 		}
 		p.Job.Revision++
 		f.jobs[id] = p.Job
+		if p.Freed {
+			f.touched = append(f.touched, slices.Sorted(maps.Keys(f.blocked))...)
+			clear(f.blocked)
+		}
 	}
 	f.trace = append(f.trace, p.Trace...)
 	f.sending = true
@@ -319,7 +341,7 @@ func (f *farm) check(was, is job.Job) {
 		}
 	}
 	f.checkApart(is)
-	carries := map[string]int64{}
+	carries, processor := map[string]int64{}, map[string]int64{}
 	for id, j := range f.jobs {
 		if id == is.Spec.ID {
 			j = is
@@ -327,9 +349,15 @@ func (f *farm) check(was, is job.Job) {
 		for _, r := range j.Replicas {
 			if r.Placement != nil && j.Live() {
 				carries[r.Placement.Agent] += r.Placement.Cost
+				processor[r.Placement.Agent] += onProcessor(r.Placement.Device, r.Placement.Cost, r.Placement.Host)
 			}
 			if r.Handover != nil && r.Handover.Agent != "" {
 				carries[r.Handover.Agent] += r.Handover.Cost
+				more := onProcessor(r.Handover.Device, r.Handover.Cost, r.Handover.Host)
+				if p := r.Placement; p != nil && p.Agent == r.Handover.Agent { // one after the other
+					more = max(0, more-onProcessor(p.Device, p.Cost, p.Host))
+				}
+				processor[r.Handover.Agent] += more
 			}
 		}
 	}
@@ -342,7 +370,18 @@ func (f *farm) check(was, is job.Job) {
 		if live > most {
 			f.broken = append(f.broken, fmt.Sprintf("%s carries %d of %d pixels per second", name, live, most))
 		}
+		if h.pixels > 0 && processor[name] > h.pixels {
+			f.broken = append(f.broken, fmt.Sprintf("the processor of %s carries %d of %d pixels per second", name, processor[name], h.pixels))
+		}
 	}
+}
+
+// onProcessor is what a placement takes of its host's processor.
+func onProcessor(device string, cost, host int64) int64 {
+	if device == fleet.CPU {
+		return cost
+	}
+	return host
 }
 
 // checkApart: no host runs two replicas, or is to, and no rack or zone where both
@@ -410,7 +449,7 @@ func (f *farm) start(h *host, j job.Job, s reconcile.Start) {
 		f.broken = append(f.broken, fmt.Sprintf("%s was granted to %s and again to %s", key, to, h.name))
 	}
 	f.granted[key] = h.name
-	f.tell(fleet.Granted{Agent: h.name, Assignment: pl.Assignment, Job: j.Spec.ID, Device: pl.Device, Epoch: pl.Epoch})
+	f.tell(fleet.Granted{Agent: h.name, Assignment: pl.Assignment, Job: j.Spec.ID, Device: pl.Device, Epoch: pl.Epoch, Sessions: pl.Sessions})
 	if h.connected {
 		h.workers[pl.Assignment] = &worker{job: j.Spec.ID, epoch: pl.Epoch, segment: -1, rs: s.Renditions}
 	}

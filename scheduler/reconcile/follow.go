@@ -82,7 +82,7 @@ func (r run) lost(pl job.Placement, cause string) {
 			r.r.Retry.Lost = true
 			r.record("agent_lost", cause, "no other device has room; it may still be publishing there")
 		}
-		r.restate(r.without(), fmt.Sprintf("%s, and may still be publishing; %s", cause, d.Why()))
+		r.restate(r.without(), fmt.Sprintf("%s, and may still be publishing; %s%s", cause, r.makeRoom(d), d.Why()))
 		return
 	}
 	r.collectLast(pl)
@@ -106,6 +106,7 @@ func (r run) deviceLost(pl job.Placement, agent *fleet.Agent) (moves bool) {
 	d := r.decide(nil)
 	if d.Chosen == nil {
 		r.plan.Blocked = true
+		r.makeRoom(d)
 		return false
 	}
 	cause := fmt.Sprintf("device %s/%s is lost: %s", pl.Agent, pl.Device, dev.RoleReason)
@@ -228,7 +229,7 @@ func (r run) outcome(pl job.Placement, l *fleet.Lease) {
 		r.leave()
 	case o.Code == media.Finished, o.Code == media.SourceEnded && !o.Retryable:
 		r.done(o)
-	case o.Code == media.HandedOver:
+	case o.Code == media.HandedOver, o.Code == media.Stopped && r.r.Handover != nil && r.r.Handover.For != "":
 		r.handedOver(pl, o)
 	case retryable(o):
 		r.retry(pl, o)
@@ -260,20 +261,25 @@ func (r run) done(o *media.Error) {
 // elsewhere at once, or where the agent comes back.
 func (r run) handedOver(pl job.Placement, o *media.Error) {
 	cause := fmt.Sprintf("the worker on %s/%s has left after its segment", pl.Agent, pl.Device)
+	reason := "agent " + pl.Agent + " handed it over"
 	switch m, place := r.r.Handover, pl.Agent+"/"+pl.Device; {
 	case m == nil:
 		cause = "agent " + pl.Agent + " ends its work"
 		r.r.Retry.Left, r.r.Retry.LeftUntil = pl.Instance, r.Now.Add(r.Settings.LeaveGrace)
 	case m.Back:
-		r.r.Retry.Avoid, r.r.Retry.Left = "", ""
+		r.r.Retry.Last, r.r.Retry.Left = "", ""
+		r.r.Retry.Forgive(place)
 		r.back[r.r.Number] = place
 	default:
-		r.r.Retry.Avoid, r.r.Retry.Left = place, ""
+		r.r.Retry.Last, r.r.Retry.Left = place, ""
+		if m.For != "" {
+			reason = "it made room for live job " + m.For
+		}
 	}
 	r.free()
 	r.record("handed_over", cause, o.Message)
 	r.trace("handed over by %s", pl.Agent)
-	r.enter(r.without(), "agent "+pl.Agent+" handed it over")
+	r.enter(r.without(), reason)
 }
 
 // retryable: what says nothing about the source or the ladder may go better
@@ -299,7 +305,7 @@ func (r run) othersRun() bool {
 // last attempt got something published, else after a growing pause.
 func (r run) retry(pl job.Placement, o *media.Error) {
 	newest, have := r.published()
-	r.r.Retry.Avoid = pl.Agent + "/" + pl.Device
+	r.failedAt(pl, o)
 	pause := 0
 	switch progressed := have && newest > pl.ResumedAt; {
 	case progressed:
@@ -321,10 +327,19 @@ func (r run) retry(pl job.Placement, o *media.Error) {
 	r.pauseFor(o, r.Settings.pause(max(pause, r.r.Retry.Failures)))
 }
 
+// failedAt remembers where a worker failed. A device that had no encoder session
+// counts as full, which is no failure of it.
+func (r run) failedAt(pl job.Placement, o *media.Error) {
+	r.r.Retry.Last = pl.Agent + "/" + pl.Device
+	if o.Code != media.SessionLimit {
+		r.r.Retry.FailedAt(r.r.Retry.Last, r.Now)
+	}
+}
+
 // retryLater tries what looks hopeless again and again, at the longest pause: the
 // job is on air by its other replicas.
 func (r run) retryLater(pl job.Placement, o *media.Error) {
-	r.r.Retry.Avoid = pl.Agent + "/" + pl.Device
+	r.failedAt(pl, o)
 	r.pauseFor(o, r.Settings.LastBackoff)
 }
 

@@ -29,6 +29,9 @@ import (
 func (r run) move(pl job.Placement, h fleet.HeldLease) (stays string) {
 	c := r.Fleet.Cordon(pl.Agent, pl.Device)
 	if c == nil || !c.Drain {
+		if r.toYield() {
+			return r.yield(pl, h)
+		}
 		return r.stay(pl, h)
 	}
 	if r.r.Handover != nil && r.r.Handover.Back {
@@ -52,7 +55,7 @@ func (r run) move(pl job.Placement, h fleet.HeldLease) (stays string) {
 			r.changed()
 		}
 		r.plan.Blocked = true
-		return "which " + c.Why() + "; it stays there: " + d.Why()
+		return "which " + c.Why() + "; it stays there: " + r.makeRoom(d) + d.Why()
 	}
 	r.keepRoom(*d.Chosen, why)
 	if r.takesUp(*d.Chosen, pl) {
@@ -103,7 +106,7 @@ func (r run) keepRoom(c placement.Choice, why string) {
 	if old := r.r.Handover; old != nil && old.Agent == c.Agent && old.Device == c.Device {
 		return
 	}
-	r.r.Handover = &job.Handover{Agent: c.Agent, Device: c.Device, Since: r.Now, Cost: c.Cost.Pixels, Sessions: c.Cost.Sessions,
+	r.r.Handover = &job.Handover{Agent: c.Agent, Device: c.Device, Since: r.Now, Cost: c.Cost.Pixels, Sessions: c.Cost.Sessions, Host: c.Cost.Host,
 		Domain: Domain(r.Fleet.Agent(c.Agent))}
 	r.record("handover", why, fmt.Sprintf("it moves to %s/%s at a segment boundary", c.Agent, c.Device))
 	r.trace("move to %s/%s: %s", c.Agent, c.Device, c.Reason)

@@ -25,6 +25,9 @@ type Input struct {
 	SettleAt time.Time
 	Resolve  Resolver
 	Settings Settings
+	// Clips are the VOD jobs that hold placements and whose record may be written now:
+	// those that live jobs may take encoder sessions from. Nil for none.
+	Clips func() []job.Job
 }
 
 // Device names a device of an agent.
@@ -38,23 +41,46 @@ type Used map[Device]placement.Usage
 func (u Used) Count(j job.Job, sign int64) {
 	for _, r := range j.Replicas {
 		if p := r.Placement; p != nil {
-			u.count(Device{p.Agent, p.Device}, j.Live(), sign, p.Cost, p.Sessions)
+			u.add(Device{p.Agent, p.Device}, sign, usage(j, p.Cost, p.Sessions, r.Handover != nil))
+			u.add(Device{p.Agent, fleet.CPU}, sign, ofHost(j, p.Host))
 		}
 		if h := r.Handover; h != nil && h.Agent != "" {
-			u.count(Device{h.Agent, h.Device}, j.Live(), sign, h.Cost, h.Sessions)
+			u.add(Device{h.Agent, h.Device}, sign, usage(j, h.Cost, h.Sessions, false))
+			u.add(Device{h.Agent, fleet.CPU}, sign, ofHost(j, h.Host))
+		}
+		if c := r.Claim; c != nil {
+			u.add(Device{c.Agent, c.Device}, sign, placement.Usage{Claimed: c.Sessions})
 		}
 	}
 }
 
-func (u Used) count(at Device, live bool, sign, cost int64, sessions int) {
-	use := u[at]
-	use.Placed += int(sign)
-	use.Sessions += int(sign) * sessions
-	if live {
-		use.Live += sign * cost
-	} else {
-		use.VOD += sign * cost
+// usage is what one placement takes; leaving: it has been told to leave.
+func usage(j job.Job, cost int64, sessions int, leaving bool) placement.Usage {
+	use := placement.Usage{Placed: 1, Sessions: sessions}
+	if j.Live() {
+		use.Live = cost
+		return use
 	}
+	use.VOD, use.Clips = cost, sessions
+	if leaving {
+		use.Leaving = sessions
+	}
+	return use
+}
+
+// ofHost is what a GPU's job takes of its host's processor.
+func ofHost(j job.Job, cost int64) placement.Usage {
+	if j.Live() {
+		return placement.Usage{Live: cost}
+	}
+	return placement.Usage{VOD: cost}
+}
+
+func (u Used) add(at Device, sign int64, more placement.Usage) {
+	use, n := u[at], int(sign)
+	use.Live, use.VOD = use.Live+sign*more.Live, use.VOD+sign*more.VOD
+	use.Placed, use.Sessions = use.Placed+n*more.Placed, use.Sessions+n*more.Sessions
+	use.Clips, use.Leaving, use.Claimed = use.Clips+n*more.Clips, use.Leaving+n*more.Leaving, use.Claimed+n*more.Claimed
 	if use == (placement.Usage{}) {
 		delete(u, at)
 		return
@@ -62,14 +88,16 @@ func (u Used) count(at Device, live bool, sign, cost int64, sessions int) {
 	u[at] = use
 }
 
-// Shared are the sessions on all devices of an agent that share one limit.
-func (u Used) Shared(a *fleet.Agent) (n int) {
+// Shared is what is used of a limit on sessions that devices of an agent share, on all
+// of them together.
+func (u Used) Shared(a *fleet.Agent) (all placement.Usage) {
 	for _, d := range a.Devices {
 		if d.SessionsShared {
-			n += u[Device{a.Name, d.ID}].Sessions
+			use := u[Device{a.Name, d.ID}]
+			all.Sessions, all.Clips, all.Leaving, all.Claimed = all.Sessions+use.Sessions, all.Clips+use.Clips, all.Leaving+use.Leaving, all.Claimed+use.Claimed
 		}
 	}
-	return n
+	return all
 }
 
 // Look plans for each job of the input, live before VOD, then by priority,
@@ -82,9 +110,13 @@ func Look(in Input) []Plan {
 			cmp.Compare(b.Spec.Priority, a.Spec.Priority),
 			cmp.Compare(a.Seq, b.Seq))
 	})
-	shared := &shared{Input: in}
+	shared := &shared{Input: in, yields: map[string]string{}}
 	plans := make([]Plan, 0, len(jobs))
 	for _, j := range jobs {
+		plans = append(plans, shared.look(j))
+		delete(shared.yields, j.Spec.ID)
+	}
+	for _, j := range shared.others() { // that are asked to make room
 		plans = append(plans, shared.look(j))
 	}
 	return plans
@@ -102,6 +134,8 @@ type shared struct {
 	Input
 	devices []placement.Device // built at the first placement
 	asked   map[string]int     // probes sent in this pass, by agent
+	clips   []job.Job          // read at the first that is to make room
+	yields  map[string]string  // clips that are to make room, and for which live job, by id
 }
 
 // pass is the look at one job.
@@ -142,12 +176,14 @@ func (s *shared) look(read job.Job) Plan {
 	s.recount(read, -1)
 	p := &pass{shared: s, job: read.Clone(), back: map[int]string{}}
 	p.job.Replicate()
+	p.unclaim()
 	p.strays()
 	if !p.job.State.Ended() {
 		p.collect()
 		p.advance()
 	}
 	p.warm()
+	p.claimed(read)
 	if p.plan.Write {
 		p.job.Updated = p.Now
 		s.recount(p.job, 1)
@@ -160,7 +196,7 @@ func (s *shared) look(read job.Job) Plan {
 
 // recount keeps what placement sees true.
 func (s *shared) recount(j job.Job, sign int64) {
-	if j.Placed() {
+	if j.Takes() {
 		s.Used.Count(j, sign)
 		s.devices = nil
 	}

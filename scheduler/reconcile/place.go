@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/galafarm/gala/ladders"
 	"github.com/galafarm/gala/media"
 	"github.com/galafarm/gala/media/input"
 	"github.com/galafarm/gala/scheduler/fleet"
@@ -24,7 +25,7 @@ func (r run) place() {
 		if r.Now.Before(r.r.Retry.LeftUntil) {
 			r.wake(r.r.Retry.LeftUntil)
 		}
-		r.restate(r.without(), d.Why())
+		r.restate(r.without(), r.makeRoom(d)+d.Why())
 		return
 	}
 	cause := "submitted"
@@ -34,8 +35,8 @@ func (r run) place() {
 	r.grant(*d.Chosen, cause)
 }
 
-// free gives up the placement, and the room that a move of it has kept.
-func (r run) free() { r.r.Placement, r.r.Handover = nil, nil }
+// free gives up the placement, and the room that is kept for another.
+func (r run) free() { r.r.Placement, r.r.Handover, r.r.Claim = nil, nil, nil }
 
 // without a device what was on air is degraded, any other waits.
 func (r run) without() job.State {
@@ -59,11 +60,20 @@ func (r run) decide(closed func(placement.Device) string) placement.Decision {
 		devices = shut(devices, closed)
 	}
 	return placement.Place(placement.Request{
-		Kind: r.job.Spec.Kind, CPU: r.job.Spec.Effective().CPU,
-		Renditions: r.job.Renditions, Rate: r.job.Grid.Rate, Avoid: r.r.Retry.Avoid,
+		Kind: r.job.Spec.Kind, CPU: r.job.Spec.Effective().CPU, Source: r.source(),
+		Renditions: r.job.Renditions, Rate: r.job.Grid.Rate,
+		Last: r.r.Retry.Last, Failed: r.r.Retry.FailedSince(r.Now.Add(-r.Settings.FailureStands)),
 		Holder: r.holder(), Pushed: r.pushed(), Warm: r.job.Warm, Apart: r.apart(),
 		Back: r.back[r.r.Number],
 	}, devices)
+}
+
+// source is what is decoded, as far as it is known.
+func (p *pass) source() ladders.Source {
+	if p.job.Source == nil {
+		return ladders.Source{}
+	}
+	return p.job.Source.Ladder
 }
 
 // shut is devices with those closed that why says something about.
@@ -78,7 +88,7 @@ func shut(devices []placement.Device, why func(placement.Device) string) []place
 }
 
 // apart are the places of the job's other replicas, those included that they are
-// being moved to.
+// being moved to or wait for.
 func (r run) apart() (others []placement.Neighbour) {
 	for i := range r.job.Replicas {
 		o := &r.job.Replicas[i]
@@ -90,6 +100,9 @@ func (r run) apart() (others []placement.Neighbour) {
 		}
 		if o.Handover != nil && o.Handover.Agent != "" {
 			others = append(others, placement.Neighbour{Replica: o.Number, Agent: o.Handover.Agent, Labels: o.Handover.Domain})
+		}
+		if o.Claim != nil {
+			others = append(others, placement.Neighbour{Replica: o.Number, Agent: o.Claim.Agent, Labels: Domain(r.Fleet.Agent(o.Claim.Agent))})
 		}
 	}
 	return others
@@ -121,7 +134,7 @@ func (r run) leaver(d placement.Device) string {
 func Devices(v *fleet.View, used Used) []placement.Device {
 	var all []placement.Device
 	for _, a := range v.Agents() {
-		shared := used.Shared(a)
+		shared, host := used.Shared(a), processor(a, used)
 		for _, d := range a.Devices {
 			dev := placement.Device{
 				Agent: a.Name, ID: d.ID, Model: d.Model, Role: d.Role, RoleReason: d.RoleReason,
@@ -129,10 +142,14 @@ func Devices(v *fleet.View, used Used) []placement.Device {
 				MaxSessions: d.MaxSessions, Used: used[Device{a.Name, d.ID}], Closed: closed(a),
 				Labels: a.Labels, Cordoned: cordoned(v, a.Name, d.ID),
 			}
-			dev.Sessions, dev.SessionsShared = dev.Used.Sessions, d.SessionsShared
-			if d.SessionsShared {
-				dev.Sessions = shared
+			if !dev.CPU {
+				dev.Host = host
 			}
+			limited := dev.Used
+			if dev.SessionsShared = d.SessionsShared; d.SessionsShared {
+				limited = shared
+			}
+			dev.Sessions, dev.Clips, dev.Leaving, dev.Claimed = limited.Sessions, limited.Clips, limited.Leaving, limited.Claimed
 			if r, refused := a.Full[d.ID]; refused {
 				dev.Full = &placement.Full{Sessions: r.Sessions, Why: fmt.Sprintf("at %s (%s)", r.At.UTC().Format(time.TimeOnly), r.Said)}
 			}
@@ -140,6 +157,16 @@ func Devices(v *fleet.View, used Used) []placement.Device {
 		}
 	}
 	return all
+}
+
+// processor of an agent's host, with what is placed there.
+func processor(a *fleet.Agent, used Used) (p placement.Processor) {
+	if d := a.Device(fleet.CPU); d != nil {
+		p.Capacity = d.PixelsPerSecond
+	}
+	use := used[Device{a.Name, fleet.CPU}]
+	p.Live, p.VOD = use.Live, use.VOD
+	return p
 }
 
 func closed(a *fleet.Agent) string {
@@ -170,7 +197,7 @@ func (r run) grant(c placement.Choice, cause string) {
 	pl := job.Placement{
 		Assignment: AssignmentID(r.job.Spec.ID, r.r.Number), Agent: c.Agent, Instance: r.instance(c.Agent), Device: c.Device,
 		Epoch: r.r.Epoch, Attempt: r.job.Attempts, Reason: c.Reason, Granted: r.Now,
-		ResumedAt: -1, Cost: c.Cost.Pixels, Sessions: c.Cost.Sessions,
+		ResumedAt: -1, Cost: c.Cost.Pixels, Sessions: c.Cost.Sessions, Host: c.Cost.Host,
 		Domain: Domain(r.Fleet.Agent(c.Agent)),
 	}
 	start := Start{Renditions: c.Renditions, Anchor: r.anchor(), Replica: r.r.Number, Folder: r.r.Folder(), OnScreen: r.r.OnScreen}

@@ -20,6 +20,8 @@ type Plan struct {
 	Wake time.Time
 	// Blocked: look again when the fleet has room it did not have.
 	Blocked bool
+	// Freed: once this is written the fleet has room that was kept for the job.
+	Freed bool
 	// Trace says what was decided, one line each.
 	Trace []string
 }
@@ -103,10 +105,15 @@ type Settings struct {
 	// FinishPatience is how long a live job may take to finish its segment
 	// before it is told to drop it, and again before it counts as ended.
 	FinishPatience time.Duration
+	// YieldPatience is how long a clip that makes room for live may take to finish
+	// its segment before it is told to drop it.
+	YieldPatience time.Duration
 	// LeaveGrace is how long an agent that hands its work over may take to end.
 	LeaveGrace time.Duration
 	// MaxFailures without a new segment, then the job fails.
 	MaxFailures int
+	// FailureStands is how long a place that failed a replica is its last choice.
+	FailureStands time.Duration
 	// FirstBackoff and LastBackoff bound the pause between such failures.
 	FirstBackoff, LastBackoff time.Duration
 	// WarmRing is how much of a source must be held at the new place of a run
@@ -121,8 +128,8 @@ func DefaultSettings() Settings {
 	return Settings{
 		MissingGrace: 800 * time.Millisecond,
 		ProbeTimeout: 45 * time.Second, ProbeTries: 3, ProbesPerAgent: 4,
-		FinishPatience: 20 * time.Second, LeaveGrace: 10 * time.Second,
-		MaxFailures: 5, FirstBackoff: 500 * time.Millisecond, LastBackoff: 15 * time.Second,
+		FinishPatience: 20 * time.Second, YieldPatience: 5 * time.Second, LeaveGrace: 10 * time.Second,
+		MaxFailures: 5, FailureStands: 10 * time.Minute, FirstBackoff: 500 * time.Millisecond, LastBackoff: 15 * time.Second,
 		WarmRing: 10 * time.Second, WarmPatience: 30 * time.Second,
 		PublishEvery: 5 * time.Second,
 	}

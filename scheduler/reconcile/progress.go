@@ -60,11 +60,12 @@ func (r run) adoptLater(h fleet.HeldLease) {
 		Attempt: r.job.Attempts, Reason: "adopted: it runs there", Granted: r.Now, ResumedAt: -1,
 		Domain: Domain(h.Agent),
 	}
+	if r.job.Grid != nil {
+		cost := placement.CostOf(r.source(), r.job.Renditions, r.job.Grid.Rate, h.Device == fleet.CPU)
+		pl.Cost, pl.Sessions, pl.Host = cost.Pixels, cost.Sessions, cost.Host
+	}
 	if old := r.r.Placement; old != nil {
 		pl.Cost, pl.Sessions = old.Cost, old.Sessions
-	} else if r.job.Grid != nil {
-		cost := placement.CostOf(r.job.Renditions, r.job.Grid.Rate, h.Device == fleet.CPU)
-		pl.Cost, pl.Sessions = cost.Pixels, cost.Sessions
 	}
 	r.free()
 	r.r.Epoch, r.r.Placement = h.Epoch, &pl

@@ -87,12 +87,15 @@ func (f *farm) do(args []string) error {
 		mega, _ := strconv.ParseInt(at(1), 10, 64)
 		f.zones[at(0)] = at(2)
 		f.attach(at(0), mega*1_000_000, false)
-	case "gpus": // NAME DEVICE[:lost]...: what it offers beside its processor from now on, two jobs' worth each
+	case "gpus": // NAME DEVICE[:lost|:SESSIONS]...: what it offers beside its processor from now on, two jobs' worth each, or consumer cards of nine with so many sessions together
 		devices := []fleet.Device{{ID: "cpu", Role: "encode", Encoders: []string{"libx264"}, PixelsPerSecond: f.agents[at(0)].pixels}}
 		for _, name := range rest[1:] {
-			id, lost := strings.CutSuffix(name, ":lost")
+			id, as, _ := strings.Cut(name, ":")
 			d := nvenc(id, 2)
-			if lost {
+			if n, err := strconv.Atoi(as); err == nil {
+				d = consumer(id, 9, n)
+			}
+			if as == "lost" {
 				d = fleet.Device{ID: id, Role: "unusable", RoleReason: "it fell off the bus", Lost: true}
 			}
 			devices = append(devices, d)

@@ -88,16 +88,24 @@ func (p *pass) coolest() string {
 	if p.shared.devices == nil {
 		p.shared.devices = Devices(p.Fleet, p.Used)
 	}
-	req := placement.Request{Kind: job.Live, CPU: p.job.Spec.Effective().CPU, Renditions: p.job.Renditions, Rate: p.job.Grid.Rate, Apart: apart}
-	d := placement.Place(req, p.shared.devices)
-	if d.Chosen == nil {
+	req := placement.Request{Kind: job.Live, CPU: p.job.Spec.Effective().CPU, Source: p.source(), Renditions: p.job.Renditions, Rate: p.job.Grid.Rate, Apart: apart}
+	c := goes(placement.Place(req, p.shared.devices))
+	if c == nil {
 		for i := range req.Apart {
 			req.Apart[i].Labels = nil
 		}
-		d = placement.Place(req, p.shared.devices)
+		c = goes(placement.Place(req, p.shared.devices))
 	}
-	if d.Chosen == nil {
+	if c == nil {
 		return ""
 	}
-	return d.Chosen.Agent
+	return c.Agent
+}
+
+// goes is where a decision takes a job, be it after clips have made room; nil for nowhere.
+func goes(d placement.Decision) *placement.Choice {
+	if d.Chosen == nil {
+		return d.Taking
+	}
+	return d.Chosen
 }

@@ -269,6 +269,14 @@ func TestClient(t *testing.T) {
 			t.Errorf("%v\n%s; want a segmentation fault while touching", err, out)
 		}
 	})
+	t.Run("freed memory is refused", func(t *testing.T) {
+		out, err := call(tw, "freed")
+		want := "encode 8\nmap 16\ncopy 1\ncopy of rows 1\ncopy into it 1\nmap, other memory there: yes 16\n" +
+			"kernel 700\nthen memory 700\nthen a stream 700\nthen NVENC 20\n"
+		if out != want || err != nil {
+			t.Errorf("%v\n%swant\n%s", err, out, want)
+		}
+	})
 	t.Run("memory is freed once", func(t *testing.T) {
 		if out, err := call(tw, "free-twice"); out != "again 1\n" || err != nil {
 			t.Errorf("%v\n%s; want CUDA 1", err, out)

@@ -205,6 +205,8 @@ func (row faultRow) needs() []scalar {
 		return []scalar{row.Limit, row.Code}
 	case XID, MemoryMax:
 		return []scalar{row.Limit}
+	case BrokenContext:
+		return []scalar{row.Code}
 	case Hang:
 		return []scalar{row.Part}
 	case Init:
@@ -235,7 +237,7 @@ func (r *reader) fault(row faultRow, devices int) Fault {
 	}
 	for _, need := range row.needs() {
 		if need.at == nil {
-			r.fail(row.Kind.at, "%s says too little: sessions-max has limit and code, xid and memory-max limit, hang part, init part and code, api-max api", row.Kind.text)
+			r.fail(row.Kind.at, "%s says too little: sessions-max has limit and code, xid and memory-max limit, hang part, init part and code, api-max api, broken-context code", row.Kind.text)
 		}
 	}
 	if row.Kind.at == nil {
@@ -245,7 +247,7 @@ func (r *reader) fault(row faultRow, devices int) Fault {
 }
 
 func kinds() []string {
-	all := []Kind{NoDevice, NoNVENC, SessionsMax, Lost, XID, MemoryMax, Hang, Init, APIMax}
+	all := []Kind{NoDevice, NoNVENC, SessionsMax, Lost, XID, MemoryMax, Hang, Init, APIMax, BrokenContext}
 	words := make([]string, len(all))
 	for i, k := range all {
 		words[i] = string(k)

@@ -122,6 +122,9 @@ const (
 	Hang        Kind = "hang"         // calls of Part do not return
 	Init        Kind = "init"         // initialising Part ends with Code
 	APIMax      Kind = "api-max"      // an old driver: NVENC API of Version at most
+	// BrokenContext: a kernel has failed in the contexts that are there. Calls in
+	// them end with Code, also when the fault is taken away; NVENC 20.
+	BrokenContext Kind = "broken-context"
 )
 
 // AnyDevice is a fault's device when it has all of them.

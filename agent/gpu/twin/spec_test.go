@@ -65,6 +65,8 @@ faults:
     part: nvml
   - kind: api-max
     api: "12.0"
+  - kind: broken-context
+    code: 700
 `
 
 func TestParseFile(t *testing.T) {
@@ -83,6 +85,7 @@ func TestParseFile(t *testing.T) {
 		{Kind: SessionsMax, Device: AnyDevice, Limit: 2, Code: 10},
 		{Kind: Hang, Device: 0, Part: NVML},
 		{Kind: APIMax, Device: AnyDevice, Version: Version{12, 0}},
+		{Kind: BrokenContext, Device: AnyDevice, Code: 700},
 	}
 	if !slices.Equal(s.Faults, want) {
 		t.Errorf("faults %+v", s.Faults)
@@ -101,6 +104,7 @@ func TestParseFileSaysWhere(t *testing.T) {
 		"devices:\n  - model: [l4]\n":                                          "f.yaml:2:12: one value is wanted here",
 		"devices:\n  - model: l4\nfaults:\n  - kind: bored\n":                  `f.yaml:4:11: "bored": give one of no-device`,
 		"devices:\n  - model: l4\nfaults:\n  - kind: hang\n":                   "f.yaml:4:11: hang says too little",
+		"devices:\n  - model: l4\nfaults:\n  - kind: broken-context\n":         "f.yaml:4:11: broken-context says too little",
 		"devices:\n  - model: l4\nfaults:\n  - kind: lost\n    device: 1\n":    `f.yaml:5:13: "1": give a whole number from 0 to 0`,
 		"devices:\n  - model: l4\nfaults:\n  - kind: lost\n    after: later\n": `f.yaml:5:12: "later": give a time`,
 		"devices:\n  - model: l4\n    uuid: GPU-1\n":                           "f.yaml:3:11: ",

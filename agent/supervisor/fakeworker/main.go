@@ -98,8 +98,9 @@ func probe(input string) int {
 }
 
 // gpu is the trial of one, by its name. Any other encodes, if it is the one that this
-// process sees.
+// process sees; GPU-cache has the driver's cache for its encoder.
 func gpu(uuid string) int {
+	encoder := "h264_nvenc"
 	switch uuid {
 	case "GPU-hang":
 		time.Sleep(time.Hour)
@@ -109,10 +110,12 @@ func gpu(uuid string) int {
 		return 0
 	case "GPU-other":
 		uuid = "GPU-1"
+	case "GPU-cache":
+		encoder = os.Getenv("CUDA_CACHE_PATH")
 	default:
 		uuid = os.Getenv("CUDA_VISIBLE_DEVICES")
 	}
-	fmt.Printf(`{"device":%q,"sessions":[{"encoder":"h264_nvenc","depth":8}]}`+"\n", uuid)
+	fmt.Printf(`{"device":%q,"sessions":[{"encoder":%q,"depth":8}]}`+"\n", uuid, encoder)
 	return 0
 }
 

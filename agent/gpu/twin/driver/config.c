@@ -166,6 +166,7 @@ static const char *const fault_words[TWIN_FAULT_KINDS] = {
     [TWIN_NO_DEVICE] = "no-device", [TWIN_NO_NVENC] = "no-nvenc", [TWIN_SESSIONS_MAX] = "sessions-max",
     [TWIN_LOST] = "lost",           [TWIN_XID] = "xid",           [TWIN_MEMORY_MAX] = "memory-max",
     [TWIN_HANG] = "hang",           [TWIN_INIT] = "init",         [TWIN_API_MAX] = "api-max",
+    [TWIN_BROKEN_CONTEXT] = "broken-context",
 };
 
 static pthread_mutex_t faults_lock = PTHREAD_MUTEX_INITIALIZER;

@@ -23,6 +23,7 @@
 #define INVALID_HANDLE ((CUresult)400)
 #define NOT_FOUND ((CUresult)500)
 #define ILLEGAL_ADDRESS ((CUresult)700)
+#define LAUNCH_FAILED ((CUresult)719)
 #define NOT_SUPPORTED ((CUresult)801)
 
 enum { PITCH_ALIGNMENT = 512, TEXTURE_ALIGNMENT = 512, TEXTURE_PITCH_ALIGNMENT = 32 };
@@ -38,6 +39,7 @@ struct CUctx_st {
     struct CUctx_st *next;
     int device; // of the machine, whatever is visible
     bool primary;
+    CUresult broken; // what every call gives since a kernel has failed; 0 while none has
 };
 
 // Is the calling thread's context there and its device alive? Blocks while

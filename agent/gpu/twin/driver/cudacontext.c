@@ -28,6 +28,15 @@ static bool known(const struct CUctx_st *context) {
     return c;
 }
 
+// A context does not recover from a kernel that has failed: its process has to be
+// started again.
+static CUresult state_of(struct CUctx_st *c) {
+    struct twin_fault fault;
+    if (!c->broken && twin_faulty(TWIN_BROKEN_CONTEXT, c->device, &fault))
+        c->broken = (CUresult)fault.code;
+    return c->broken;
+}
+
 CUresult check_current(struct CUctx_st **current) {
     if (!cuda_initialized())
         return NOT_INITIALIZED;
@@ -39,7 +48,7 @@ CUresult check_current(struct CUctx_st **current) {
         return INVALID_CONTEXT;
     twin_hang(TWIN_CUDA, c->device);
     *current = c;
-    return lost(c->device) ? CUDA_ERROR_UNKNOWN : CUDA_SUCCESS;
+    return lost(c->device) ? CUDA_ERROR_UNKNOWN : state_of(c);
 }
 
 static CUresult make_context(struct CUctx_st **context, CUdevice device) {
@@ -207,4 +216,13 @@ int galaTwinContextDevice(CUcontext context) {
     int device = known(context) ? context->device : -1;
     pthread_mutex_unlock(&lock);
     return device;
+}
+
+// Has a kernel failed in it? Of a context that was destroyed nothing is known.
+EXPORT bool galaTwinContextBroken(CUcontext context);
+bool galaTwinContextBroken(CUcontext context) {
+    pthread_mutex_lock(&lock);
+    bool broken = known(context) && state_of(context) != CUDA_SUCCESS;
+    pthread_mutex_unlock(&lock);
+    return broken;
 }

@@ -14,11 +14,13 @@ struct allocation {
     CUdeviceptr address;
     size_t size, pages; // bytes asked for, and in whole pages
     unsigned char *data;
+    uint64_t number; // another one for each allocation; addresses come again
     int device;
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct allocation *allocations;
+static uint64_t newest;
 
 static void release(struct allocation *a) {
     munmap((void *)(uintptr_t)a->address, a->pages);
@@ -42,8 +44,9 @@ static CUresult allocate(CUdeviceptr *address, size_t size) {
     void *data = mmap(NULL, pages, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (!a || shadow == MAP_FAILED || data == MAP_FAILED)
         abort(); // the machine's own memory is at its end, which is no fault of the device
-    *a = (struct allocation){NULL, context, (uintptr_t)shadow, size, pages, data, context->device};
+    *a = (struct allocation){NULL, context, (uintptr_t)shadow, size, pages, data, 0, context->device};
     pthread_mutex_lock(&lock);
+    a->number = ++newest;
     a->next = allocations;
     allocations = a;
     pthread_mutex_unlock(&lock);
@@ -66,9 +69,15 @@ void *device_data(CUdeviceptr address, size_t size) {
     return data;
 }
 
-// The same for libnvidia-encode.
-EXPORT void *galaTwinMemory(CUdeviceptr address, size_t size);
-void *galaTwinMemory(CUdeviceptr address, size_t size) { return device_data(address, size); }
+// The same for libnvidia-encode, and the number of the allocation.
+EXPORT void *galaTwinMemory(CUdeviceptr address, size_t size, uint64_t *number);
+void *galaTwinMemory(CUdeviceptr address, size_t size, uint64_t *number) {
+    pthread_mutex_lock(&lock);
+    const struct allocation *a = holding(address);
+    *number = a ? a->number : 0;
+    pthread_mutex_unlock(&lock);
+    return device_data(address, size);
+}
 
 void free_context_memory(const struct CUctx_st *context) {
     pthread_mutex_lock(&lock);

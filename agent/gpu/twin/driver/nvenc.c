@@ -60,6 +60,10 @@ struct session *enter(void *handle, NVENCSTATUS *status) {
         *status = refuse(s, NV_ENC_ERR_GENERIC, "EncodeAPI Internal Error.");
         return NULL;
     }
+    if (galaTwinContextBroken(s->context)) {
+        *status = refuse(s, NV_ENC_ERR_GENERIC, "a kernel has failed in the session's context");
+        return NULL;
+    }
     *status = NV_ENC_SUCCESS;
     return s;
 }
@@ -86,7 +90,7 @@ static NVENCSTATUS NVENCAPI open_session_ex(NV_ENC_OPEN_ENCODE_SESSION_EX_PARAMS
     twin_hang(TWIN_NVENC, device);
     if ((error = twin_init_error(TWIN_NVENC)))
         return (NVENCSTATUS)error;
-    if (twin_faulty(TWIN_LOST, device, NULL))
+    if (twin_faulty(TWIN_LOST, device, NULL) || galaTwinContextBroken(p->device))
         return NV_ENC_ERR_GENERIC;
     if (!twin_config()->device[device].nvenc || twin_faulty(TWIN_NO_NVENC, device, NULL))
         return NV_ENC_ERR_UNSUPPORTED_DEVICE;
@@ -94,6 +98,7 @@ static NVENCSTATUS NVENCAPI open_session_ex(NV_ENC_OPEN_ENCODE_SESSION_EX_PARAMS
     if (!s)
         return NV_ENC_ERR_OUT_OF_MEMORY;
     s->device = device;
+    s->context = p->device;
     int status = twin_session_open(device, &s->id);
     if (status) {
         free(s);

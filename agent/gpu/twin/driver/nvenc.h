@@ -14,7 +14,8 @@
 
 // Of libcuda.so.1 of the twin.
 EXPORT int galaTwinContextDevice(CUcontext context);
-EXPORT void *galaTwinMemory(CUdeviceptr address, size_t size);
+EXPORT bool galaTwinContextBroken(CUcontext context);
+EXPORT void *galaTwinMemory(CUdeviceptr address, size_t size, uint64_t *number);
 
 // An input: a buffer of ours, or device memory that the client registered.
 struct surface {
@@ -23,6 +24,7 @@ struct surface {
     NV_ENC_BUFFER_FORMAT format;
     uint8_t *data;       // of a buffer
     CUdeviceptr address; // of registered memory
+    uint64_t number;     // of its allocation
     bool mapped, locked;
 };
 
@@ -51,6 +53,7 @@ enum { SUBMITTED = 64 }; // more than any encoder holds back
 struct session {
     uint32_t magic;
     int device, id; // id of the shared state
+    CUcontext context;
     char error[256];
     const struct encoder_kind *kind; // NULL until it is initialised
     struct encoder *encoder;         // NULL after a flush, until the next picture
@@ -87,6 +90,9 @@ bool codec_of(const struct session *s, const GUID *guid, enum twin_codec *codec)
 int preset_number(const GUID *guid);
 // Bytes of a picture in a buffer or in registered memory.
 size_t picture_bytes(NV_ENC_BUFFER_FORMAT format, int pitch, int height);
+// Where a surface's picture is, or NULL when its memory was freed since it was
+// registered: what lies at its address now is another's.
+uint8_t *picture_data(const struct surface *f);
 bool takes_format(const struct session *s, NV_ENC_BUFFER_FORMAT format);
 void free_surfaces(struct session *s);
 // Takes device memory; gives it back when the session ends.

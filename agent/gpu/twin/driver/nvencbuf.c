@@ -13,6 +13,14 @@ size_t picture_bytes(NV_ENC_BUFFER_FORMAT format, int pitch, int height) {
     return luma + (size_t)pitch * rows;
 }
 
+uint8_t *picture_data(const struct surface *f) {
+    uint64_t number;
+    if (f->data)
+        return f->data;
+    uint8_t *at = galaTwinMemory(f->address, picture_bytes(f->format, f->pitch, f->height), &number);
+    return number == f->number ? at : NULL;
+}
+
 // Finds what the client's pointer names: it may be stale.
 static struct surface *find_surface(const struct session *s, const void *p) {
     struct surface *f = s->surfaces;
@@ -137,13 +145,14 @@ NVENCSTATUS NVENCAPI register_resource(void *h, NV_ENC_REGISTER_RESOURCE *p) {
         return refuse(s, NV_ENC_ERR_UNSUPPORTED_PARAM, "the twin takes no pictures of format 0x%x here; give NV12, YV12 or P010",
                       p->bufferFormat);
     CUdeviceptr address = (uintptr_t)p->resourceToRegister;
-    if (p->pitch < p->width || !galaTwinMemory(address, picture_bytes(p->bufferFormat, (int)p->pitch, (int)p->height)))
+    uint64_t number;
+    if (p->pitch < p->width || !galaTwinMemory(address, picture_bytes(p->bufferFormat, (int)p->pitch, (int)p->height), &number))
         return refuse(s, NV_ENC_ERR_RESOURCE_REGISTER_FAILED, "%ux%u of pitch %u is not device memory from end to end", p->width, p->height,
                       p->pitch);
     struct surface *f = calloc(1, sizeof *f);
     if (!f)
         return NV_ENC_ERR_OUT_OF_MEMORY;
-    *f = (struct surface){s->surfaces, (int)p->width, (int)p->height, (int)p->pitch, p->bufferFormat, NULL, address, false, false};
+    *f = (struct surface){s->surfaces, (int)p->width, (int)p->height, (int)p->pitch, p->bufferFormat, NULL, address, number, false, false};
     s->surfaces = f;
     p->registeredResource = f;
     return NV_ENC_SUCCESS;
@@ -174,6 +183,8 @@ NVENCSTATUS NVENCAPI map_resource(void *h, NV_ENC_MAP_INPUT_RESOURCE *p) {
         return refuse(s, NV_ENC_ERR_RESOURCE_NOT_REGISTERED, "there is no such registered resource");
     if (f->mapped)
         return refuse(s, NV_ENC_ERR_MAP_FAILED, "the resource is mapped already");
+    if (!picture_data(f))
+        return refuse(s, NV_ENC_ERR_MAP_FAILED, "the device memory of the resource was freed since it was registered");
     f->mapped = true;
     p->mappedResource = f;
     p->mappedBufferFmt = f->format;

@@ -68,7 +68,7 @@ NVENCSTATUS drain(struct session *s) {
 
 // Where the planes of a surface are, at this moment.
 static bool find_planes(const struct surface *f, struct encoder_picture *p) {
-    const uint8_t *at = f->data ? f->data : galaTwinMemory(f->address, picture_bytes(f->format, f->pitch, f->height));
+    const uint8_t *at = picture_data(f);
     if (!at)
         return false;
     p->plane[0] = at;

@@ -11,6 +11,9 @@
 
 static_assert(sizeof(struct scale_params) == 128, "scale_cuda's parameters");
 
+// Machines differ in what they do side by side; no sum changes by it.
+#define CLONES __attribute__((target_clones("avx2", "default")))
+
 enum { CHANNELS = 4, CURVE_TAPS = 4 };
 #define DEFAULT_PARAM 999999.0f
 
@@ -82,11 +85,18 @@ static CUresult find_source(struct source *s, CUtexObject object) {
 
 static long clamp(long v, long max) { return v < 0 ? 0 : v > max ? max : v; }
 
+// As fminf and fmaxf, which are calls: no number here is none.
+static inline float within(float v, float least, float most) { return v < least ? least : v > most ? most : v; }
+
 // Beyond the edges there is what is at the edge.
+static inline const unsigned char *source_row(const struct source *s, long y) {
+    return s->data + (size_t)clamp(y, (long)s->t->height - 1) * s->t->pitch;
+}
+
+static inline int sample(const unsigned char *row, int bytes, long at) { return bytes == 1 ? row[at] : ((const uint16_t *)row)[at]; }
+
 static int texel(const struct source *s, long x, long y, int channel) {
-    x = clamp(x, (long)s->t->width - 1) * s->t->channels + channel;
-    const unsigned char *row = s->data + (size_t)clamp(y, (long)s->t->height - 1) * s->t->pitch;
-    return s->t->bytes == 1 ? row[x] : ((const uint16_t *)row)[x];
+    return sample(source_row(s, y), s->t->bytes, clamp(x, (long)s->t->width - 1) * s->t->channels + channel);
 }
 
 // Weights of linear interpolation have 8 bits of fraction in hardware.
@@ -106,23 +116,28 @@ struct job {
     const float *weights;
     const int *offsets;
     float x_scale, y_scale;
+    int *columns;  // the first one of the source that each column is made of, or the nearest
+    float *curves; // the weights of a curve's columns, CURVE_TAPS of each; of a filter's, column beside column
     float *line;   // a row of the source
     float *sums;   // a row of the destination before it is stored
     uint16_t *row; // and after
 };
 
-static void nearest_row(const struct job *j, int y, uint16_t *row) {
-    long sy = (long)floorf(((float)y + 0.5f) * j->y_scale + (float)j->p->top);
-    for (int x = 0; x < j->p->width; x++) {
-        long sx = (long)floorf(((float)x + 0.5f) * j->x_scale + (float)j->p->left);
-        for (int c = 0; c < j->source.t->channels; c++)
-            *row++ = (uint16_t)texel(&j->source, sx, sy, c);
-    }
+CLONES static void nearest_row(const struct job *j, int y, uint16_t *row) {
+    const struct texture *t = j->source.t;
+    const unsigned char *from = source_row(&j->source, (long)floorf(((float)y + 0.5f) * j->y_scale + (float)j->p->top));
+    if (t->channels == 1 && t->bytes == 1) // by far the most
+        for (int x = 0; x < j->p->width; x++)
+            row[x] = from[j->columns[x]];
+    else
+        for (int x = 0; x < j->p->width; x++)
+            for (int c = 0; c < t->channels; c++)
+                *row++ = (uint16_t)sample(from, t->bytes, (long)j->columns[x] * t->channels + c);
 }
 
 // The half width of a tent, made of two reads that interpolate.
 static float spread(float scale) {
-    float w = fminf(fmaxf(0.5f * (scale - 1), 0), 1);
+    float w = within(0.5f * (scale - 1), 0, 1);
     return w / (0.5f + w);
 }
 
@@ -157,33 +172,59 @@ static void curve(const struct scale_kernel *k, float x, float param, float w[CU
 }
 
 static void curve_row(const struct job *j, const struct scale_kernel *k, int y, uint16_t *row) {
-    float top = j->source.t->bytes == 1 ? 255 : 65535, wx[CURVE_TAPS], wy[CURVE_TAPS];
+    const struct texture *t = j->source.t;
+    long last = (long)t->width - 1;
+    float top = t->bytes == 1 ? 255 : 65535, wy[CURVE_TAPS];
     float sy = ((float)y + 0.5f) * j->y_scale - 0.5f + (float)j->p->top, fy = floorf(sy);
     curve(k, sy - fy, j->p->param, wy);
+    const unsigned char *from[CURVE_TAPS];
+    for (int v = 0; v < CURVE_TAPS; v++)
+        from[v] = source_row(&j->source, (long)fy - 1 + v);
     for (int x = 0; x < j->p->width; x++) {
-        float sx = ((float)x + 0.5f) * j->x_scale - 0.5f + (float)j->p->left, fx = floorf(sx);
-        curve(k, sx - fx, j->p->param, wx);
-        for (int c = 0; c < j->source.t->channels; c++) {
+        const float *wx = j->curves + (size_t)x * CURVE_TAPS;
+        long at[CURVE_TAPS];
+        for (int h = 0; h < CURVE_TAPS; h++)
+            at[h] = clamp(j->columns[x] + h, last) * t->channels;
+        for (int c = 0; c < t->channels; c++) {
             float sum = 0;
             for (int v = 0; v < CURVE_TAPS; v++)
                 for (int h = 0; h < CURVE_TAPS; h++)
-                    sum += wy[v] * wx[h] * (float)texel(&j->source, (long)fx - 1 + h, (long)fy - 1 + v, c);
-            *row++ = (uint16_t)rintf(fminf(fmaxf(sum, 0), top));
+                    sum += wy[v] * wx[h] * (float)sample(from[v], t->bytes, at[h] + c);
+            *row++ = (uint16_t)rintf(within(sum, 0, top));
         }
+    }
+}
+
+// What the columns are made of is the same in all rows.
+static void plan_columns(const struct job *j, const struct scale_kernel *k) {
+    bool curved = k->method == BICUBIC || k->method == LANCZOS;
+    for (int x = 0; x < j->p->width; x++) {
+        float sx = ((float)x + 0.5f) * j->x_scale + (float)j->p->left;
+        if (curved) {
+            sx = ((float)x + 0.5f) * j->x_scale - 0.5f + (float)j->p->left;
+            curve(k, sx - floorf(sx), j->p->param, j->curves + (size_t)x * CURVE_TAPS);
+        }
+        if (k->method == FILTER_H && j->p->taps > 0) {
+            j->columns[x] = j->p->left + j->offsets[x];
+            for (int i = 0; i < j->p->taps; i++)
+                j->curves[i * j->p->width + x] = j->weights[x * j->p->taps + i];
+            continue;
+        }
+        j->columns[x] = curved ? (int)floorf(sx) - 1 : (int)clamp((long)floorf(sx), (long)j->source.t->width - 1);
     }
 }
 
 // The result of a filter is cut off, not rounded, and of 8 bits the low byte
 // is kept: what overshoots comes out dark, as it would on a card.
-static void store_sums(const struct job *j, uint16_t *row) {
+CLONES static void store_sums(const struct job *j, uint16_t *row) {
     unsigned mask = j->source.t->bytes == 1 ? 0xff : 0xffff;
     for (int i = 0; i < j->p->width * j->source.t->channels; i++)
-        row[i] = (uint16_t)((unsigned)fminf(fmaxf(j->sums[i], 0), 65535) & mask);
+        row[i] = (uint16_t)((unsigned)within(j->sums[i], 0, 65535) & mask);
 }
 
-static void read_line(const struct job *j, long y) {
+CLONES static void read_line(const struct job *j, long y) {
     const struct texture *t = j->source.t;
-    const unsigned char *from = j->source.data + (size_t)clamp(y, (long)t->height - 1) * t->pitch;
+    const unsigned char *from = source_row(&j->source, y);
     int n = (int)t->width * t->channels;
     if (t->bytes == 1)
         for (int i = 0; i < n; i++)
@@ -193,22 +234,45 @@ static void read_line(const struct job *j, long y) {
             j->line[i] = (float)((const uint16_t *)from)[i];
 }
 
+static float filter_h(const struct job *j, int x, int channel) {
+    const struct texture *t = j->source.t;
+    float sum = 0;
+    for (int i = 0; i < j->p->taps; i++)
+        sum += j->weights[x * j->p->taps + i] * j->line[clamp(j->columns[x] + i, (long)t->width - 1) * t->channels + channel];
+    return sum;
+}
+
+// As many columns as read nothing beyond the edges, all of one tap at a time: sums of
+// the same order, side by side.
+CLONES static void filter_h_inside(const struct job *j, int from, int n) {
+    const int *columns = j->columns + from;
+    float *sums = j->sums + from;
+    memset(sums, 0, (size_t)n * sizeof *sums);
+    for (int i = 0; i < j->p->taps; i++) {
+        const float *w = j->curves + (size_t)i * (size_t)j->p->width + from, *line = j->line + i;
+        for (int x = 0; x < n; x++)
+            sums[x] += w[x] * line[columns[x]];
+    }
+}
+
 static void filter_h_row(const struct job *j, int y, uint16_t *row) {
-    int channels = j->source.t->channels, taps = j->p->taps;
-    long last = (long)j->source.t->width - 1;
+    int channels = j->source.t->channels, taps = j->p->taps, from = 0, to = 0;
     if (taps > 0)
         read_line(j, j->p->top + y);
+    if (channels == 1 && taps > 0) {
+        for (to = j->p->width; to > 0 && j->columns[to - 1] + taps > (int)j->source.t->width; to--)
+            ;
+        while (from < to && j->columns[from] < 0)
+            from++;
+        filter_h_inside(j, from, to - from);
+    }
     for (int x = 0; x < j->p->width; x++)
-        for (int c = 0; c < channels; c++) {
-            float sum = 0;
-            for (int i = 0; i < taps; i++)
-                sum += j->weights[x * taps + i] * j->line[clamp(j->p->left + j->offsets[x] + i, last) * channels + c];
-            j->sums[x * channels + c] = sum;
-        }
+        for (int c = 0; c < channels && (x < from || x >= to); c++)
+            j->sums[x * channels + c] = filter_h(j, x, c);
     store_sums(j, row);
 }
 
-static void filter_v_row(const struct job *j, int y, uint16_t *row) {
+CLONES static void filter_v_row(const struct job *j, int y, uint16_t *row) {
     const struct texture *t = j->source.t;
     int channels = t->channels, n = j->p->width * channels, first = j->p->left * channels;
     memset(j->sums, 0, (size_t)n * sizeof *j->sums);
@@ -252,7 +316,7 @@ static void sample_row(const struct job *j, const struct scale_kernel *k, int y,
 
 // --- Converting and writing -----------------------------------------------------------------------------------------
 
-static unsigned convert(unsigned v, enum depth from, enum depth to, bool limited) {
+static inline unsigned convert(unsigned v, enum depth from, enum depth to, bool limited) {
     if (from == to)
         return v;
     switch (to) {
@@ -272,7 +336,7 @@ static unsigned convert(unsigned v, enum depth from, enum depth to, bool limited
     return v;
 }
 
-static void put(unsigned char *row, int at, enum depth depth, unsigned value) {
+static inline void put(unsigned char *row, int at, enum depth depth, unsigned value) {
     if (depth == BITS8)
         row[at] = (unsigned char)value;
     else
@@ -280,10 +344,13 @@ static void put(unsigned char *row, int at, enum depth depth, unsigned value) {
 }
 
 // Writes channel `from` of n sampled columns as channel `to` of the row.
-static void write_channel(const struct scale_kernel *k, const struct scale_params *p, const uint16_t *sampled, int channels,
+CLONES static void write_channel(const struct scale_kernel *k, const struct scale_params *p, const uint16_t *sampled, int channels,
                           int from, unsigned char *row, int width, int to) {
-    for (int x = 0; x < p->width; x++)
-        put(row, x * width + to, k->to.depth, convert(sampled[x * channels + from], k->from.depth, k->to.depth, p->limited));
+    enum depth was = k->from.depth, is = k->to.depth;
+    bool limited = p->limited;
+    int n = p->width; // of their own: what is written might be anything
+    for (int x = 0; x < n; x++)
+        put(row, x * width + to, is, convert(sampled[x * channels + from], was, is, limited));
 }
 
 static void write_packed(const struct scale_kernel *k, const struct scale_params *p, const uint16_t *sampled, unsigned char *row) {
@@ -349,10 +416,18 @@ static CUresult run_pass(const struct scale_kernel *k, const struct scale_params
     if (r != CUDA_SUCCESS)
         return r;
     size_t n = (size_t)p->width * CHANNELS;
+    j.columns = malloc((size_t)p->width * sizeof *j.columns);
+    j.curves = malloc((size_t)p->width * (size_t)(p->taps > CURVE_TAPS ? p->taps : CURVE_TAPS) * sizeof *j.curves);
     j.line = malloc(j.source.t->width * CHANNELS * sizeof *j.line);
     j.sums = malloc(n * sizeof *j.sums);
     j.row = malloc(n * sizeof *j.row);
-    r = j.line && j.sums && j.row ? write_plane(&j, k, &pass) : OUT_OF_MEMORY;
+    r = OUT_OF_MEMORY;
+    if (j.columns && j.curves && j.line && j.sums && j.row) {
+        plan_columns(&j, k);
+        r = write_plane(&j, k, &pass);
+    }
+    free(j.columns);
+    free(j.curves);
     free(j.line);
     free(j.sums);
     free(j.row);

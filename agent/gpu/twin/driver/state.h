@@ -69,6 +69,7 @@ enum twin_fault_kind {
     TWIN_HANG,        // calls do not return; value: enum twin_part
     TWIN_INIT,        // initialising fails; value: enum twin_part, code: its error
     TWIN_API_MAX,     // an old driver; value: NVENC API major * 16 + minor
+    TWIN_BROKEN_CONTEXT, // a kernel has failed: calls in contexts that are there end with code, from now on
     TWIN_FAULT_KINDS
 };
 

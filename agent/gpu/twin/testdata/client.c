@@ -1,6 +1,7 @@
 // A client that FFmpeg is not: it goes the ways that FFmpeg does not take and
 // prints what it gets. Its argument is the way.
 #include <dlfcn.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -163,6 +164,66 @@ static void kernels(void) {
     printf("absent %d\n", get(&f, module, "Subsample_Bicubic_planar8_planar8"));
 }
 
+// Memory that was freed, as the input of everything that takes some: the status of each.
+static void freed(void) {
+    enum { SIZE = 512 * H * 3 / 2 };
+    static unsigned char host[SIZE];
+    tcuMemFree_v2 *release = CU("cuMemFree_v2", tcuMemFree_v2);
+    initialize(1000000);
+    prepare();
+    must("map", api.nvEncMapInputResource(session, &map));
+    must("free", release(memory));
+    NV_ENC_PIC_PARAMS p = picture();
+    printf("encode %d\n", api.nvEncEncodePicture(session, &p));
+    must("unmap", api.nvEncUnmapInputResource(session, map.mappedResource));
+    printf("map %d\n", api.nvEncMapInputResource(session, &map));
+
+    CUdeviceptr old = memory;
+    CUDA_MEMCPY2D rows = {.srcMemoryType = CU_MEMORYTYPE_DEVICE, .srcDevice = old, .srcPitch = 512, .dstMemoryType = CU_MEMORYTYPE_HOST,
+                          .dstHost = host, .dstPitch = 512, .WidthInBytes = W, .Height = H};
+    printf("copy %d\n", CU("cuMemcpyDtoH_v2", tcuMemcpyDtoH_v2)(host, old, SIZE));
+    printf("copy of rows %d\n", CU("cuMemcpy2D_v2", tcuMemcpy2D_v2)(&rows));
+    printf("copy into it %d\n", CU("cuMemcpyHtoD_v2", tcuMemcpyHtoD_v2)(old, host, SIZE));
+
+    // Memory comes to lie at old addresses again; NVENC knows the resource by its own.
+    CUdeviceptr more[8];
+    bool again = false;
+    for (int i = 0; i < 8; i++) {
+        must("memory", CU("cuMemAlloc_v2", tcuMemAlloc_v2)(&more[i], SIZE));
+        again |= more[i] == old;
+    }
+    printf("map, other memory there: %s %d\n", again ? "yes" : "no", api.nvEncMapInputResource(session, &map));
+
+    CUmodule module;
+    CUfunction f;
+    CUtexObject texture;
+    must("module", CU("cuModuleLoadData", tcuModuleLoadData)(&module, ".version 3.2\n"
+                   ".visible .entry Subsample_Bilinear_planar8_planar8(\n\t.param .align 8 .b8 p_0[128]\n)\n{\n}\n"));
+    must("function", CU("cuModuleGetFunction", tcuModuleGetFunction)(&f, module, "Subsample_Bilinear_planar8_planar8"));
+    CUDA_TEXTURE_DESC how = {.filterMode = CU_TR_FILTER_MODE_LINEAR, .flags = CU_TRSF_READ_AS_INTEGER};
+    CUDA_RESOURCE_DESC what = {.resType = CU_RESOURCE_TYPE_PITCH2D,
+                               .res.pitch2D = {.devPtr = more[0], .format = CU_AD_FORMAT_UNSIGNED_INT8, .numChannels = 1, .width = W,
+                                               .height = H, .pitchInBytes = 512}};
+    must("texture", CU("cuTexObjectCreate", tcuTexObjectCreate)(&texture, &what, &how, NULL));
+    struct {
+        CUtexObject source[4];
+        CUdeviceptr to[4];
+        int width, height, pitch, left, top, source_width, source_height;
+        float param;
+        int limited;
+        CUdeviceptr weights, offsets;
+        int taps;
+    } scale = {.source = {texture}, .to = {more[1]}, .width = 32, .height = 16, .pitch = 512, .source_width = W, .source_height = H};
+    void *parameters[] = {&scale};
+    tcuLaunchKernel *launch = CU("cuLaunchKernel", tcuLaunchKernel);
+    must("kernel", launch(f, 1, 1, 1, 32, 16, 1, 0, NULL, parameters, NULL));
+    must("free", release(more[0]));
+    printf("kernel %d\n", launch(f, 1, 1, 1, 32, 16, 1, 0, NULL, parameters, NULL));
+    printf("then memory %d\n", CU("cuMemAlloc_v2", tcuMemAlloc_v2)(&more[0], SIZE));
+    printf("then a stream %d\n", CU("cuStreamSynchronize", tcuStreamSynchronize)(NULL));
+    printf("then NVENC %d\n", api.nvEncMapInputResource(session, &map));
+}
+
 int main(int argc, char **argv) {
     const char *way = argc > 1 ? argv[1] : "";
     start();
@@ -177,6 +238,8 @@ int main(int argc, char **argv) {
         puts("touching");
         fflush(stdout);
         printf("read %d\n", *(volatile char *)memory);
+    } else if (!strcmp(way, "freed")) {
+        freed();
     } else if (!strcmp(way, "free-twice")) {
         must("memory", CU("cuMemAlloc_v2", tcuMemAlloc_v2)(&memory, 4096));
         must("free", CU("cuMemFree_v2", tcuMemFree_v2)(memory));
