@@ -36,6 +36,10 @@ func (t trial) offer() *galav1.DeviceOffer {
 			offer.TenBitEncoders = append(offer.TenBitEncoders, s.Encoder)
 		default:
 			offer.Encoders = append(offer.Encoders, s.Encoder)
+			if z := s.Sizes; z != (media.PictureSizes{}) {
+				offer.EncoderSizes = append(offer.EncoderSizes, &galav1.EncoderSizes{Encoder: s.Encoder,
+					LeastWidth: uint32(z.LeastWidth), LeastHeight: uint32(z.LeastHeight), MostWidth: uint32(z.MostWidth), MostHeight: uint32(z.MostHeight)})
+			}
 		}
 	}
 	// 10 bits count only beside 8: a rung of 8 bits is what everyone has.

@@ -1,5 +1,7 @@
 package media
 
+import "fmt"
+
 // GPUTrouble is why something could not be done on a GPU; the closed set by
 // which devices are judged.
 type GPUTrouble string
@@ -40,4 +42,27 @@ type GPUSession struct {
 	Depth   int        `json:"depth"`   // bits
 	Trouble GPUTrouble `json:"trouble,omitempty"`
 	Said    string     `json:"said,omitempty"`
+	// Sizes of the pictures that it takes, as the driver says.
+	Sizes PictureSizes `json:"sizes,omitzero"`
+}
+
+// PictureSizes are those that an encoder takes, in samples of luma; 0 where
+// nothing is known.
+type PictureSizes struct {
+	LeastWidth  int `json:"least_width,omitempty"`
+	LeastHeight int `json:"least_height,omitempty"`
+	MostWidth   int `json:"most_width,omitempty"`
+	MostHeight  int `json:"most_height,omitempty"`
+}
+
+// Refuses says in words which sizes there are, where one of a rung is not of them,
+// and "" where it is.
+func (s PictureSizes) Refuses(width, height int) string {
+	switch {
+	case width < s.LeastWidth || height < s.LeastHeight:
+		return fmt.Sprintf("from %dx%d", s.LeastWidth, s.LeastHeight)
+	case s.MostWidth > 0 && width > s.MostWidth || s.MostHeight > 0 && height > s.MostHeight:
+		return fmt.Sprintf("up to %dx%d", s.MostWidth, s.MostHeight)
+	}
+	return ""
 }

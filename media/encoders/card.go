@@ -13,6 +13,8 @@ type Card struct {
 	Lookahead     bool
 	TenBit        bool
 	Width, Height int // of the largest picture
+	// LeastWidth and LeastHeight are those of the smallest picture, 0 where nothing is known.
+	LeastWidth, LeastHeight int
 	Engines       int // encoders that work side by side
 }
 
@@ -26,6 +28,8 @@ func (c Card) Refuses(r Rung) string {
 		return fmt.Sprintf("%s does not encode %s of 10 bits", c.Model, r.Codec)
 	case r.Width > c.Width || r.Height > c.Height:
 		return fmt.Sprintf("%s encodes %s up to %dx%d", c.Model, r.Codec, c.Width, c.Height)
+	case r.Width < c.LeastWidth || r.Height < c.LeastHeight:
+		return fmt.Sprintf("%s encodes %s from %dx%d", c.Model, r.Codec, c.LeastWidth, c.LeastHeight)
 	}
 	return ""
 }

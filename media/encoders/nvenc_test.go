@@ -67,6 +67,8 @@ func TestNVENCOptions(t *testing.T) {
 // users-ask 6: a card that cannot encode a rung at all is refused in words.
 func TestCardRefuses(t *testing.T) {
 	able := Card{Model: "NVIDIA X", Encodes: true, TenBit: true, Width: 4096, Height: 4096}
+	large := able
+	large.LeastWidth, large.LeastHeight = 145, 49
 	eight := able
 	eight.TenBit = false
 	for want, c := range map[string]struct {
@@ -77,6 +79,7 @@ func TestCardRefuses(t *testing.T) {
 		"NVIDIA X does not encode hevc": {Card{Model: "NVIDIA X"}, nil},
 		"NVIDIA X does not encode hevc of 10 bits": {eight, func(r *Rung) { r.Depth = 10 }},
 		"NVIDIA X encodes hevc up to 4096x4096":    {able, func(r *Rung) { r.Width = 7680 }},
+		"NVIDIA X encodes hevc from 145x49":        {large, func(r *Rung) { r.Width = 136 }},
 	} {
 		if got := c.card.Refuses(nvencRung(c.change)); got != want {
 			t.Errorf("%q, want %q", got, want)

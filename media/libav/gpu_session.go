@@ -45,6 +45,8 @@ func TryGPU(uuid string) media.GPUReport {
 			s := media.GPUSession{Encoder: row.Name, Depth: depth}
 			if err := tryEncoder(gpu, row, depth); err != nil {
 				s.Trouble, s.Said = log.judge(err)
+			} else if card, status := askCard(gpu, row.Codec); status == 0 {
+				s.Sizes = media.PictureSizes{LeastWidth: card.LeastWidth, LeastHeight: card.LeastHeight, MostWidth: card.Width, MostHeight: card.Height}
 			}
 			report.Sessions = append(report.Sessions, s)
 			if s.Trouble.OfDevice() {

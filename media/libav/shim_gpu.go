@@ -90,7 +90,7 @@ static int gala_try(const AVBufferRef *device, size_t bytes) {
 	return r;
 }
 
-struct gala_card { int encodes, b_frames, b_reference, temporal_aq, lookahead, ten_bit, width, height, engines; };
+struct gala_card { int encodes, b_frames, b_reference, temporal_aq, lookahead, ten_bit, least_width, least_height, width, height, engines; };
 
 static int gala_cap(const NV_ENCODE_API_FUNCTION_LIST *api, void *session, GUID codec, NV_ENC_CAPS cap) {
 	NV_ENC_CAPS_PARAM p = { .version = NV_ENC_CAPS_PARAM_VER, .capsToQuery = cap };
@@ -117,6 +117,8 @@ static void gala_ask(const NV_ENCODE_API_FUNCTION_LIST *api, void *session, GUID
 	c->temporal_aq = gala_cap(api, session, codec, NV_ENC_CAPS_SUPPORT_TEMPORAL_AQ);
 	c->lookahead = gala_cap(api, session, codec, NV_ENC_CAPS_SUPPORT_LOOKAHEAD);
 	c->ten_bit = gala_cap(api, session, codec, NV_ENC_CAPS_SUPPORT_10BIT_ENCODE);
+	c->least_width = gala_cap(api, session, codec, NV_ENC_CAPS_WIDTH_MIN);
+	c->least_height = gala_cap(api, session, codec, NV_ENC_CAPS_HEIGHT_MIN);
 	c->width = gala_cap(api, session, codec, NV_ENC_CAPS_WIDTH_MAX);
 	c->height = gala_cap(api, session, codec, NV_ENC_CAPS_HEIGHT_MAX);
 	c->engines = gala_cap(api, session, codec, NV_ENC_CAPS_NUM_ENCODER_ENGINES);
@@ -224,7 +226,7 @@ func askCard(d *astiav.HardwareDeviceContext, codec string) (encoders.Card, int)
 	status := C.gala_session(cDevice(d), C.int(map[string]int{"h264": 0, "hevc": 1, "av1": 2}[codec]), &c)
 	return encoders.Card{
 		Encodes: c.encodes != 0, BFrames: int(c.b_frames), BReference: c.b_reference != 0, TemporalAQ: c.temporal_aq != 0, Lookahead: c.lookahead != 0,
-		TenBit: c.ten_bit != 0, Width: int(c.width), Height: int(c.height), Engines: int(c.engines),
+		TenBit: c.ten_bit != 0, LeastWidth: int(c.least_width), LeastHeight: int(c.least_height), Width: int(c.width), Height: int(c.height), Engines: int(c.engines),
 	}, int(status)
 }
 

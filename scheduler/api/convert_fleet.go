@@ -55,8 +55,18 @@ func deviceOf(d *galav1.DeviceOffer) fleet.Device {
 		ID: d.GetId(), Model: d.GetModel(), Role: d.GetRole(), RoleReason: d.GetRoleReason(), Encoders: d.GetEncoders(),
 		PixelsPerSecond: d.GetEncodePixelsPerSecond(), CapacitySource: d.GetCapacitySource(),
 		MaxSessions: int(d.GetMaxSessions()), MemoryBytes: d.GetMemoryBytes(),
-		SessionsShared: d.GetSessionsShared(), TenBit: d.GetTenBitEncoders(), Lost: d.GetLost(),
+		SessionsShared: d.GetSessionsShared(), TenBit: d.GetTenBitEncoders(), Lost: d.GetLost(), Sizes: sizesOf(d.GetEncoderSizes()),
 	}
+}
+
+func sizesOf(all []*galav1.EncoderSizes) map[string]media.PictureSizes {
+	sizes := map[string]media.PictureSizes{}
+	for _, z := range all {
+		sizes[z.GetEncoder()] = media.PictureSizes{
+			LeastWidth: int(z.GetLeastWidth()), LeastHeight: int(z.GetLeastHeight()), MostWidth: int(z.GetMostWidth()), MostHeight: int(z.GetMostHeight()),
+		}
+	}
+	return sizes
 }
 
 // eventOf reads what an agent says after its hello; nil for what is only for

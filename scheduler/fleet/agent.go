@@ -54,6 +54,8 @@ type Device struct {
 	MemoryBytes    int64
 	// TenBit are those of Encoders that take 10 bits on a GPU.
 	TenBit []string
+	// Sizes of the pictures that encoders take, of those that say so.
+	Sizes map[string]media.PictureSizes
 	// Lost: it is gone, with what ran on it.
 	Lost bool
 }

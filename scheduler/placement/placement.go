@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/galafarm/gala/ladders"
+	"github.com/galafarm/gala/media"
 	"github.com/galafarm/gala/scheduler/job"
 	"github.com/galafarm/gala/timeline"
 )
@@ -51,9 +52,10 @@ type Device struct {
 	Labels      map[string]string
 	CPU         bool
 	Encoders    []string
-	TenBit      []string // of Encoders, those of a GPU that take 10 bits
-	Capacity    int64    // pixels per second of the reference preset
-	MaxSessions int      // 0: no limit known
+	TenBit      []string                      // of Encoders, those of a GPU that take 10 bits
+	Sizes       map[string]media.PictureSizes // of the pictures that Encoders take; without one all are taken
+	Capacity    int64                         // pixels per second of the reference preset
+	MaxSessions int                           // 0: no limit known
 	// Host is the processor of a GPU's host.
 	Host Processor
 	// Sessions count against MaxSessions: those here, or with SessionsShared on all
@@ -421,6 +423,9 @@ func equip(renditions []ladders.Rendition, dev Device) ([]ladders.Rendition, str
 		}
 		if !dev.CPU && v.Depth == 10 && !slices.Contains(dev.TenBit, v.Encoder) {
 			return nil, fmt.Sprintf("has no encoder for %s in 10 bits (it offers %s)", v.Codec, cmp.Or(strings.Join(dev.TenBit, ", "), "none"))
+		}
+		if sizes := dev.Sizes[v.Encoder].Refuses(v.Width, v.Height); sizes != "" {
+			return nil, fmt.Sprintf("encodes %s %s, and %s has %dx%d", v.Codec, sizes, r.Name, v.Width, v.Height)
 		}
 		out[i].Video = &v
 	}

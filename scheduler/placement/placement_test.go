@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/galafarm/gala/ladders"
+	"github.com/galafarm/gala/media"
 	"github.com/galafarm/gala/scheduler/job"
 	"github.com/galafarm/gala/scheduler/placement"
 	"github.com/galafarm/gala/timeline"
@@ -42,6 +43,11 @@ func full(d placement.Device, sessions int) placement.Device {
 
 func hevc(d placement.Device, tenBit ...string) placement.Device {
 	d.Encoders, d.TenBit = append(d.Encoders, "hevc_nvenc"), tenBit
+	return d
+}
+
+func from(d placement.Device, w, h int) placement.Device {
+	d.Sizes = map[string]media.PictureSizes{"h264_nvenc": {LeastWidth: w, LeastHeight: h, MostWidth: 4096, MostHeight: 4096}}
 	return d
 }
 
@@ -95,6 +101,9 @@ func TestPlace(t *testing.T) {
 		{"a refused session", placement.Request{Kind: job.Live}, []placement.Device{full(gpu("a", 90, 0, placement.Usage{Sessions: 2}), 2)}, "", "needs 1 encoder sessions, and refused one more than 2 at 20:00:00 (out of memory (10))"},
 		{"one has ended since", placement.Request{Kind: job.Live}, []placement.Device{full(gpu("a", 90, 0, placement.Usage{Sessions: 1}), 2)}, "a/GPU-1", ""},
 		{"another has room", placement.Request{Kind: job.Live}, []placement.Device{full(gpu("a", 90, 0, placement.Usage{}), 0), gpu("b", 20, 0, placement.Usage{Sessions: 1})}, "b/GPU-1", ""},
+		{"a picture that is too small for it", placement.Request{Kind: job.Live}, []placement.Device{from(gpu("a", 90, 0, placement.Usage{}), 722, 49)}, "", "encodes h264 from 722x49, and 480p has 720x480"},
+		{"the least picture", placement.Request{Kind: job.Live}, []placement.Device{from(gpu("a", 90, 0, placement.Usage{}), 720, 480)}, "a/GPU-1", ""},
+		{"and the processor takes it", placement.Request{Kind: job.Live}, []placement.Device{from(gpu("a", 90, 0, placement.Usage{}), 145, 482), cpu("a", 20, placement.Usage{})}, "a/cpu", "on no GPU: a/GPU-1 encodes h264 from 145x482"},
 		{"10 bits", placement.Request{Kind: job.Live, Renditions: []ladders.Rendition{ten()}}, []placement.Device{hevc(gpu("a", 90, 0, placement.Usage{})), hevc(gpu("b", 90, 0, placement.Usage{}), "hevc_nvenc")}, "b/GPU-1", ""},
 		{"10 bits nowhere", placement.Request{Kind: job.Live, Renditions: []ladders.Rendition{ten()}}, []placement.Device{hevc(gpu("a", 90, 0, placement.Usage{}))}, "", "has no encoder for hevc in 10 bits (it offers none)"},
 		{"10 bits on the CPU", placement.Request{Kind: job.Live, Renditions: []ladders.Rendition{ten()}}, []placement.Device{cpu("a", 90, placement.Usage{})}, "a/cpu", ""},

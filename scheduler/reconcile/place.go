@@ -138,7 +138,7 @@ func Devices(v *fleet.View, used Used) []placement.Device {
 		for _, d := range a.Devices {
 			dev := placement.Device{
 				Agent: a.Name, ID: d.ID, Model: d.Model, Role: d.Role, RoleReason: d.RoleReason,
-				CPU: d.ID == fleet.CPU, Encoders: d.Encoders, TenBit: d.TenBit, Capacity: d.PixelsPerSecond,
+				CPU: d.ID == fleet.CPU, Encoders: d.Encoders, TenBit: d.TenBit, Sizes: d.Sizes, Capacity: d.PixelsPerSecond,
 				MaxSessions: d.MaxSessions, Used: used[Device{a.Name, d.ID}], Closed: closed(a),
 				Labels: a.Labels, Cordoned: cordoned(v, a.Name, d.ID),
 			}

@@ -544,8 +544,9 @@ type DeviceOffer struct {
 	// count the sessions of consumer cards per system.
 	SessionsShared bool `protobuf:"varint,200,opt,name=sessions_shared,json=sessionsShared,proto3" json:"sessions_shared,omitempty"`
 	// The device is gone, with what ran on it.
-	Lost           bool     `protobuf:"varint,201,opt,name=lost,proto3" json:"lost,omitempty"`
-	TenBitEncoders []string `protobuf:"bytes,202,rep,name=ten_bit_encoders,json=tenBitEncoders,proto3" json:"ten_bit_encoders,omitempty"` // of encoders, those of a GPU that took 10 bits as well
+	Lost           bool            `protobuf:"varint,201,opt,name=lost,proto3" json:"lost,omitempty"`
+	TenBitEncoders []string        `protobuf:"bytes,202,rep,name=ten_bit_encoders,json=tenBitEncoders,proto3" json:"ten_bit_encoders,omitempty"` // of encoders, those of a GPU that took 10 bits as well
+	EncoderSizes   []*EncoderSizes `protobuf:"bytes,210,rep,name=encoder_sizes,json=encoderSizes,proto3" json:"encoder_sizes,omitempty"`         // of those that say what they take
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -664,6 +665,91 @@ func (x *DeviceOffer) GetTenBitEncoders() []string {
 	return nil
 }
 
+func (x *DeviceOffer) GetEncoderSizes() []*EncoderSizes {
+	if x != nil {
+		return x.EncoderSizes
+	}
+	return nil
+}
+
+// EncoderSizes are the sizes of pictures that an encoder takes, in samples of luma; 0
+// where nothing is known.
+type EncoderSizes struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Encoder       string                 `protobuf:"bytes,1,opt,name=encoder,proto3" json:"encoder,omitempty"` // row of the encoder table
+	LeastWidth    uint32                 `protobuf:"varint,2,opt,name=least_width,json=leastWidth,proto3" json:"least_width,omitempty"`
+	LeastHeight   uint32                 `protobuf:"varint,3,opt,name=least_height,json=leastHeight,proto3" json:"least_height,omitempty"`
+	MostWidth     uint32                 `protobuf:"varint,4,opt,name=most_width,json=mostWidth,proto3" json:"most_width,omitempty"`
+	MostHeight    uint32                 `protobuf:"varint,5,opt,name=most_height,json=mostHeight,proto3" json:"most_height,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EncoderSizes) Reset() {
+	*x = EncoderSizes{}
+	mi := &file_gala_v1_fleet_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EncoderSizes) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EncoderSizes) ProtoMessage() {}
+
+func (x *EncoderSizes) ProtoReflect() protoreflect.Message {
+	mi := &file_gala_v1_fleet_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EncoderSizes.ProtoReflect.Descriptor instead.
+func (*EncoderSizes) Descriptor() ([]byte, []int) {
+	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *EncoderSizes) GetEncoder() string {
+	if x != nil {
+		return x.Encoder
+	}
+	return ""
+}
+
+func (x *EncoderSizes) GetLeastWidth() uint32 {
+	if x != nil {
+		return x.LeastWidth
+	}
+	return 0
+}
+
+func (x *EncoderSizes) GetLeastHeight() uint32 {
+	if x != nil {
+		return x.LeastHeight
+	}
+	return 0
+}
+
+func (x *EncoderSizes) GetMostWidth() uint32 {
+	if x != nil {
+		return x.MostWidth
+	}
+	return 0
+}
+
+func (x *EncoderSizes) GetMostHeight() uint32 {
+	if x != nil {
+		return x.MostHeight
+	}
+	return 0
+}
+
 // DeviceOffers takes the place of all that the agent has offered before, in
 // Hello or since: a device was lost, came back, came late, or was tried again.
 type DeviceOffers struct {
@@ -675,7 +761,7 @@ type DeviceOffers struct {
 
 func (x *DeviceOffers) Reset() {
 	*x = DeviceOffers{}
-	mi := &file_gala_v1_fleet_proto_msgTypes[4]
+	mi := &file_gala_v1_fleet_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -687,7 +773,7 @@ func (x *DeviceOffers) String() string {
 func (*DeviceOffers) ProtoMessage() {}
 
 func (x *DeviceOffers) ProtoReflect() protoreflect.Message {
-	mi := &file_gala_v1_fleet_proto_msgTypes[4]
+	mi := &file_gala_v1_fleet_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -700,7 +786,7 @@ func (x *DeviceOffers) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeviceOffers.ProtoReflect.Descriptor instead.
 func (*DeviceOffers) Descriptor() ([]byte, []int) {
-	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{4}
+	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *DeviceOffers) GetDevices() []*DeviceOffer {
@@ -723,7 +809,7 @@ type HeldLease struct {
 
 func (x *HeldLease) Reset() {
 	*x = HeldLease{}
-	mi := &file_gala_v1_fleet_proto_msgTypes[5]
+	mi := &file_gala_v1_fleet_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -735,7 +821,7 @@ func (x *HeldLease) String() string {
 func (*HeldLease) ProtoMessage() {}
 
 func (x *HeldLease) ProtoReflect() protoreflect.Message {
-	mi := &file_gala_v1_fleet_proto_msgTypes[5]
+	mi := &file_gala_v1_fleet_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -748,7 +834,7 @@ func (x *HeldLease) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HeldLease.ProtoReflect.Descriptor instead.
 func (*HeldLease) Descriptor() ([]byte, []int) {
-	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{5}
+	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *HeldLease) GetAssignment() string {
@@ -790,7 +876,7 @@ type Beat struct {
 
 func (x *Beat) Reset() {
 	*x = Beat{}
-	mi := &file_gala_v1_fleet_proto_msgTypes[6]
+	mi := &file_gala_v1_fleet_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -802,7 +888,7 @@ func (x *Beat) String() string {
 func (*Beat) ProtoMessage() {}
 
 func (x *Beat) ProtoReflect() protoreflect.Message {
-	mi := &file_gala_v1_fleet_proto_msgTypes[6]
+	mi := &file_gala_v1_fleet_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -815,7 +901,7 @@ func (x *Beat) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Beat.ProtoReflect.Descriptor instead.
 func (*Beat) Descriptor() ([]byte, []int) {
-	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{6}
+	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Beat) GetSequence() uint64 {
@@ -844,7 +930,7 @@ type Welcome struct {
 
 func (x *Welcome) Reset() {
 	*x = Welcome{}
-	mi := &file_gala_v1_fleet_proto_msgTypes[7]
+	mi := &file_gala_v1_fleet_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -856,7 +942,7 @@ func (x *Welcome) String() string {
 func (*Welcome) ProtoMessage() {}
 
 func (x *Welcome) ProtoReflect() protoreflect.Message {
-	mi := &file_gala_v1_fleet_proto_msgTypes[7]
+	mi := &file_gala_v1_fleet_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -869,7 +955,7 @@ func (x *Welcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Welcome.ProtoReflect.Descriptor instead.
 func (*Welcome) Descriptor() ([]byte, []int) {
-	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{7}
+	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Welcome) GetScheduler() string {
@@ -909,7 +995,7 @@ type BeatAck struct {
 
 func (x *BeatAck) Reset() {
 	*x = BeatAck{}
-	mi := &file_gala_v1_fleet_proto_msgTypes[8]
+	mi := &file_gala_v1_fleet_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -921,7 +1007,7 @@ func (x *BeatAck) String() string {
 func (*BeatAck) ProtoMessage() {}
 
 func (x *BeatAck) ProtoReflect() protoreflect.Message {
-	mi := &file_gala_v1_fleet_proto_msgTypes[8]
+	mi := &file_gala_v1_fleet_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -934,7 +1020,7 @@ func (x *BeatAck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BeatAck.ProtoReflect.Descriptor instead.
 func (*BeatAck) Descriptor() ([]byte, []int) {
-	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{8}
+	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *BeatAck) GetSequence() uint64 {
@@ -953,7 +1039,7 @@ type StartAssignment struct {
 
 func (x *StartAssignment) Reset() {
 	*x = StartAssignment{}
-	mi := &file_gala_v1_fleet_proto_msgTypes[9]
+	mi := &file_gala_v1_fleet_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -965,7 +1051,7 @@ func (x *StartAssignment) String() string {
 func (*StartAssignment) ProtoMessage() {}
 
 func (x *StartAssignment) ProtoReflect() protoreflect.Message {
-	mi := &file_gala_v1_fleet_proto_msgTypes[9]
+	mi := &file_gala_v1_fleet_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -978,7 +1064,7 @@ func (x *StartAssignment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StartAssignment.ProtoReflect.Descriptor instead.
 func (*StartAssignment) Descriptor() ([]byte, []int) {
-	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{9}
+	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *StartAssignment) GetAssignment() *Assignment {
@@ -1001,7 +1087,7 @@ type StopAssignment struct {
 
 func (x *StopAssignment) Reset() {
 	*x = StopAssignment{}
-	mi := &file_gala_v1_fleet_proto_msgTypes[10]
+	mi := &file_gala_v1_fleet_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1013,7 +1099,7 @@ func (x *StopAssignment) String() string {
 func (*StopAssignment) ProtoMessage() {}
 
 func (x *StopAssignment) ProtoReflect() protoreflect.Message {
-	mi := &file_gala_v1_fleet_proto_msgTypes[10]
+	mi := &file_gala_v1_fleet_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1026,7 +1112,7 @@ func (x *StopAssignment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StopAssignment.ProtoReflect.Descriptor instead.
 func (*StopAssignment) Descriptor() ([]byte, []int) {
-	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{10}
+	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *StopAssignment) GetAssignment() string {
@@ -1070,7 +1156,7 @@ type SwitchInput struct {
 
 func (x *SwitchInput) Reset() {
 	*x = SwitchInput{}
-	mi := &file_gala_v1_fleet_proto_msgTypes[11]
+	mi := &file_gala_v1_fleet_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1082,7 +1168,7 @@ func (x *SwitchInput) String() string {
 func (*SwitchInput) ProtoMessage() {}
 
 func (x *SwitchInput) ProtoReflect() protoreflect.Message {
-	mi := &file_gala_v1_fleet_proto_msgTypes[11]
+	mi := &file_gala_v1_fleet_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1095,7 +1181,7 @@ func (x *SwitchInput) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SwitchInput.ProtoReflect.Descriptor instead.
 func (*SwitchInput) Descriptor() ([]byte, []int) {
-	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{11}
+	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *SwitchInput) GetAssignment() string {
@@ -1136,7 +1222,7 @@ type HoldSource struct {
 
 func (x *HoldSource) Reset() {
 	*x = HoldSource{}
-	mi := &file_gala_v1_fleet_proto_msgTypes[12]
+	mi := &file_gala_v1_fleet_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1148,7 +1234,7 @@ func (x *HoldSource) String() string {
 func (*HoldSource) ProtoMessage() {}
 
 func (x *HoldSource) ProtoReflect() protoreflect.Message {
-	mi := &file_gala_v1_fleet_proto_msgTypes[12]
+	mi := &file_gala_v1_fleet_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1161,7 +1247,7 @@ func (x *HoldSource) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HoldSource.ProtoReflect.Descriptor instead.
 func (*HoldSource) Descriptor() ([]byte, []int) {
-	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{12}
+	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *HoldSource) GetJob() string {
@@ -1216,7 +1302,7 @@ type ProbeRequest struct {
 
 func (x *ProbeRequest) Reset() {
 	*x = ProbeRequest{}
-	mi := &file_gala_v1_fleet_proto_msgTypes[13]
+	mi := &file_gala_v1_fleet_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1228,7 +1314,7 @@ func (x *ProbeRequest) String() string {
 func (*ProbeRequest) ProtoMessage() {}
 
 func (x *ProbeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gala_v1_fleet_proto_msgTypes[13]
+	mi := &file_gala_v1_fleet_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1241,7 +1327,7 @@ func (x *ProbeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProbeRequest.ProtoReflect.Descriptor instead.
 func (*ProbeRequest) Descriptor() ([]byte, []int) {
-	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{13}
+	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ProbeRequest) GetId() string {
@@ -1297,7 +1383,7 @@ type ProbeResult struct {
 
 func (x *ProbeResult) Reset() {
 	*x = ProbeResult{}
-	mi := &file_gala_v1_fleet_proto_msgTypes[14]
+	mi := &file_gala_v1_fleet_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1309,7 +1395,7 @@ func (x *ProbeResult) String() string {
 func (*ProbeResult) ProtoMessage() {}
 
 func (x *ProbeResult) ProtoReflect() protoreflect.Message {
-	mi := &file_gala_v1_fleet_proto_msgTypes[14]
+	mi := &file_gala_v1_fleet_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1322,7 +1408,7 @@ func (x *ProbeResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProbeResult.ProtoReflect.Descriptor instead.
 func (*ProbeResult) Descriptor() ([]byte, []int) {
-	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{14}
+	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ProbeResult) GetId() string {
@@ -1360,7 +1446,7 @@ type AnchorProposal struct {
 
 func (x *AnchorProposal) Reset() {
 	*x = AnchorProposal{}
-	mi := &file_gala_v1_fleet_proto_msgTypes[15]
+	mi := &file_gala_v1_fleet_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1372,7 +1458,7 @@ func (x *AnchorProposal) String() string {
 func (*AnchorProposal) ProtoMessage() {}
 
 func (x *AnchorProposal) ProtoReflect() protoreflect.Message {
-	mi := &file_gala_v1_fleet_proto_msgTypes[15]
+	mi := &file_gala_v1_fleet_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1385,7 +1471,7 @@ func (x *AnchorProposal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnchorProposal.ProtoReflect.Descriptor instead.
 func (*AnchorProposal) Descriptor() ([]byte, []int) {
-	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{15}
+	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *AnchorProposal) GetAssignment() string {
@@ -1436,7 +1522,7 @@ type AnchorDecision struct {
 
 func (x *AnchorDecision) Reset() {
 	*x = AnchorDecision{}
-	mi := &file_gala_v1_fleet_proto_msgTypes[16]
+	mi := &file_gala_v1_fleet_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1448,7 +1534,7 @@ func (x *AnchorDecision) String() string {
 func (*AnchorDecision) ProtoMessage() {}
 
 func (x *AnchorDecision) ProtoReflect() protoreflect.Message {
-	mi := &file_gala_v1_fleet_proto_msgTypes[16]
+	mi := &file_gala_v1_fleet_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1461,7 +1547,7 @@ func (x *AnchorDecision) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnchorDecision.ProtoReflect.Descriptor instead.
 func (*AnchorDecision) Descriptor() ([]byte, []int) {
-	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{16}
+	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *AnchorDecision) GetAssignment() string {
@@ -1499,7 +1585,7 @@ type AssignmentReport struct {
 
 func (x *AssignmentReport) Reset() {
 	*x = AssignmentReport{}
-	mi := &file_gala_v1_fleet_proto_msgTypes[17]
+	mi := &file_gala_v1_fleet_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1511,7 +1597,7 @@ func (x *AssignmentReport) String() string {
 func (*AssignmentReport) ProtoMessage() {}
 
 func (x *AssignmentReport) ProtoReflect() protoreflect.Message {
-	mi := &file_gala_v1_fleet_proto_msgTypes[17]
+	mi := &file_gala_v1_fleet_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1524,7 +1610,7 @@ func (x *AssignmentReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AssignmentReport.ProtoReflect.Descriptor instead.
 func (*AssignmentReport) Descriptor() ([]byte, []int) {
-	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{17}
+	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *AssignmentReport) GetAssignment() string {
@@ -1583,7 +1669,7 @@ type Telemetry struct {
 
 func (x *Telemetry) Reset() {
 	*x = Telemetry{}
-	mi := &file_gala_v1_fleet_proto_msgTypes[18]
+	mi := &file_gala_v1_fleet_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1595,7 +1681,7 @@ func (x *Telemetry) String() string {
 func (*Telemetry) ProtoMessage() {}
 
 func (x *Telemetry) ProtoReflect() protoreflect.Message {
-	mi := &file_gala_v1_fleet_proto_msgTypes[18]
+	mi := &file_gala_v1_fleet_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1608,7 +1694,7 @@ func (x *Telemetry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Telemetry.ProtoReflect.Descriptor instead.
 func (*Telemetry) Descriptor() ([]byte, []int) {
-	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{18}
+	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Telemetry) GetCpuLoad() float64 {
@@ -1685,7 +1771,7 @@ type SourceHeld struct {
 
 func (x *SourceHeld) Reset() {
 	*x = SourceHeld{}
-	mi := &file_gala_v1_fleet_proto_msgTypes[19]
+	mi := &file_gala_v1_fleet_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1697,7 +1783,7 @@ func (x *SourceHeld) String() string {
 func (*SourceHeld) ProtoMessage() {}
 
 func (x *SourceHeld) ProtoReflect() protoreflect.Message {
-	mi := &file_gala_v1_fleet_proto_msgTypes[19]
+	mi := &file_gala_v1_fleet_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1710,7 +1796,7 @@ func (x *SourceHeld) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SourceHeld.ProtoReflect.Descriptor instead.
 func (*SourceHeld) Descriptor() ([]byte, []int) {
-	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{19}
+	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *SourceHeld) GetJob() string {
@@ -1738,7 +1824,7 @@ type WorkerUsage struct {
 
 func (x *WorkerUsage) Reset() {
 	*x = WorkerUsage{}
-	mi := &file_gala_v1_fleet_proto_msgTypes[20]
+	mi := &file_gala_v1_fleet_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1750,7 +1836,7 @@ func (x *WorkerUsage) String() string {
 func (*WorkerUsage) ProtoMessage() {}
 
 func (x *WorkerUsage) ProtoReflect() protoreflect.Message {
-	mi := &file_gala_v1_fleet_proto_msgTypes[20]
+	mi := &file_gala_v1_fleet_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1763,7 +1849,7 @@ func (x *WorkerUsage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkerUsage.ProtoReflect.Descriptor instead.
 func (*WorkerUsage) Descriptor() ([]byte, []int) {
-	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{20}
+	return file_gala_v1_fleet_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *WorkerUsage) GetAssignment() string {
@@ -1822,7 +1908,7 @@ const file_gala_v1_fleet_proto_rawDesc = "" +
 	"\asources\x18d \x03(\tR\asources\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x96\x03\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xd3\x03\n" +
 	"\vDeviceOffer\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
 	"\x05model\x18\x02 \x01(\tR\x05model\x12\x12\n" +
@@ -1836,7 +1922,17 @@ const file_gala_v1_fleet_proto_rawDesc = "" +
 	"\fmemory_bytes\x18\t \x01(\x03R\vmemoryBytes\x12(\n" +
 	"\x0fsessions_shared\x18\xc8\x01 \x01(\bR\x0esessionsShared\x12\x13\n" +
 	"\x04lost\x18\xc9\x01 \x01(\bR\x04lost\x12)\n" +
-	"\x10ten_bit_encoders\x18\xca\x01 \x03(\tR\x0etenBitEncoders\">\n" +
+	"\x10ten_bit_encoders\x18\xca\x01 \x03(\tR\x0etenBitEncoders\x12;\n" +
+	"\rencoder_sizes\x18\xd2\x01 \x03(\v2\x15.gala.v1.EncoderSizesR\fencoderSizes\"\xac\x01\n" +
+	"\fEncoderSizes\x12\x18\n" +
+	"\aencoder\x18\x01 \x01(\tR\aencoder\x12\x1f\n" +
+	"\vleast_width\x18\x02 \x01(\rR\n" +
+	"leastWidth\x12!\n" +
+	"\fleast_height\x18\x03 \x01(\rR\vleastHeight\x12\x1d\n" +
+	"\n" +
+	"most_width\x18\x04 \x01(\rR\tmostWidth\x12\x1f\n" +
+	"\vmost_height\x18\x05 \x01(\rR\n" +
+	"mostHeight\">\n" +
 	"\fDeviceOffers\x12.\n" +
 	"\adevices\x18\x01 \x03(\v2\x14.gala.v1.DeviceOfferR\adevices\"\x8e\x01\n" +
 	"\tHeldLease\x12'\n" +
@@ -1958,82 +2054,84 @@ func file_gala_v1_fleet_proto_rawDescGZIP() []byte {
 }
 
 var file_gala_v1_fleet_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_gala_v1_fleet_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
+var file_gala_v1_fleet_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
 var file_gala_v1_fleet_proto_goTypes = []any{
 	(StopMode)(0),            // 0: gala.v1.StopMode
 	(*AttachRequest)(nil),    // 1: gala.v1.AttachRequest
 	(*AttachResponse)(nil),   // 2: gala.v1.AttachResponse
 	(*Hello)(nil),            // 3: gala.v1.Hello
 	(*DeviceOffer)(nil),      // 4: gala.v1.DeviceOffer
-	(*DeviceOffers)(nil),     // 5: gala.v1.DeviceOffers
-	(*HeldLease)(nil),        // 6: gala.v1.HeldLease
-	(*Beat)(nil),             // 7: gala.v1.Beat
-	(*Welcome)(nil),          // 8: gala.v1.Welcome
-	(*BeatAck)(nil),          // 9: gala.v1.BeatAck
-	(*StartAssignment)(nil),  // 10: gala.v1.StartAssignment
-	(*StopAssignment)(nil),   // 11: gala.v1.StopAssignment
-	(*SwitchInput)(nil),      // 12: gala.v1.SwitchInput
-	(*HoldSource)(nil),       // 13: gala.v1.HoldSource
-	(*ProbeRequest)(nil),     // 14: gala.v1.ProbeRequest
-	(*ProbeResult)(nil),      // 15: gala.v1.ProbeResult
-	(*AnchorProposal)(nil),   // 16: gala.v1.AnchorProposal
-	(*AnchorDecision)(nil),   // 17: gala.v1.AnchorDecision
-	(*AssignmentReport)(nil), // 18: gala.v1.AssignmentReport
-	(*Telemetry)(nil),        // 19: gala.v1.Telemetry
-	(*SourceHeld)(nil),       // 20: gala.v1.SourceHeld
-	(*WorkerUsage)(nil),      // 21: gala.v1.WorkerUsage
-	nil,                      // 22: gala.v1.Hello.LabelsEntry
-	(*Assignment)(nil),       // 23: gala.v1.Assignment
-	(*InputOrder)(nil),       // 24: gala.v1.InputOrder
-	(JobKind)(0),             // 25: gala.v1.JobKind
-	(*SourceInfo)(nil),       // 26: gala.v1.SourceInfo
-	(*JobError)(nil),         // 27: gala.v1.JobError
-	(*Anchor)(nil),           // 28: gala.v1.Anchor
-	(*WorkerStatus)(nil),     // 29: gala.v1.WorkerStatus
-	(*Outcome)(nil),          // 30: gala.v1.Outcome
-	(*DeviceFigures)(nil),    // 31: gala.v1.DeviceFigures
+	(*EncoderSizes)(nil),     // 5: gala.v1.EncoderSizes
+	(*DeviceOffers)(nil),     // 6: gala.v1.DeviceOffers
+	(*HeldLease)(nil),        // 7: gala.v1.HeldLease
+	(*Beat)(nil),             // 8: gala.v1.Beat
+	(*Welcome)(nil),          // 9: gala.v1.Welcome
+	(*BeatAck)(nil),          // 10: gala.v1.BeatAck
+	(*StartAssignment)(nil),  // 11: gala.v1.StartAssignment
+	(*StopAssignment)(nil),   // 12: gala.v1.StopAssignment
+	(*SwitchInput)(nil),      // 13: gala.v1.SwitchInput
+	(*HoldSource)(nil),       // 14: gala.v1.HoldSource
+	(*ProbeRequest)(nil),     // 15: gala.v1.ProbeRequest
+	(*ProbeResult)(nil),      // 16: gala.v1.ProbeResult
+	(*AnchorProposal)(nil),   // 17: gala.v1.AnchorProposal
+	(*AnchorDecision)(nil),   // 18: gala.v1.AnchorDecision
+	(*AssignmentReport)(nil), // 19: gala.v1.AssignmentReport
+	(*Telemetry)(nil),        // 20: gala.v1.Telemetry
+	(*SourceHeld)(nil),       // 21: gala.v1.SourceHeld
+	(*WorkerUsage)(nil),      // 22: gala.v1.WorkerUsage
+	nil,                      // 23: gala.v1.Hello.LabelsEntry
+	(*Assignment)(nil),       // 24: gala.v1.Assignment
+	(*InputOrder)(nil),       // 25: gala.v1.InputOrder
+	(JobKind)(0),             // 26: gala.v1.JobKind
+	(*SourceInfo)(nil),       // 27: gala.v1.SourceInfo
+	(*JobError)(nil),         // 28: gala.v1.JobError
+	(*Anchor)(nil),           // 29: gala.v1.Anchor
+	(*WorkerStatus)(nil),     // 30: gala.v1.WorkerStatus
+	(*Outcome)(nil),          // 31: gala.v1.Outcome
+	(*DeviceFigures)(nil),    // 32: gala.v1.DeviceFigures
 }
 var file_gala_v1_fleet_proto_depIdxs = []int32{
 	3,  // 0: gala.v1.AttachRequest.hello:type_name -> gala.v1.Hello
-	7,  // 1: gala.v1.AttachRequest.beat:type_name -> gala.v1.Beat
-	18, // 2: gala.v1.AttachRequest.report:type_name -> gala.v1.AssignmentReport
-	15, // 3: gala.v1.AttachRequest.probe:type_name -> gala.v1.ProbeResult
-	16, // 4: gala.v1.AttachRequest.anchor:type_name -> gala.v1.AnchorProposal
-	19, // 5: gala.v1.AttachRequest.telemetry:type_name -> gala.v1.Telemetry
-	5,  // 6: gala.v1.AttachRequest.offers:type_name -> gala.v1.DeviceOffers
-	8,  // 7: gala.v1.AttachResponse.welcome:type_name -> gala.v1.Welcome
-	9,  // 8: gala.v1.AttachResponse.beat_ack:type_name -> gala.v1.BeatAck
-	10, // 9: gala.v1.AttachResponse.start:type_name -> gala.v1.StartAssignment
-	11, // 10: gala.v1.AttachResponse.stop:type_name -> gala.v1.StopAssignment
-	14, // 11: gala.v1.AttachResponse.probe:type_name -> gala.v1.ProbeRequest
-	17, // 12: gala.v1.AttachResponse.anchor:type_name -> gala.v1.AnchorDecision
-	13, // 13: gala.v1.AttachResponse.hold:type_name -> gala.v1.HoldSource
-	12, // 14: gala.v1.AttachResponse.switch:type_name -> gala.v1.SwitchInput
-	22, // 15: gala.v1.Hello.labels:type_name -> gala.v1.Hello.LabelsEntry
+	8,  // 1: gala.v1.AttachRequest.beat:type_name -> gala.v1.Beat
+	19, // 2: gala.v1.AttachRequest.report:type_name -> gala.v1.AssignmentReport
+	16, // 3: gala.v1.AttachRequest.probe:type_name -> gala.v1.ProbeResult
+	17, // 4: gala.v1.AttachRequest.anchor:type_name -> gala.v1.AnchorProposal
+	20, // 5: gala.v1.AttachRequest.telemetry:type_name -> gala.v1.Telemetry
+	6,  // 6: gala.v1.AttachRequest.offers:type_name -> gala.v1.DeviceOffers
+	9,  // 7: gala.v1.AttachResponse.welcome:type_name -> gala.v1.Welcome
+	10, // 8: gala.v1.AttachResponse.beat_ack:type_name -> gala.v1.BeatAck
+	11, // 9: gala.v1.AttachResponse.start:type_name -> gala.v1.StartAssignment
+	12, // 10: gala.v1.AttachResponse.stop:type_name -> gala.v1.StopAssignment
+	15, // 11: gala.v1.AttachResponse.probe:type_name -> gala.v1.ProbeRequest
+	18, // 12: gala.v1.AttachResponse.anchor:type_name -> gala.v1.AnchorDecision
+	14, // 13: gala.v1.AttachResponse.hold:type_name -> gala.v1.HoldSource
+	13, // 14: gala.v1.AttachResponse.switch:type_name -> gala.v1.SwitchInput
+	23, // 15: gala.v1.Hello.labels:type_name -> gala.v1.Hello.LabelsEntry
 	4,  // 16: gala.v1.Hello.devices:type_name -> gala.v1.DeviceOffer
-	6,  // 17: gala.v1.Hello.held:type_name -> gala.v1.HeldLease
-	4,  // 18: gala.v1.DeviceOffers.devices:type_name -> gala.v1.DeviceOffer
-	23, // 19: gala.v1.HeldLease.spec:type_name -> gala.v1.Assignment
-	23, // 20: gala.v1.StartAssignment.assignment:type_name -> gala.v1.Assignment
-	0,  // 21: gala.v1.StopAssignment.mode:type_name -> gala.v1.StopMode
-	24, // 22: gala.v1.SwitchInput.order:type_name -> gala.v1.InputOrder
-	25, // 23: gala.v1.ProbeRequest.kind:type_name -> gala.v1.JobKind
-	26, // 24: gala.v1.ProbeResult.source:type_name -> gala.v1.SourceInfo
-	27, // 25: gala.v1.ProbeResult.error:type_name -> gala.v1.JobError
-	28, // 26: gala.v1.AnchorProposal.anchor:type_name -> gala.v1.Anchor
-	28, // 27: gala.v1.AnchorDecision.anchor:type_name -> gala.v1.Anchor
-	29, // 28: gala.v1.AssignmentReport.status:type_name -> gala.v1.WorkerStatus
-	30, // 29: gala.v1.AssignmentReport.outcome:type_name -> gala.v1.Outcome
-	21, // 30: gala.v1.Telemetry.workers:type_name -> gala.v1.WorkerUsage
-	20, // 31: gala.v1.Telemetry.sources:type_name -> gala.v1.SourceHeld
-	31, // 32: gala.v1.Telemetry.gpus:type_name -> gala.v1.DeviceFigures
-	1,  // 33: gala.v1.Fleet.Attach:input_type -> gala.v1.AttachRequest
-	2,  // 34: gala.v1.Fleet.Attach:output_type -> gala.v1.AttachResponse
-	34, // [34:35] is the sub-list for method output_type
-	33, // [33:34] is the sub-list for method input_type
-	33, // [33:33] is the sub-list for extension type_name
-	33, // [33:33] is the sub-list for extension extendee
-	0,  // [0:33] is the sub-list for field type_name
+	7,  // 17: gala.v1.Hello.held:type_name -> gala.v1.HeldLease
+	5,  // 18: gala.v1.DeviceOffer.encoder_sizes:type_name -> gala.v1.EncoderSizes
+	4,  // 19: gala.v1.DeviceOffers.devices:type_name -> gala.v1.DeviceOffer
+	24, // 20: gala.v1.HeldLease.spec:type_name -> gala.v1.Assignment
+	24, // 21: gala.v1.StartAssignment.assignment:type_name -> gala.v1.Assignment
+	0,  // 22: gala.v1.StopAssignment.mode:type_name -> gala.v1.StopMode
+	25, // 23: gala.v1.SwitchInput.order:type_name -> gala.v1.InputOrder
+	26, // 24: gala.v1.ProbeRequest.kind:type_name -> gala.v1.JobKind
+	27, // 25: gala.v1.ProbeResult.source:type_name -> gala.v1.SourceInfo
+	28, // 26: gala.v1.ProbeResult.error:type_name -> gala.v1.JobError
+	29, // 27: gala.v1.AnchorProposal.anchor:type_name -> gala.v1.Anchor
+	29, // 28: gala.v1.AnchorDecision.anchor:type_name -> gala.v1.Anchor
+	30, // 29: gala.v1.AssignmentReport.status:type_name -> gala.v1.WorkerStatus
+	31, // 30: gala.v1.AssignmentReport.outcome:type_name -> gala.v1.Outcome
+	22, // 31: gala.v1.Telemetry.workers:type_name -> gala.v1.WorkerUsage
+	21, // 32: gala.v1.Telemetry.sources:type_name -> gala.v1.SourceHeld
+	32, // 33: gala.v1.Telemetry.gpus:type_name -> gala.v1.DeviceFigures
+	1,  // 34: gala.v1.Fleet.Attach:input_type -> gala.v1.AttachRequest
+	2,  // 35: gala.v1.Fleet.Attach:output_type -> gala.v1.AttachResponse
+	35, // [35:36] is the sub-list for method output_type
+	34, // [34:35] is the sub-list for method input_type
+	34, // [34:34] is the sub-list for extension type_name
+	34, // [34:34] is the sub-list for extension extendee
+	0,  // [0:34] is the sub-list for field type_name
 }
 
 func init() { file_gala_v1_fleet_proto_init() }
@@ -2070,7 +2168,7 @@ func file_gala_v1_fleet_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_gala_v1_fleet_proto_rawDesc), len(file_gala_v1_fleet_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   22,
+			NumMessages:   23,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
