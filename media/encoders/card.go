@@ -15,7 +15,7 @@ type Card struct {
 	Width, Height int // of the largest picture
 	// LeastWidth and LeastHeight are those of the smallest picture, 0 where nothing is known.
 	LeastWidth, LeastHeight int
-	Engines       int // encoders that work side by side
+	Engines                 int // encoders that work side by side
 }
 
 // Refuses says in words why the card cannot encode a rung at all, "" where it
