@@ -59,7 +59,7 @@ func (b *gpuBook) write(all []bookedGPU) {
 		return
 	}
 	b.last = text // one that cannot be written is told once
-	tmp := b.path + ".tmp"
+	tmp := b.path + ".new"
 	if err = os.WriteFile(tmp, text, 0o644); err == nil {
 		err = os.Rename(tmp, b.path)
 	}

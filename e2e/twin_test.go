@@ -213,7 +213,8 @@ func wantMovingFigures(t *testing.T, f *farm.Farm, c *client.Client, cards *twin
 			return false
 		}
 		sessions := all[1].GetFigures().GetSessions()
-		return len(sessions) == 1 && sessions[0].GetFps() > 5
+		// Those that were tried on the first GPU a moment ago are gone by then.
+		return len(sessions) == 1 && sessions[0].GetFps() > 5 && all[0].GetFigures().GetEncodeSessions() == 0
 	})
 	was, is := idle[1].GetFigures(), found[1].GetFigures()
 	if is.GetMemoryUsedBytes() <= was.GetMemoryUsedBytes() || is.GetPowerMw() <= was.GetPowerMw() || is.GetSmClockMhz() <= was.GetSmClockMhz() {

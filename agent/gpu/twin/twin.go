@@ -86,6 +86,8 @@ const (
 	fileConfig = "config"
 	fileFaults = "faults"
 	fileState  = "state"
+	// An agent notes there which GPUs it has had: they go with the twin.
+	fileGPUs = "gpus.json"
 )
 
 // Remove takes away the twin in dir that a process left there which was killed.
@@ -96,7 +98,7 @@ func Remove(dir string) error {
 		return fmt.Errorf("driver twin: %w", err)
 	}
 	for _, f := range files {
-		if !f.Type().IsRegular() || !slices.Contains([]string{fileConfig, fileFaults, fileState}, strings.TrimSuffix(f.Name(), ".new")) {
+		if !f.Type().IsRegular() || !slices.Contains([]string{fileConfig, fileFaults, fileState, fileGPUs}, strings.TrimSuffix(f.Name(), ".new")) {
 			return fmt.Errorf("driver twin: %s is not a twin's directory, it holds %s: move that away", dir, f.Name())
 		}
 	}
