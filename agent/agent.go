@@ -44,8 +44,8 @@ func Run(ctx context.Context, cfg Config) error {
 	}
 	defer closeListener(scrapes)
 	cache, err := supervisor.MakeComputeCache(filepath.Join(cfg.Data, "compute-cache"))
-	if err != nil {
-		return err
+	if err != nil { // slower starts on GPUs, and no reason to do without the host
+		cfg.Log.Warn("every worker on a GPU compiles its kernels anew", "error", err)
 	}
 	outbox := link.NewOutbox(cfg.Log)
 	failed := newFailures()

@@ -33,7 +33,7 @@ const (
 	// driverPatience bounds what a hanging driver may add to the start.
 	driverPatience = 3 * time.Second
 	// lookPatience is for somebody who asks what a host offers.
-	lookPatience = 20 * time.Second
+	lookPatience = 35 * time.Second // beyond what a trial may take
 )
 
 // Found is what a look at this host's devices found.

@@ -46,6 +46,7 @@ func (f *failures) ended(a *galav1.Assignment, o *galav1.Outcome) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	switch device := a.GetDevice(); {
+	case o.GetCode() == galav1.OutcomeCode_OUTCOME_CODE_ENCODER_ERROR && !o.GetRetryable(): // it is the job's, on every device
 	case slices.Contains(blames, o.GetCode()):
 		all := append(f.on[device], failure{a.GetJob(), o.GetMessage(), o.GetEndedAt().AsTime()})
 		f.on[device] = all[max(0, len(all)-suspectAfter):]

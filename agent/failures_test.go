@@ -23,6 +23,24 @@ const (
 	noSource = galav1.OutcomeCode_OUTCOME_CODE_SOURCE_ERROR
 )
 
+// What is wrong with a job on every device is no fault of its GPU.
+func TestAJobThatFailsEverywhereBlamesNoGPU(t *testing.T) {
+	f := newFailures()
+	end := func(retryable bool) {
+		for range suspectAfter {
+			f.ended(&galav1.Assignment{Job: "x", Device: "a"}, &galav1.Outcome{
+				Code: galav1.OutcomeCode_OUTCOME_CODE_ENCODER_ERROR, Retryable: retryable, EndedAt: timestamppb.New(time.Now()),
+			})
+		}
+	}
+	if end(false); f.suspect("a", nil, time.Now()) != "" {
+		t.Error("a job that is not to be tried again blames its GPU")
+	}
+	if end(true); f.suspect("a", nil, time.Now()) == "" {
+		t.Error("this test is not about anything any more")
+	}
+}
+
 // A GPU that fails every worker is withdrawn though its driver calls it well, and is
 // offered again when a trial has passed, each time later.
 func TestAGPUThatFailsItsWorkersIsSuspect(t *testing.T) {
