@@ -22,6 +22,7 @@ type card struct {
 	trying bool
 	gone   bool          // lost, suspect, or its driver is silent
 	absent bool          // known by an earlier agent alone
+	asked  time.Time     // since when the driver answers without an absent one
 	again  time.Time     // when to try it again, zero for never
 	pause  time.Duration // before the next time
 	// taken are the sessions of this agent's workers at a trial that was refused

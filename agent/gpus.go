@@ -177,13 +177,19 @@ func (g *gpus) start(ctx context.Context, c *card) {
 	})
 }
 
-// judge a trial. One of a card that went meanwhile counts for nothing.
+// judge a trial. One of a card that went meanwhile counts for nothing, and one that
+// does not pass proves less than workers that encode.
 func (g *gpus) judge(t trial, now time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	c := g.card(t.gpu.UUID)
 	c.trying = false
 	if c.gone {
+		return
+	}
+	if c.offer.GetRole() == roleEncode && c.moves(now) && t.offer().GetRole() == roleUnusable {
+		c.again, c.pause = now.Add(c.pause), min(2*c.pause, lastAgain)
+		g.log.Warn("a trial does not pass on a GPU that encodes", "device", c.UUID, "reason", t.offer().GetRoleReason())
 		return
 	}
 	t, open := c.evidence.add(t)

@@ -174,6 +174,61 @@ func TestAGPUWithAnUndyingWorker(t *testing.T) {
 	})
 }
 
+// encodes for so many seconds, a picture each fortieth of one.
+func (d *driver) encodes(uuid string, frames *int64, seconds int) {
+	for range seconds {
+		*frames += 25
+		d.works(uuid, work{sessions: 1, frames: *frames})
+		time.Sleep(time.Second)
+	}
+}
+
+// A trial that does not pass, beside workers that encode, takes no card from the next
+// job; without them it does.
+func TestWorkersProveMoreThanATrial(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &driver{answers: map[string]media.GPUReport{}}
+		d.answer("a", h264, noHEVC) // so that it is tried again
+		d.state("a", gpu.Well, 0)
+		g := d.found(t, gpu.Inventory{Driver: newDriver, GPUs: []gpu.GPU{d.gpu("a")}})
+		g.run(t)
+		frames, n := int64(100), d.count()
+		d.mu.Lock()
+		d.answers["a"] = media.GPUReport{Trouble: media.GPUBroken, Said: "scale pictures: something else"}
+		d.mu.Unlock()
+		d.encodes("a", &frames, 100)
+		if d.count() < n+2 {
+			t.Errorf("%d trials more: this test is not about anything any more", d.count()-n)
+		}
+		wantRoles(t, "its workers encode", g, "cpu encode, a encode")
+		time.Sleep(20 * time.Minute)
+		wantRoles(t, "they do not", g, "cpu encode, a unusable")
+	})
+}
+
+// An agent that finds a predecessor's worker on a GPU that the driver does not list calls
+// it lost when the worker gets nothing done, not before.
+func TestAMissingGPUWithAWorker(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		d := &driver{book: newGPUBook(dir, slog.New(slog.DiscardHandler))}
+		end := d.host(t, "a", "b").run(t)
+		time.Sleep(2 * time.Second)
+		end()
+
+		d = &driver{book: newGPUBook(dir, slog.New(slog.DiscardHandler))}
+		d.snapshot.Driver = newDriver
+		frames := int64(100)
+		d.works("b", work{sessions: 1, frames: frames})
+		g := d.host(t, "a")
+		g.run(t)
+		d.encodes("b", &frames, 60)
+		wantRoles(t, "its worker encodes", g, "cpu encode, a encode, b unusable")
+		time.Sleep(7 * time.Second)
+		wantRoles(t, "it does not", g, "cpu encode, a encode, b lost")
+	})
+}
+
 // A GPU that the library no longer lists is there as long as workers encode on it.
 func TestWorkersProveTheirGPU(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -181,13 +236,7 @@ func TestWorkersProveTheirGPU(t *testing.T) {
 		g := d.host(t, "a")
 		g.run(t)
 		frames := int64(100)
-		encode := func(seconds int) {
-			for range seconds {
-				frames += 25
-				d.works("a", work{sessions: 1, frames: frames})
-				time.Sleep(time.Second)
-			}
-		}
+		encode := func(seconds int) { d.encodes("a", &frames, seconds) }
 		encode(5)
 		d.unlisted("a", 2)
 		encode(60)
@@ -250,8 +299,10 @@ func TestAMissingGPUIsRemembered(t *testing.T) {
 		wantRoles(t, "missing once", g, "cpu encode, a encode, b unusable")
 		d.snapshot.Driver = newDriver
 		end = g.run(t)
-		time.Sleep(2 * time.Second)
-		wantRoles(t, "missing twice", g, "cpu encode, a encode, b lost")
+		time.Sleep(4 * time.Second)
+		wantRoles(t, "missing twice at once", g, "cpu encode, a encode, b unusable")
+		time.Sleep(4 * time.Second)
+		wantRoles(t, "missing", g, "cpu encode, a encode, b lost")
 		if o := g.offers()[2]; o.GetModel() != l4 || !strings.Contains(o.GetRoleReason(), "lost since "+lostAt+" UTC") {
 			t.Errorf("%v", o)
 		}

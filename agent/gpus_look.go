@@ -56,14 +56,17 @@ func (g *gpus) lookAt(ctx context.Context, c *card, d *gpu.Device, now time.Time
 	}
 }
 
-// lookFor a card that the driver does not list now, and did not at the start: with an
-// answer of it that is twice.
+// lookFor a card that the driver does not list now, and did not at the start. Workers of
+// an earlier agent get as long as it takes to see that they encode on it.
 func (g *gpus) lookFor(c *card, answers bool, now time.Time) {
 	used := g.using[c.UUID]
 	c.follow(used.frames, now)
 	switch {
 	case answers && c.absent && !c.moves(now):
-		if !c.offer.GetLost() {
+		if c.asked.IsZero() {
+			c.asked = now
+		}
+		if now.Sub(c.asked) >= proves && !c.offer.GetLost() {
 			c.lose(g.driver, "", now)
 			c.offer.RoleReason = c.missing(g.book)
 		}

@@ -160,13 +160,13 @@ func TestPlacesThatFailedAreBoundedAndForgotten(t *testing.T) {
 	var r job.Retry
 	at := func(s int) time.Time { return now.Add(time.Duration(s) * time.Second) }
 	for i := range 2 * job.MaxFailed {
-		r.FailedAt(fmt.Sprintf("a/%d", i), at(i))
+		r.FailedAt(fmt.Sprintf("a/%d", i), at(i), false)
 	}
 	if len(r.Failed) != job.MaxFailed {
 		t.Errorf("%d places", len(r.Failed))
 	}
-	r.FailedAt("a/20", at(99))
-	if got, want := r.FailedSince(at(29)), []string{"a/30", "a/31", "a/20"}; !slices.Equal(got, want) {
+	r.FailedAt("a/20", at(99), true)
+	if got, want := r.FailedSince(at(29)), []job.Failure{{Place: "a/30", At: at(30)}, {Place: "a/31", At: at(31)}, {Place: "a/20", At: at(99), Device: true}}; !slices.Equal(got, want) {
 		t.Errorf("since 29 s: %v, want %v", got, want)
 	}
 	r.Forgive("a/20")

@@ -25,7 +25,7 @@ func (r *Retry) UnmarshalJSON(b []byte) error {
 		return err
 	}
 	if r.Failures > 0 && len(r.Failed) == 0 && r.Last != "" {
-		r.Failed = []Failure{{r.Last, r.NotBefore}}
+		r.Failed = []Failure{{Place: r.Last, At: r.NotBefore}}
 	}
 	return nil
 }

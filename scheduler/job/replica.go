@@ -165,15 +165,18 @@ type Retry struct {
 type Failure struct {
 	Place string    `json:"place"`
 	At    time.Time `json:"at"`
+	// Device: the device may be the cause. A source or a destination that this host does
+	// not reach is another's.
+	Device bool `json:"device,omitempty"`
 }
 
 // MaxFailed bounds the places that are remembered.
 const MaxFailed = 16
 
-// FailedAt remembers a place that has failed.
-func (r *Retry) FailedAt(place string, now time.Time) {
+// FailedAt remembers a place that has failed, and whether its device may be the cause.
+func (r *Retry) FailedAt(place string, now time.Time, device bool) {
 	r.Forgive(place)
-	r.Failed = append(r.Failed, Failure{place, now})
+	r.Failed = append(r.Failed, Failure{place, now, device})
 	if extra := len(r.Failed) - MaxFailed; extra > 0 {
 		r.Failed = slices.Delete(r.Failed, 0, extra)
 	}
@@ -184,14 +187,14 @@ func (r *Retry) Forgive(place string) {
 	r.Failed = slices.DeleteFunc(r.Failed, func(f Failure) bool { return f.Place == place })
 }
 
-// FailedSince are the places that have failed after t, the newest last.
-func (r Retry) FailedSince(t time.Time) (places []string) {
+// FailedSince are the failures after t, the newest last.
+func (r Retry) FailedSince(t time.Time) (all []Failure) {
 	for _, f := range r.Failed {
 		if f.At.After(t) {
-			places = append(places, f.Place)
+			all = append(all, f)
 		}
 	}
-	return places
+	return all
 }
 
 // Total counts what one rendition's ended workers left in the tree: published

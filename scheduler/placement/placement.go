@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/galafarm/gala/ladders"
-	"github.com/galafarm/gala/media"
 	"github.com/galafarm/gala/scheduler/job"
 	"github.com/galafarm/gala/timeline"
 )
@@ -25,6 +24,8 @@ type Request struct {
 	// Failed are the places that have failed it of late, the newest last: they are
 	// taken only when nothing else fits, and the newest last of all.
 	Failed []string
+	// FailedGPUs are how many GPUs may be the cause of that.
+	FailedGPUs int
 	// Holder is the agent that a pushed input comes to, "" where all can be had
 	// anywhere, or where none was placed before: the sender knows no other host.
 	// Pushed names that input.
@@ -43,57 +44,6 @@ type Neighbour struct {
 	Replica int
 	Agent   string
 	Labels  map[string]string
-}
-
-// Device is a device with what it carries.
-type Device struct {
-	Agent, ID, Model, Role, RoleReason string
-	// Labels of its agent: "rack" and "zone" say what it would fail together with.
-	Labels      map[string]string
-	CPU         bool
-	Encoders    []string
-	TenBit      []string                      // of Encoders, those of a GPU that take 10 bits
-	Sizes       map[string]media.PictureSizes // of the pictures that Encoders take; without one all are taken
-	Capacity    int64                         // pixels per second of the reference preset
-	MaxSessions int                           // 0: no limit known
-	// Host is the processor of a GPU's host.
-	Host Processor
-	// Sessions count against MaxSessions: those here, or with SessionsShared on all
-	// devices of the host that share the limit.
-	Sessions       int
-	SessionsShared bool
-	// Of Sessions, Clips are those of VOD jobs, and Leaving of these those of clips that
-	// have been told to leave. Claimed are kept beside them for live jobs that wait.
-	Clips, Leaving, Claimed int
-	// Full: it has refused a session of late; nil for not.
-	Full *Full
-	Used Usage
-	// Closed says why nothing may be placed here; empty when open.
-	Closed string
-	// Cordoned says why no new work may be placed here; empty when it may. A live
-	// job that ran here comes back when nothing else fits, rather than be off air.
-	Cordoned string
-}
-
-// Processor is a host's, in pixels per second of its reference preset: what it offers,
-// 0 where that is not known, and what is placed on it.
-type Processor struct{ Capacity, Live, VOD int64 }
-
-// Full is a limit on sessions that was met rather than known.
-type Full struct {
-	Sessions int    // that it is taken to hold
-	Why      string // when and how it was refused
-}
-
-// Usage is what is placed on a device. Live outranks VOD, so the two are
-// counted apart.
-type Usage struct {
-	Live, VOD int64
-	Sessions  int
-	// Clips and Leaving of Sessions, and Claimed beside them, as Device has them.
-	Clips, Leaving, Claimed int
-	// Placed counts the placements, and the moves here that are under way.
-	Placed int
 }
 
 // Decision is where the job goes, or why nowhere.
@@ -199,7 +149,7 @@ func why(req Request, c Choice, n int) string {
 		return "; this host holds the source already"
 	case n > 1 && slices.Contains(req.Failed, c.place()):
 		return "; it failed here of late, and no better place fits"
-	case n > 1 && onCPU(c) && req.CPU != job.CPUOnly && failedGPUs(req) > 0:
+	case n > 1 && onCPU(c) && req.CPU != job.CPUOnly && req.FailedGPUs > 0:
 		return "; GPUs have failed it of late"
 	case n > 1:
 		return fmt.Sprintf("; least loaded of %d devices that fit", n)
@@ -238,16 +188,7 @@ func (c Choice) place() string { return c.Agent + "/" + c.Device }
 
 // doubtsGPUs: a job that two GPUs have failed is tried on the CPU before a third. On
 // a host with many it would else be given up before the CPU's turn.
-func doubtsGPUs(req Request) bool { return failedGPUs(req) >= 2 }
-
-func failedGPUs(req Request) (n int) {
-	for _, place := range req.Failed {
-		if !strings.HasSuffix(place, "/cpu") {
-			n++
-		}
-	}
-	return n
-}
+func doubtsGPUs(req Request) bool { return req.FailedGPUs >= 2 }
 
 // consider is the one place where a device is judged. What lacks nothing but encoder
 // sessions that clips hold is a choice all the same for a live job, beside the reason.
@@ -267,7 +208,8 @@ func consider(req Request, dev Device) (Choice, string) {
 	if used+cost.Pixels > dev.Capacity {
 		return Choice{}, fmt.Sprintf("needs %s of %s, %s are free", Mega(cost.Pixels), Mega(dev.Capacity), Mega(max(dev.Capacity-used, 0)))
 	}
-	if why := dev.Host.busy(req.Kind, cost.Host); why != "" {
+	// A live job's own place is not taken from it by an estimate: it ran there.
+	if why := dev.Host.busy(req.Kind, cost.Host); why != "" && !(req.Kind == job.Live && req.Last == dev.Agent+"/"+dev.ID) {
 		return Choice{}, why
 	}
 	crowded := dev.crowded(req.Kind, cost.Sessions)
@@ -283,88 +225,16 @@ func consider(req Request, dev Device) (Choice, string) {
 	}, crowded
 }
 
-// busy says why it cannot decode beside what it does already, "" where it can.
-func (p Processor) busy(kind job.Kind, cost int64) string {
-	used := p.Live
-	if kind == job.VOD {
-		used += p.VOD
-	}
-	if p.Capacity == 0 || used+cost <= p.Capacity {
-		return ""
-	}
-	return fmt.Sprintf("needs %s of %s of its host's processor for decoding and sound, %s are free", Mega(cost), Mega(p.Capacity), Mega(max(p.Capacity-used, 0)))
-}
-
-// share says what a job takes of it, "" where that is not counted.
-func (p Processor) share(cost int64) string {
-	if p.Capacity == 0 || cost == 0 {
-		return ""
-	}
-	return fmt.Sprintf(", and %s of %s of its host's processor", Mega(cost), Mega(p.Capacity))
-}
-
-// crowded says why it has no encoder sessions for so many renditions, "" when it has.
-// What live jobs wait for is not free for a clip.
-func (dev Device) crowded(kind job.Kind, n int) string {
-	whose, taken := "", dev.Sessions
-	if kind == job.VOD {
-		taken += dev.Claimed
-	}
-	if dev.SessionsShared {
-		whose = " that consumer cards of its host have together"
-	}
-	switch {
-	case n == 0:
-	case dev.MaxSessions > 0 && taken+n > dev.MaxSessions:
-		return fmt.Sprintf("needs %d encoder sessions, %d of %d%s are free%s", n, max(dev.MaxSessions-taken, 0), dev.MaxSessions, whose, dev.clips())
-	case dev.Full != nil && taken+n > dev.Full.Sessions:
-		return fmt.Sprintf("needs %d encoder sessions, and refused one more than %d %s", n, dev.Full.Sessions, dev.Full.Why)
-	}
-	return ""
-}
-
-// clips says how many of its sessions are not for live jobs, and how many are kept for
-// them, "" for none.
-func (dev Device) clips() (says string) {
-	if dev.Clips > 0 {
-		says = fmt.Sprintf(", clips hold %d", dev.Clips)
-	}
-	if dev.Claimed > 0 {
-		says += fmt.Sprintf(", live jobs wait for %d", dev.Claimed)
-	}
-	return says
-}
-
-// lacks is how many encoder sessions clips must yet be told to give up for so many of a
-// live job; no, where they hold too few.
-func (dev Device) lacks(n int) (lacks int, yes bool) {
-	most := dev.Sessions + dev.Claimed + n
-	if dev.MaxSessions > 0 {
-		most = min(most, dev.MaxSessions)
-	}
-	if dev.Full != nil {
-		most = min(most, dev.Full.Sessions)
-	}
-	over := dev.Sessions + dev.Claimed + n - most
-	return max(over-dev.Leaving, 0), over <= dev.Clips
-}
-
-// model of a GPU: its id, by which a placement is known, tells nobody what it is.
-func model(dev Device) string {
-	if dev.CPU || dev.Model == "" {
-		return ""
-	}
-	return " of " + dev.Model
-}
-
 // Ask is what a request reserves on a device.
 func Ask(req Request, dev Device) Cost {
 	cost := CostOf(req.Source, req.Renditions, req.Rate, dev.CPU)
+	host := dev.Host.Capacity // one that does nothing else takes any job
 	if req.Kind == job.VOD {
 		cost.Pixels = min(cost.Pixels, dev.Capacity/vodShare)
-		if dev.Host.Capacity > 0 {
-			cost.Host = min(cost.Host, dev.Host.Capacity/vodShare)
-		}
+		host /= vodShare
+	}
+	if dev.Host.Capacity > 0 {
+		cost.Host = min(cost.Host, host)
 	}
 	return cost
 }
@@ -386,27 +256,6 @@ func unfit(req Request, dev Device) string {
 		return "its agent states no encode capacity"
 	}
 	return together(req.Apart, dev)
-}
-
-// together says what a device would fail together with, "" for nothing: a host
-// is always one, a zone or, where no zones are told, a rack is where both say it.
-func together(apart []Neighbour, dev Device) string {
-	for _, n := range apart {
-		if n.Agent == dev.Agent {
-			return fmt.Sprintf("is on the host of replica %d", n.Replica)
-		}
-		for _, label := range []string{"zone", "rack"} {
-			ours, theirs := dev.Labels[label], n.Labels[label]
-			if ours == "" || theirs == "" {
-				continue
-			}
-			if ours == theirs {
-				return fmt.Sprintf("is in %s %s, as replica %d on %s is", label, ours, n.Replica, n.Agent)
-			}
-			break // racks of two zones may have one name
-		}
-	}
-	return ""
 }
 
 // equip names the encoder of each video rendition.

@@ -110,9 +110,10 @@ func TestPlace(t *testing.T) {
 		{"sessions", placement.Request{Kind: job.Live}, []placement.Device{gpu("a", 90, 3, placement.Usage{Sessions: 3})}, "", "needs 1 encoder sessions, 0 of 3 are free"},
 		{"failed here", placement.Request{Kind: job.Live, Failed: []string{"a/cpu"}}, []placement.Device{cpu("a", 90, placement.Usage{}), cpu("b", 20, placement.Usage{})}, "b/cpu", ""},
 		{"failed at the only one", placement.Request{Kind: job.Live, Failed: []string{"a/cpu"}}, []placement.Device{cpu("a", 90, placement.Usage{})}, "a/cpu", ""},
-		{"the CPU before the GPU that failed", placement.Request{Kind: job.Live, Failed: []string{"a/GPU-1"}}, []placement.Device{gpu("a", 90, 0, placement.Usage{}), cpu("a", 20, placement.Usage{})}, "a/cpu", "load 43.2 %; GPUs have failed it of late"},
-		{"another GPU before the CPU", placement.Request{Kind: job.Live, Failed: []string{"a/GPU-1"}}, []placement.Device{gpu("a", 90, 0, placement.Usage{}), cpu("a", 90, placement.Usage{}), gpu("b", 20, 0, placement.Usage{})}, "b/GPU-1", ""},
-		{"the CPU before a third GPU", placement.Request{Kind: job.Live, Failed: []string{"a/GPU-1", "b/GPU-1"}}, []placement.Device{gpu("c", 90, 0, placement.Usage{}), cpu("c", 20, placement.Usage{})}, "c/cpu", ""},
+		{"the CPU before the GPU that failed", placement.Request{Kind: job.Live, Failed: []string{"a/GPU-1"}, FailedGPUs: 1}, []placement.Device{gpu("a", 90, 0, placement.Usage{}), cpu("a", 20, placement.Usage{})}, "a/cpu", "load 43.2 %; GPUs have failed it of late"},
+		{"another GPU before the CPU", placement.Request{Kind: job.Live, Failed: []string{"a/GPU-1"}, FailedGPUs: 1}, []placement.Device{gpu("a", 90, 0, placement.Usage{}), cpu("a", 90, placement.Usage{}), gpu("b", 20, 0, placement.Usage{})}, "b/GPU-1", ""},
+		{"the CPU before a third GPU", placement.Request{Kind: job.Live, Failed: []string{"a/GPU-1", "b/GPU-1"}, FailedGPUs: 2}, []placement.Device{gpu("c", 90, 0, placement.Usage{}), cpu("c", 20, placement.Usage{})}, "c/cpu", ""},
+		{"a third GPU where the source was the cause", placement.Request{Kind: job.Live, Failed: []string{"a/GPU-1", "b/GPU-1"}}, []placement.Device{gpu("c", 90, 0, placement.Usage{}), cpu("c", 20, placement.Usage{})}, "c/GPU-1", ""},
 		{"a third GPU where the CPU is not allowed", placement.Request{Kind: job.Live, CPU: job.CPUNever, Failed: []string{"a/GPU-1", "b/GPU-1"}}, []placement.Device{gpu("a", 90, 0, placement.Usage{}), gpu("c", 20, 0, placement.Usage{}), cpu("c", 90, placement.Usage{})}, "c/GPU-1", ""},
 		{"all failed: where it is longest ago", placement.Request{Kind: job.Live, Failed: []string{"b/GPU-1", "a/GPU-1"}, CPU: job.CPUNever}, []placement.Device{gpu("a", 90, 0, placement.Usage{}), gpu("b", 20, 0, placement.Usage{})}, "b/GPU-1", "; it failed here of late, and no better place fits"},
 		{"where the source is pushed to", placement.Request{Kind: job.Live, Holder: "b", Pushed: "the source"}, []placement.Device{cpu("a", 90, placement.Usage{}), cpu("b", 20, placement.Usage{})}, "b/cpu", "; the source is pushed to this host"},
@@ -172,17 +173,22 @@ func TestAGPUTakesItsPartOfTheProcessor(t *testing.T) {
 		device placement.Device
 		want   int64 // of the processor, -1 for no room
 		says   string
+		last   string
 	}{
-		{"room", job.Live, host(30, 20, 0), 6_760_000, "load 9.6 %, and 6.8 Mpx/s of 30.0 Mpx/s of its host's processor"},
-		{"no room", job.Live, host(30, 24, 0), -1, "a/GPU-1 needs 6.8 Mpx/s of 30.0 Mpx/s of its host's processor for decoding and sound, 6.0 Mpx/s are free"},
-		{"live does not mind VOD", job.Live, host(30, 0, 30), 6_760_000, ""},
-		{"VOD minds both", job.VOD, host(30, 20, 5), -1, "5.0 Mpx/s are free"},
-		{"VOD takes a quarter at most", job.VOD, host(20, 0, 0), 5_000_000, ""},
-		{"a processor that is not known", job.Live, host(0, 50, 0), 6_760_000, "load 9.6 %"},
-		{"the CPU has it in its pixels", job.Live, cpu("a", 20, placement.Usage{}), 0, ""},
+		{"room", job.Live, host(30, 20, 0), 6_760_000, "load 9.6 %, and 6.8 Mpx/s of 30.0 Mpx/s of its host's processor", ""},
+		{"no room", job.Live, host(30, 24, 0), -1, "a/GPU-1 needs 6.8 Mpx/s of 30.0 Mpx/s of its host's processor for decoding and sound, 6.0 Mpx/s are free", ""},
+		{"live does not mind VOD", job.Live, host(30, 0, 30), 6_760_000, "", ""},
+		{"VOD minds both", job.VOD, host(30, 20, 5), -1, "5.0 Mpx/s are free", ""},
+		{"VOD takes a quarter at most", job.VOD, host(20, 0, 0), 5_000_000, "", ""},
+		{"a processor that is not known", job.Live, host(0, 50, 0), 6_760_000, "load 9.6 %", ""},
+		{"its own place, whatever is counted", job.Live, host(30, 24, 0), 6_760_000, "", "a/GPU-1"},
+		{"not a clip's", job.VOD, host(20, 20, 0), -1, "0.0 Mpx/s are free", "a/GPU-1"},
+		{"a small processor that does nothing else", job.Live, host(5, 0, 0), 5_000_000, "", ""},
+		{"and one that does", job.Live, host(5, 1, 0), -1, "needs 5.0 Mpx/s of 5.0 Mpx/s", ""},
+		{"the CPU has it in its pixels", job.Live, cpu("a", 20, placement.Usage{}), 0, "", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			d := placement.Place(placement.Request{Kind: c.kind, Source: source, Renditions: []ladders.Rendition{p480("h264", "fast"), stereo, passed}, Rate: pal}, []placement.Device{c.device})
+			d := placement.Place(placement.Request{Kind: c.kind, Last: c.last, Source: source, Renditions: []ladders.Rendition{p480("h264", "fast"), stereo, passed}, Rate: pal}, []placement.Device{c.device})
 			got, says := int64(-1), d.Why()
 			if d.Chosen != nil {
 				got, says = d.Chosen.Cost.Host, d.Chosen.Reason

@@ -327,12 +327,15 @@ func (r run) retry(pl job.Placement, o *media.Error) {
 	r.pauseFor(o, r.Settings.pause(max(pause, r.r.Retry.Failures)))
 }
 
+// ofDevice are outcomes that a device may be the cause of.
+var ofDevice = []media.Code{media.EncoderError, media.DeviceLost, media.OutOfMemory, media.Crashed, media.Stalled, media.StartTimeout}
+
 // failedAt remembers where a worker failed. A device that had no encoder session
 // counts as full, which is no failure of it.
 func (r run) failedAt(pl job.Placement, o *media.Error) {
 	r.r.Retry.Last = pl.Agent + "/" + pl.Device
 	if o.Code != media.SessionLimit {
-		r.r.Retry.FailedAt(r.r.Retry.Last, r.Now)
+		r.r.Retry.FailedAt(r.r.Retry.Last, r.Now, slices.Contains(ofDevice, o.Code))
 	}
 }
 

@@ -3,6 +3,7 @@ package reconcile
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/galafarm/gala/ladders"
@@ -59,13 +60,26 @@ func (r run) decide(closed func(placement.Device) string) placement.Decision {
 	if closed != nil {
 		devices = shut(devices, closed)
 	}
+	failed, failedGPUs := r.failed()
 	return placement.Place(placement.Request{
 		Kind: r.job.Spec.Kind, CPU: r.job.Spec.Effective().CPU, Source: r.source(),
 		Renditions: r.job.Renditions, Rate: r.job.Grid.Rate,
-		Last: r.r.Retry.Last, Failed: r.r.Retry.FailedSince(r.Now.Add(-r.Settings.FailureStands)),
+		Last: r.r.Retry.Last, Failed: failed, FailedGPUs: failedGPUs,
 		Holder: r.holder(), Pushed: r.pushed(), Warm: r.job.Warm, Apart: r.apart(),
 		Back: r.back[r.r.Number],
 	}, devices)
+}
+
+// failed are the places that have failed the run of late, and how many GPUs among them
+// may be the cause of it.
+func (r run) failed() (places []string, gpus int) {
+	for _, f := range r.r.Retry.FailedSince(r.Now.Add(-r.Settings.FailureStands)) {
+		places = append(places, f.Place)
+		if f.Device && !strings.HasSuffix(f.Place, "/"+fleet.CPU) {
+			gpus++
+		}
+	}
+	return places, gpus
 }
 
 // source is what is decoded, as far as it is known.
