@@ -30,7 +30,10 @@ type Options struct {
 	Every  time.Duration
 	// Lanes are rehearsals side by side, each on a farm of its own. They share
 	// the machine: more than it carries with room to catch up measure the machine.
-	Lanes    int
+	Lanes int
+	// Room is the share of the machine, 0 to 1, that has to be idle before a fault:
+	// it waits for that. 0 does not wait.
+	Room     float64
 	Binaries harness.Binaries
 	Dir      string // for the farm; everything in it may go
 	Ledger   string // where finished faults are kept, as lines of JSON
@@ -45,6 +48,7 @@ const lostMost = 3
 type bench struct {
 	Options
 	around   *harness.Around
+	room     *room
 	versions harness.Versions
 	made     Made
 
@@ -56,7 +60,7 @@ type bench struct {
 }
 
 // form is of the ledger's lines.
-const form = "faults, 1"
+const form = "faults, 2"
 
 // Measure until every kind has its number. When ctx ends before, the record is of
 // what the ledger holds, and the same call goes on from there: at another commit
@@ -67,6 +71,9 @@ func Measure(ctx context.Context, o Options) (r harness.Record, err error) {
 			return r, err
 		}
 	}
+	if o.Room < 0 || o.Room > 0.9 {
+		return r, fmt.Errorf("room %v: a share of the machine is 0 to 0.9", o.Room)
+	}
 	if o.Lanes < 1 || o.Each < 1 || o.PerJob < 1 {
 		return r, errors.New("lanes, each and per-job are 1 or more")
 	}
@@ -75,10 +82,14 @@ func Measure(ctx context.Context, o Options) (r harness.Record, err error) {
 		return r, err
 	}
 	host := harness.ThisHost()
+	b.room = &room{idle: harness.IdleSeconds, cores: float64(host.Cores), least: o.Room}
 	b.made = Made{Commit: b.versions.Commit, Changed: b.versions.Dirty, Host: fmt.Sprintf("%s, %d cores", host.CPU, host.Cores), Lanes: o.Lanes}
 	if b.ledger, err = harness.OpenLedger[Observation](o.Ledger, form); err != nil {
 		return r, err
 	}
+	watching, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	go b.room.watch(watching)
 	lanes, running := errgroup.WithContext(ctx)
 	for i := range o.Lanes {
 		lanes.Go(func() error { return b.lane(running, filepath.Join(o.Dir, strconv.Itoa(i))) })
@@ -184,13 +195,19 @@ func (b *bench) next() (shares []share, err error) {
 	if err != nil {
 		return nil, err
 	}
-	room := b.PerJob
+	var alike []Kind
 	for _, name := range missing {
 		k, err := ParseKind(name)
 		if err != nil {
 			return nil, err
 		}
-		if n := min(b.left(name), max(1, b.PerJob/len(missing)), room); n > 0 && k.Stage == first.Stage && k.Fault.OfSource() == first.Fault.OfSource() {
+		if k.Stage == first.Stage && k.Fault.OfSource() == first.Fault.OfSource() {
+			alike = append(alike, k)
+		}
+	}
+	room := b.PerJob
+	for _, k := range alike {
+		if n := min(b.left(k.String()), max(1, b.PerJob/len(alike)), room); n > 0 {
 			shares, room = append(shares, share{k, n}), room-n
 		}
 	}
@@ -215,6 +232,7 @@ func (b *bench) session(ctx context.Context, dir string, shares []share, seed ui
 		o.Wishes = append(o.Wishes, rehearsal.Wish{Fault: s.Fault, Count: s.count})
 	}
 	var kept error
+	o.Ready = b.room.wait
 	o.Every, o.Seed, o.Say = b.Every, seed, func(s string) { fmt.Fprintf(b.Log, "faults: %s\n", s) }
 	o.Done = func(r rehearsal.Result) {
 		if r.Done {
@@ -230,7 +248,11 @@ func (b *bench) session(ctx context.Context, dir string, shares []share, seed ui
 type Observation struct {
 	Kind string `json:"kind"`
 	rehearsal.Result
-	By Made `json:"by"`
+	// IdleBefore is the share of the machine, 0 to 1, that nothing used in the ten
+	// seconds before the fault, Idle that from the fault until it was measured.
+	IdleBefore float64 `json:"idle_before"`
+	Idle       float64 `json:"idle"`
+	By         Made    `json:"by"`
 }
 
 // Made is where and with what a fault was measured.
@@ -251,11 +273,12 @@ func (m Made) String() string {
 
 func (b *bench) keep(stage Stage, r rehearsal.Result) error {
 	kind := kindOf(stage, r.Fault)
-	fmt.Fprintf(b.Log, "faults: %s: missing %d, late %d, noticed %.0f ms, gap %.0f ms, first %.0f ms, edge %.0f ms, load %.1f %s\n", kind, r.Missing, r.Late, r.NoticedMS, r.GapMS, r.FirstMS, r.EdgeMS, r.Load, r.Why)
+	before, idle := b.room.share(r.At.Add(-roomFor), r.At), b.room.share(r.At, time.Now())
+	fmt.Fprintf(b.Log, "faults: %s: missing %d, late %d, noticed %.0f ms, gap %.0f ms, first %.0f ms, edge %.0f ms, idle %.0f %% %s\n", kind, r.Missing, r.Late, r.NoticedMS, r.GapMS, r.FirstMS, r.EdgeMS, 100*idle, r.Why)
 	if !r.Done {
 		return nil
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.ledger.Add(Observation{kind, r, b.made})
+	return b.ledger.Add(Observation{kind, r, before, idle, b.made})
 }

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/galafarm/gala/benchmarks/harness"
-	"github.com/galafarm/gala/benchmarks/rehearsal"
 )
 
 func (b *bench) record() harness.Record {
@@ -20,15 +19,15 @@ func (b *bench) record() harness.Record {
 		How: []string{
 			fmt.Sprintf("%d faults of each kind are wanted, mixed by a seed, at most %d in one job. Each waits %v, a quarter more or less, and until three segments in a row of every rendition have come as they usually do.", b.Each, b.PerJob, b.Every),
 			"Missing: numbers that are listed as gaps, or never listed, in any rendition. Late: segments that came more than their length later than usual.",
-			"Gap: the longest time between two new segments of a rendition less the segment's length. First: from the fault to the segment that ended that pause. Edge: from the fault until every rendition came as usual again, to half a segment; 0 where none had left it.",
-			"Several at once on one machine, each on a farm, an origin and a viewer of its own: a fault of one meets the load of the others.",
+			"Gap: the longest time between two new segments of a rendition less the segment's length. First: from the fault to the segment that ended the longest pause that began within two segments of it, or to the first one where there was no pause. Edge: from the fault until every rendition came as usual again, to half a segment; 0 where none had left it.",
+			fmt.Sprintf("Several at once on one machine, each on a farm, an origin and a viewer of its own. So that a fault meets room to catch up, it waits until %.0f %% of the machine have been idle for %v, and %v for the one before it.", 100*b.Room, roomFor, roomApart),
 			"Noticed: from the fault to the first event on the record of the job, of those faults that have one. `hosts/`: the source is a stream that is sent to both hosts; the one that does not encode holds it, and `host-cut-cold` kills what it holds. `replicas/`: two runs of one job; of each number the one that came first counts.",
-			"Made in several calls, at the commits and on the machines that the settings list; host, versions and the shares of others are those of the last one. Each fault has the load that it met; `faults.jsonl` has them all.",
+			"Made in several calls, at the commits and on the machines that the settings list; host, versions and the shares of others are those of the last one. Each fault has the idle share that it met; `faults.jsonl` has them all.",
 			"The last observation of a fault is when the next one is injected or the programme is steady.",
 		},
 		Command: b.Command, Host: harness.ThisHost(), Around: *b.around, Versions: b.versions,
 		Settings: append(b.calls(), []harness.Setting{
-			{Key: "ladder", Value: "360p and 240p H.264, stereo AAC; live segments of 2 s of one GOP"}, {Key: "source", Value: "the test card at 640x360; for faults of the source, a job of its own that is pulled as a playlist"},
+			{Key: "ladder", Value: "180p and 120p H.264, stereo AAC; live segments of 2 s of one GOP"}, {Key: "source", Value: "the test card at 320x180; for faults of the source, a job of its own that is pulled as a playlist"},
 			{Key: "origin", Value: "the farm's own kind, in the benchmark's process, kept by its NoSync"},
 		}...),
 		Figures: b.figures(), Findings: b.findings(),
@@ -74,10 +73,10 @@ func (b *bench) figures() (all []harness.Figure) {
 		if err != nil {
 			continue // Measure has looked
 		}
-		of := func(name, unit string, value func(rehearsal.Result) float64) harness.Figure {
+		of := func(name, unit string, value func(Observation) float64) harness.Figure {
 			var sample []float64
 			for _, r := range b.ledger.Runs {
-				if v := value(r.Result); r.Kind == kind && !math.IsNaN(v) { // it has none
+				if v := value(r); r.Kind == kind && !math.IsNaN(v) { // it has none
 					sample = append(sample, v)
 				}
 			}
@@ -91,24 +90,25 @@ func (b *bench) figures() (all []harness.Figure) {
 		}
 		bar := barsOf(kind)
 		all = append(all,
-			of("segments missing", "", func(r rehearsal.Result) float64 { return float64(r.Missing) }).Bound(map[bool]string{true: "max", false: "p99"}[bar.missing == 0], float64(bar.missing)),
-			of("segments late", "", func(r rehearsal.Result) float64 { return float64(r.Late) }),
-			bound(of("noticed", "ms", func(r rehearsal.Result) float64 {
+			of("segments missing", "", func(r Observation) float64 { return float64(r.Missing) }).Bound(map[bool]string{true: "max", false: "p99"}[bar.missing == 0], float64(bar.missing)),
+			of("segments late", "", func(r Observation) float64 { return float64(r.Late) }),
+			bound(of("noticed", "ms", func(r Observation) float64 {
 				if len(r.Events) == 0 {
 					return math.NaN()
 				}
 				return r.NoticedMS
 			}), "p99", bar.noticed),
-			of("gap", "ms", func(r rehearsal.Result) float64 { return r.GapMS }),
-			bound(of("first new segment", "ms", func(r rehearsal.Result) float64 { return r.FirstMS }), "p99", bar.first),
-			bound(of("live edge", "ms", func(r rehearsal.Result) float64 { return r.EdgeMS }), "p99", bar.edge),
-			of("not back at the edge", "", func(r rehearsal.Result) float64 {
+			of("gap", "ms", func(r Observation) float64 { return r.GapMS }),
+			bound(of("first new segment", "ms", func(r Observation) float64 { return r.FirstMS }), "p99", bar.first),
+			bound(of("live edge", "ms", func(r Observation) float64 { return r.EdgeMS }), "p99", bar.edge),
+			of("not back at the edge", "", func(r Observation) float64 {
 				if r.Recovered {
 					return 0
 				}
 				return 1
 			}).Bound("max", 0),
-			of("load average of the machine", "", func(r rehearsal.Result) float64 { return r.Load }))
+			of("machine idle before", "%", func(r Observation) float64 { return 100 * r.IdleBefore }),
+			of("machine idle meanwhile", "%", func(r Observation) float64 { return 100 * r.Idle }))
 	}
 	return all
 }

@@ -14,14 +14,26 @@ import (
 	galav1 "github.com/galafarm/gala/proto/gala/v1"
 )
 
-const card = "testcard:?size=640x360"
+// card and ladder are small: lanes share a machine, and what a fault costs hangs on
+// processes, leases and segments, not on pixels.
+const (
+	card   = "testcard:?size=320x180"
+	ladder = `name: light
+segment: {live: 2s, vod: 6s}
+video:
+  - {name: 180p, height: 180, codec: h264, bitrate: 200k, preset: fastest}
+  - {name: 120p, height: 120, codec: h264, bitrate: 120k, preset: fastest}
+audio:
+  - {name: stereo, codec: aac, channels: 2, bitrate: 96k, languages: all}
+`
+)
 
 // groups are where sources are sent to.
 var groups = []string{"239.213.0.1:5000", "239.213.0.2:5002"}
 
 // set a stage up: where a rehearsal happens and with what job. stop takes it down.
 func (b *bench) set(ctx context.Context, stage Stage, dir string) (o rehearsal.Options, stop func() error, err error) {
-	o.Own, o.OwnOrigin = &galav1.JobSpec{Ladder: "two.yaml", LadderYaml: farm.TwoRungs}, true
+	o.Own, o.OwnOrigin, o.Card = &galav1.JobSpec{Ladder: "light.yaml", LadderYaml: ladder}, true, card
 	switch stage {
 	case Hosts:
 		return b.spread(ctx, o, dir, groups[:1], "one", "two")
@@ -74,8 +86,8 @@ var quiet = []string{"-hide_banner", "-nostdin", "-loglevel", "error"}
 // clip of a minute, for a loop.
 func (b *bench) clip(ctx context.Context, dir string) (string, error) {
 	name := filepath.Join(dir, "clip.ts")
-	cmd := exec.CommandContext(ctx, b.Binaries.FFmpeg, append(slices.Clone(quiet), "-f", "lavfi", "-i", "testsrc2=size=640x360:rate=25:duration=60", "-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000:duration=60",
-		"-c:v", "libx264", "-preset", "veryfast", "-b:v", "1500k", "-g", "25", "-c:a", "aac", name)...)
+	cmd := exec.CommandContext(ctx, b.Binaries.FFmpeg, append(slices.Clone(quiet), "-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25:duration=60", "-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000:duration=60",
+		"-c:v", "libx264", "-preset", "veryfast", "-b:v", "500k", "-g", "25", "-c:a", "aac", name)...)
 	if said, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("make the source: %w: %s", err, said)
 	}

@@ -86,6 +86,16 @@ func ticks(s string) float64 {
 	return n / clockTicks
 }
 
+// IdleSeconds is the CPU time of all cores that nothing on this machine used, since
+// it was started.
+func IdleSeconds() float64 {
+	f := strings.Fields(table("/proc/stat", "cpu ")[""])
+	if len(f) < 8 {
+		return 0
+	}
+	return ticks(f[3]) + ticks(f[4])
+}
+
 // busySeconds is the CPU time that this machine spent on anything at all.
 func busySeconds() float64 {
 	f := strings.Fields(table("/proc/stat", "cpu ")[""])

@@ -19,7 +19,8 @@ type Measured struct {
 	// the segment's length.
 	GapMS float64 `json:"gap_ms"`
 	// FirstMS is from the fault to the first new segment, after the longest pause
-	// where there was one; of the rendition for which that took longest.
+	// that began within two segments of it where there was one; of the rendition
+	// for which that took longest.
 	FirstMS float64 `json:"first_ms"`
 	// EdgeMS is from the fault until every rendition was at its live edge again,
 	// 0 when none had left it.
@@ -100,7 +101,8 @@ type rendition struct {
 	last     time.Time     // of the newest segment
 	length   time.Duration // of it
 	pause    time.Duration // longest, less the length
-	first    time.Duration // from the fault to the end of that pause
+	first    time.Duration // from the fault to the end of the longest of those that it can have caused
+	stopped  time.Duration // that one
 	edge     time.Duration
 	away     bool // behind since the fault
 	back     bool
@@ -133,8 +135,8 @@ func (r *rendition) waited(until time.Time, length time.Duration) {
 		return
 	}
 	pause := until.Sub(r.last) - length
-	if r.first == 0 || pause > max(r.pause, length/4) {
-		r.first = until.Sub(r.from)
+	if its := r.last.Sub(r.from) <= 2*length; r.first == 0 || its && pause > max(r.stopped, length/4) {
+		r.first, r.stopped = until.Sub(r.from), pause
 	}
 	r.pause = max(r.pause, pause)
 }

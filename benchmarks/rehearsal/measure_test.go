@@ -57,6 +57,15 @@ func TestMeasureOfAPause(t *testing.T) {
 	}
 }
 
+// Number 11 ends the pause of the fault; 16 is later for another reason.
+func TestALaterPauseIsNotTheFaults(t *testing.T) {
+	seen := programme(map[int64]time.Duration{11: fine + 2*time.Second, 12: fine + 500*time.Millisecond, 16: fine + 3*time.Second, 17: fine + 1100*time.Millisecond})
+	from := noon.Add(21 * time.Second)
+	if m := measure(seen, usualOf(seen, from, nil), from, noon.Add(40*time.Second)); m.GapMS != 3000 || m.FirstMS != 3300 || m.EdgeMS != 15300 {
+		t.Errorf("%+v", m)
+	}
+}
+
 func TestMeasureOfAHole(t *testing.T) {
 	all := programme(nil)
 	var seen []verify.Sighting

@@ -20,10 +20,12 @@ type Options struct {
 	Client  *client.Client
 	Address string
 	// Job is on air already; "" puts one of the rehearsal's own on air, with the
-	// ladder and the input of Own. An input that is "" is the test card, or where
-	// a fault needs a source on the web, a job that feeds it.
-	Job string
-	Own *galav1.JobSpec
+	// ladder and the input of Own. An input that is "" is Card, or where a fault
+	// needs a source on the web, a job that feeds it with Card. Card "" is the test
+	// card at 640x360.
+	Job  string
+	Own  *galav1.JobSpec
+	Card string
 	// OwnOrigin: the job writes to an origin of the rehearsal's. Faults of the
 	// origin need it.
 	OwnOrigin bool
@@ -35,6 +37,8 @@ type Options struct {
 	Every  time.Duration
 	For    time.Duration
 	Seed   uint64
+	// Ready is waited for before each fault, once the programme is steady; nil does not wait.
+	Ready func(context.Context) error
 	// Others: other live jobs may be on air.
 	Others bool
 	// Restart brings the farm back after farm-kill; nil: that fault is refused.
@@ -104,6 +108,12 @@ func (r *Rehearsal) prepare(ctx context.Context) (err error) {
 	}
 	if r.o.Say == nil {
 		r.o.Say = func(string) {}
+	}
+	if r.o.Card == "" {
+		r.o.Card = "testcard:?size=640x360"
+	}
+	if r.o.Ready == nil {
+		r.o.Ready = func(context.Context) error { return nil }
 	}
 	if r.steps, err = plan(r.o.Wishes, r.o.Every, r.o.For, r.o.Seed); err != nil {
 		return fmt.Errorf("%w: %w", ErrRefused, err)
@@ -182,12 +192,12 @@ func (r *Rehearsal) input(ctx, serving context.Context, id string) (string, erro
 	input := r.o.Own.GetInput()
 	if !r.any(func(f Fault) bool { return f.source }) {
 		if input == "" {
-			input = "testcard:?size=640x360"
+			input = r.o.Card
 		}
 		return input, nil
 	}
 	if input == "" {
-		feed := &galav1.JobSpec{Id: id + "-source", Input: "testcard:?size=640x360", LadderYaml: feedLadder, WindowSeconds: 60}
+		feed := &galav1.JobSpec{Id: id + "-source", Input: r.o.Card, LadderYaml: feedLadder, WindowSeconds: 60}
 		if err := r.submit(ctx, feed); err != nil {
 			return "", err
 		}
@@ -288,7 +298,7 @@ func (r *Rehearsal) faults(ctx context.Context) error {
 		return fmt.Errorf("the programme was not steady within %v before any fault: is the machine fast enough for its ladder?", steadyWithin)
 	}
 	for i, s := range r.steps {
-		if !rest(ctx, s.after) {
+		if !rest(ctx, s.after) || r.o.Ready(ctx) != nil {
 			return nil
 		}
 		r.o.Say(fmt.Sprintf("%d of %d: %s", i+1, len(r.steps), s.fault.Name))
