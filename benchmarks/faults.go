@@ -17,7 +17,7 @@ type faultsCmd struct {
 	Each   int           `help:"Faults of each kind, those of an interrupted call among them." default:"100"`
 	PerJob int           `help:"Faults that one job lives through." default:"40"`
 	Lanes  int           `help:"Rehearsals side by side, each on a farm of its own." default:"1"`
-	Room   float64       `help:"Share of the machine that has to be idle for ten seconds before a fault, which waits for it." default:"0.33"`
+	Room   float64       `help:"Share of the machine that has to be idle for ten seconds before a fault, which waits for it." default:"0.25"`
 	Every  time.Duration `help:"Between two faults, besides the time until the programme is steady." default:"6s"`
 	For    time.Duration `help:"Stop after so long; the record is made of what there is, and the same call goes on from there."`
 	Ledger string        `help:"Where finished faults are kept, as lines of JSON, each with its commit and machine; default RESULTS/faults.jsonl. Remove it to begin anew." type:"path"`
