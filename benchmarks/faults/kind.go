@@ -69,8 +69,8 @@ func Kinds(hosts bool) (all []string) {
 // bars are what a kind may cost; what is 0 or below is not bound, but missing
 // segments always are.
 type bars struct {
-	missing              int
-	noticed, first, edge time.Duration
+	missing                    int
+	noticed, first, edge, back time.Duration
 }
 
 // barsOf a kind. The edge is three segments of the ladder where the issue is a
@@ -78,8 +78,10 @@ type bars struct {
 func barsOf(kind string) bars {
 	const segment = 2 * time.Second
 	switch k, _ := ParseKind(kind); kind {
-	case "worker-kill", "worker-hang", "agent-kill":
+	case "worker-kill", "worker-hang":
 		return bars{edge: 3 * segment}
+	case "agent-kill":
+		return bars{edge: 3 * segment, back: 2 * time.Second}
 	case "hosts/host-cut":
 		return bars{noticed: 1500 * time.Millisecond, first: 5 * time.Second}
 	case "hosts/host-cut-cold":

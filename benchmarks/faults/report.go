@@ -21,6 +21,7 @@ func (b *bench) record() harness.Record {
 			"Missing: numbers that are listed as gaps, or never listed, in any rendition. Late: segments that came more than their length later than usual.",
 			"Gap: the longest time between two new segments of a rendition less the segment's length. First: from the fault to the segment that ended the longest pause that began within two segments of it, or to the first one where there was no pause. Edge: from the fault until every rendition came as usual again, to half a segment; 0 where none had left it.",
 			fmt.Sprintf("Several at once on one machine, each on a farm, an origin and a viewer of its own. So that a fault meets room to catch up, it waits until %.0f %% of the machine have been idle for %v, and %v for the one before it.", 100*b.Room, roomFor, roomApart),
+			"Agent back: from the end of an agent until another one is attached in its place; what runs it starts it again at once (`gala up`), or after a second (`replicas/`, as systemd would).",
 			"Noticed: from the fault to the first event on the record of the job, of those faults that have one. `hosts/`: the source is a stream that is sent to both hosts; the one that does not encode holds it, and `host-cut-cold` kills what it holds. `replicas/`: two runs of one job; of each number the one that came first counts.",
 			"Made in several calls, at the commits and on the machines that the settings list; host, versions and the shares of others are those of the last one. Each fault has the idle share that it met; `faults.jsonl` has them all.",
 			"The last observation of a fault is when the next one is injected or the programme is steady.",
@@ -34,7 +35,6 @@ func (b *bench) record() harness.Record {
 		NotMeasured: []string{
 			"Machines apart from each other: scheduler, agents, workers, origin and viewer share one machine and its cores.",
 			"GPUs: a driver that hangs, a device that is lost.",
-			"How soon an agent that was killed is back: no segment depends on it.",
 			"Rolling upgrades: an end-to-end test does them.",
 		},
 	}
@@ -101,6 +101,12 @@ func (b *bench) figures() (all []harness.Figure) {
 			of("gap", "ms", func(r Observation) float64 { return r.GapMS }),
 			bound(of("first new segment", "ms", func(r Observation) float64 { return r.FirstMS }), "p99", bar.first),
 			bound(of("live edge", "ms", func(r Observation) float64 { return r.EdgeMS }), "p99", bar.edge),
+			bound(of("agent back", "ms", func(r Observation) float64 {
+				if r.BackMS == 0 {
+					return math.NaN()
+				}
+				return r.BackMS
+			}), "p99", bar.back),
 			of("not back at the edge", "", func(r Observation) float64 {
 				if r.Recovered {
 					return 0
@@ -110,7 +116,8 @@ func (b *bench) figures() (all []harness.Figure) {
 			of("machine idle before", "%", func(r Observation) float64 { return 100 * r.IdleBefore }),
 			of("machine idle meanwhile", "%", func(r Observation) float64 { return 100 * r.Idle }))
 	}
-	return all
+	// What no fault of a kind has is no figure.
+	return slices.DeleteFunc(all, func(f harness.Figure) bool { return f.Dist.N == 0 })
 }
 
 func ms(d time.Duration) float64 { return float64(d.Milliseconds()) }

@@ -23,6 +23,8 @@ type Fault struct {
 	hosts, inputs bool
 	// left: it is the farm's to undo; we do only when all is measured.
 	left bool
+	// agent: it ends one, which is to come back.
+	agent bool
 
 	inject func(*Rehearsal) (heal func() error, said string, err error)
 }
@@ -71,7 +73,7 @@ func Faults() []Fault {
 			inject: func(r *Rehearsal) (func() error, string, error) { return stopped(r.farm.worker(r.job)) }},
 		{Name: "ingest-kill", What: "kills the process that holds the job's source", Needs: "a source that runs by itself; a job of its own gets one", Bars: Bars{0, 15 * time.Second, reach}, source: true,
 			inject: func(r *Rehearsal) (func() error, string, error) { return killed(r.farm.ingest(r.job)) }},
-		{Name: "agent-kill", What: "kills the agent that runs the job; its worker goes on", Bars: Bars{0, time.Second, reach},
+		{Name: "agent-kill", What: "kills the agent that runs the job; its worker goes on", Bars: Bars{0, time.Second, reach}, agent: true,
 			inject: func(r *Rehearsal) (func() error, string, error) { return killed(r.farm.agentOf(r.job)) }},
 		{Name: "agent-hang", What: fmt.Sprintf("stops that agent for %v: the scheduler takes its host for lost", hung), Holds: hung, Bars: Bars{0, 10 * time.Second, reach},
 			inject: func(r *Rehearsal) (func() error, string, error) { return stopped(r.farm.agentOf(r.job)) }},

@@ -10,13 +10,21 @@ import (
 
 // one fault: done, held, healed, and measured when the programme is steady
 // again or is not expected to be any more.
-func (r *Rehearsal) one(ctx context.Context, f Fault) Result {
+func (r *Rehearsal) one(ctx context.Context, f Fault) (result Result) {
 	before := time.Now()
-	result := Result{Fault: f.Name, Bars: f.Bars.String(), At: before, Load: load()}
+	result = Result{Fault: f.Name, Bars: f.Bars.String(), At: before, Load: load()}
 	seen := r.eye.sightings()
 	u := usualOf(seen, before, r.usual)
 	r.usual = u
 	r.viewed = usualOf(viewed(seen), before, r.viewed)
+	var there map[string]bool
+	if f.agent {
+		var err error
+		if there, err = r.attached(ctx); err != nil {
+			result.Why = "it was not done: " + err.Error()
+			return result
+		}
+	}
 	r.struck = time.Now()
 	heal, said, err := f.inject(r)
 	from := r.struck
@@ -26,6 +34,12 @@ func (r *Rehearsal) one(ctx context.Context, f Fault) Result {
 		return result
 	}
 	result.Done = true
+	if f.agent {
+		waiting, end := context.WithCancel(ctx)
+		back := make(chan time.Duration, 1)
+		go func() { back <- r.back(waiting, there, from) }()
+		defer func() { end(); result.BackMS = milliseconds(<-back) }()
+	}
 	var undone error
 	if f.left {
 		defer func() { _ = heal() }() // what the farm has not ended goes on

@@ -229,6 +229,41 @@ func TestRelayPassesOn(t *testing.T) {
 	}
 }
 
+// An agent is back when the farm has one that it had not before; one that is not
+// attached any more, or not yet, is none.
+func TestAnAgentIsBack(t *testing.T) {
+	began := time.Now()
+	f := &fakefarm.Farm{Agents: []*galav1.AgentView{{Name: "one", Instance: "a", Connected: true}, {Name: "two", Instance: "b"}}}
+	asked := 0
+	f.Refuse = func(string) error {
+		switch asked++; asked {
+		case 3:
+			return errors.New("the farm is away")
+		case 4:
+			f.Agents = []*galav1.AgentView{{Name: "one", Instance: "c", Connected: true}}
+		}
+		return nil
+	}
+	c, err := client.Dial(f.Serve(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	r := &Rehearsal{o: Options{Client: c}}
+	before, err := r.attached(t.Context())
+	if err != nil || len(before) != 1 || !before["a"] {
+		t.Fatal(before, err)
+	}
+	if took := r.back(t.Context(), before, began); asked < 4 || took < 2*backPace || took > time.Since(began) {
+		t.Errorf("back after %v, asked %d times", took, asked)
+	}
+	ctx, end := context.WithTimeout(t.Context(), 3*backPace)
+	defer end()
+	if took := r.back(ctx, map[string]bool{"c": true}, began); took != 0 {
+		t.Errorf("back after %v, though nothing came", took)
+	}
+}
+
 // Other live jobs stand in the way unless the caller says otherwise.
 func TestARehearsalIsRefused(t *testing.T) {
 	f := &fakefarm.Farm{}

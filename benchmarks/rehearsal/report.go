@@ -36,6 +36,9 @@ type Result struct {
 	// NoticedMS is from the fault to the first event of the job, 0 when there was
 	// none: as soon as the farm knew.
 	NoticedMS float64 `json:"noticed_ms"`
+	// BackMS is from a fault that ends an agent until the farm has another one in its
+	// place, 0 when none came.
+	BackMS float64 `json:"back_ms,omitempty"`
 	Measured
 	// Interrupted before it was measured.
 	Interrupted bool `json:"-"`
