@@ -24,18 +24,21 @@ type Spread struct {
 	// Address is the scheduler's gRPC one, Host this machine as the hosts reach it.
 	Address, Host string
 
-	net     *netns.Net
-	store   *embedded.Server
-	running []*exec.Cmd
-	agents  errgroup.Group
-	end     context.CancelFunc // of the agents
-	dir     string
+	net       *netns.Net
+	store     *embedded.Server
+	origin    *exec.Cmd
+	scheduler *exec.Cmd
+	serve     func() *exec.Cmd // the scheduler
+	hosts     int
+	agents    errgroup.Group
+	end       context.CancelFunc // of the agents
+	dir       string
 }
 
 // StartSpread brings one up; everything that it keeps and logs is in dir. gala
 // is the program, beside which gala-agent is.
 func StartSpread(ctx context.Context, gala, dir string, hosts ...string) (s *Spread, err error) {
-	s = &Spread{dir: dir}
+	s = &Spread{dir: dir, hosts: len(hosts)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Stop())
@@ -56,9 +59,13 @@ func StartSpread(ctx context.Context, gala, dir string, hosts ...string) (s *Spr
 	}
 	page, objects := ports[0], ports[1]
 	s.Address = ports[2]
-	err = errors.Join(
-		s.start("origin", exec.Command(gala, "origin", "--listen", objects, "--root", filepath.Join(dir, "origin"), "--token", "bench")),
-		s.start("scheduler", exec.Command(gala, "scheduler", "--redis", s.store.URL, "--listen", page, "--grpc", s.Address, "--origin", "http://gala:bench@"+objects, "--allow-source", "udp://*")))
+	s.serve = func() *exec.Cmd {
+		return exec.Command(gala, "scheduler", "--redis", s.store.URL, "--listen", page, "--grpc", s.Address, "--origin", "http://gala:bench@"+objects, "--allow-source", "udp://*")
+	}
+	s.origin, err = s.start("origin", exec.Command(gala, "origin", "--listen", objects, "--root", filepath.Join(dir, "origin"), "--token", "bench"))
+	if err == nil {
+		s.scheduler, err = s.start("scheduler", s.serve())
+	}
 	living, end := context.WithCancel(context.WithoutCancel(ctx))
 	s.end = end
 	for _, name := range hosts {
@@ -78,7 +85,7 @@ func StartSpread(ctx context.Context, gala, dir string, hosts ...string) (s *Spr
 	if s.Client, err = client.Dial(s.Address); err != nil {
 		return s, err
 	}
-	return s, s.Attached(ctx, len(hosts))
+	return s, s.Attached(ctx, s.hosts)
 }
 
 // port is a free one at this machine's address on the net.
@@ -110,11 +117,36 @@ func (s *Spread) keep(ctx context.Context, name string, agent func() *exec.Cmd) 
 	}
 }
 
-func (s *Spread) start(name string, cmd *exec.Cmd) error {
+func (s *Spread) start(name string, cmd *exec.Cmd) (*exec.Cmd, error) {
 	if err := s.log(name, cmd, cmd.Start); err != nil {
-		return fmt.Errorf("start %s: %w", name, err)
+		return nil, fmt.Errorf("start %s: %w", name, err)
 	}
-	s.running = append(s.running, cmd)
+	return cmd, nil
+}
+
+// Restart the scheduler once the one that runs has ended, and wait for the agents.
+func (s *Spread) Restart(ctx context.Context) (err error) {
+	if err := ended(s.scheduler); err != nil {
+		return err
+	}
+	if s.scheduler, err = s.start("scheduler", s.serve()); err != nil {
+		return err
+	}
+	return s.Attached(ctx, s.hosts)
+}
+
+// ended tells a process to end and waits for that; after a while it is killed.
+func ended(cmd *exec.Cmd) error {
+	if cmd == nil {
+		return nil
+	}
+	_ = cmd.Process.Signal(syscall.SIGTERM) // it may have ended
+	timer := time.AfterFunc(downWithin, func() { _ = cmd.Process.Kill() })
+	defer timer.Stop()
+	var exit *exec.ExitError
+	if err := cmd.Wait(); err != nil && !errors.As(err, &exit) {
+		return err
+	}
 	return nil
 }
 
@@ -163,17 +195,7 @@ func (s *Spread) Stop() error {
 	if s.end != nil {
 		s.end()
 	}
-	errs := []error{s.agents.Wait()}
-	for i := len(s.running) - 1; i >= 0; i-- {
-		cmd := s.running[i]
-		_ = cmd.Process.Signal(syscall.SIGTERM) // it may have ended
-		timer := time.AfterFunc(downWithin, func() { _ = cmd.Process.Kill() })
-		var ended *exec.ExitError
-		if err := cmd.Wait(); err != nil && !errors.As(err, &ended) {
-			errs = append(errs, err)
-		}
-		timer.Stop()
-	}
+	errs := []error{s.agents.Wait(), ended(s.scheduler), ended(s.origin)}
 	if s.store != nil {
 		errs = append(errs, s.store.Stop())
 	}

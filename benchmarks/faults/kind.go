@@ -61,7 +61,7 @@ func Kinds(hosts bool) (all []string) {
 		}
 	}
 	if hosts {
-		all = append(all, "inputs/source-switch", "hosts/host-cut", "hosts/host-cut-cold", "hosts/drain", "replicas/worker-kill", "replicas/worker-hang", "replicas/agent-kill", "replicas/host-cut")
+		all = append(all, "inputs/source-switch", "hosts/host-cut", "hosts/host-cut-cold", "hosts/drain", "hosts/upgrade", "replicas/worker-kill", "replicas/worker-hang", "replicas/agent-kill", "replicas/host-cut")
 	}
 	return all
 }

@@ -35,7 +35,6 @@ func (b *bench) record() harness.Record {
 		NotMeasured: []string{
 			"Machines apart from each other: scheduler, agents, workers, origin and viewer share one machine and its cores.",
 			"GPUs: a driver that hangs, a device that is lost.",
-			"Rolling upgrades: an end-to-end test does them.",
 		},
 	}
 }

@@ -57,7 +57,7 @@ func (b *bench) spread(ctx context.Context, o rehearsal.Options, dir string, inp
 	if err != nil {
 		return o, nil, err
 	}
-	o.Client, o.Address, o.Host = s.Client, s.Address, s.Host
+	o.Client, o.Address, o.Host, o.Restart = s.Client, s.Address, s.Host, func() error { return s.Restart(ctx) }
 	stop := s.Stop
 	var clip string
 	if len(inputs) > 0 {

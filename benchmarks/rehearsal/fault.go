@@ -85,6 +85,8 @@ func Faults() []Fault {
 			inject: func(r *Rehearsal) (func() error, string, error) { return r.apart(r.cold) }},
 		{Name: "drain", What: "drains the host that runs the job, and opens it again", Needs: "a second host that may have it", Bars: Bars{0, 2 * time.Second, reach}, hosts: true,
 			inject: func(r *Rehearsal) (func() error, string, error) { return r.apart(r.drain) }},
+		{Name: "upgrade", What: "a rolling upgrade to the same programs: each host is drained, its agent restarted and opened again, then the scheduler is restarted", Needs: "a second host that may have the job, all on this machine, and something that starts agents and scheduler again, such as systemd (--restarted)", Bars: Bars{0, 2 * time.Second, reach}, hosts: true, restart: true,
+			inject: func(r *Rehearsal) (func() error, string, error) { return r.apart(r.upgrade) }},
 		{Name: "redis-kill", What: "kills the redis-server that `gala up` runs", Needs: "`gala up` with a redis-server of its own", Bars: Bars{0, time.Second, reach},
 			inject: func(r *Rehearsal) (func() error, string, error) {
 				p, err := r.farm.redis()

@@ -4,8 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
+
+	galav1 "github.com/galafarm/gala/proto/gala/v1"
 )
 
 // togetherWithin is how long hosts may take to be attached again, and a job to
@@ -97,7 +101,7 @@ func (r *Rehearsal) cold() (func() error, string, error) {
 // drain the host of the job; it is open again when the job has left it.
 func (r *Rehearsal) drain() (func() error, string, error) {
 	if r.hosts < 2 {
-		return nil, "", errors.New("no second host is attached that could have the job")
+		return nil, "", errAlone
 	}
 	var from string
 	err := r.until("asking for the job's host", func(ctx context.Context) (bool, error) {
@@ -112,25 +116,110 @@ func (r *Rehearsal) drain() (func() error, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
+	return func() error { return errors.Join(r.left(from), r.open(from)) }, from + " drained", nil
+}
+
+var errAlone = errors.New("no second host is attached that could have the job")
+
+// left waits until the job has left a host for another one.
+func (r *Rehearsal) left(from string) error {
+	return r.until("leaving "+from, func(ctx context.Context) (bool, error) {
+		j, err := r.o.Client.Get(ctx, r.job)
+		if err != nil {
+			return false, err
+		}
+		for _, p := range j.GetPlacements() {
+			if p.GetAgent() == from {
+				return false, nil
+			}
+		}
+		return len(j.GetPlacements()) > 0, nil
+	})
+}
+
+// open a host that was drained.
+func (r *Rehearsal) open(host string) error {
+	return r.until("opening "+host, func(ctx context.Context) (bool, error) {
+		_, err := r.o.Client.Uncordon(ctx, host, "")
+		return err == nil, err
+	})
+}
+
+// upgrade as docs/upgrade.md has it, from the programs that there are to the same:
+// the hosts in turn, that of the job last, then the scheduler.
+func (r *Rehearsal) upgrade() (func() error, string, error) {
+	if r.hosts < 2 {
+		return nil, "", errAlone
+	}
+	var names []string
+	err := r.until("asking for the hosts", func(ctx context.Context) (bool, error) {
+		j, err := r.o.Client.Get(ctx, r.job)
+		if err != nil || len(j.GetPlacements()) == 0 {
+			return false, err
+		}
+		last := j.GetPlacements()[0].GetAgent()
+		agents, err := r.o.Client.Agents(ctx)
+		names = nil
+		for _, a := range agents {
+			if a.GetConnected() && a.GetName() != last {
+				names = append(names, a.GetName())
+			}
+		}
+		names = append(names, last)
+		return err == nil, err
+	})
+	if err != nil {
+		return nil, "", err
+	}
 	return func() error {
-		left := r.until("leaving "+from, func(ctx context.Context) (bool, error) {
-			j, err := r.o.Client.Get(ctx, r.job)
-			if err != nil {
-				return false, err
+		for _, name := range names {
+			if err := r.renew(name); err != nil {
+				return err
 			}
-			for _, p := range j.GetPlacements() {
-				if p.GetAgent() == from {
-					return false, nil
-				}
-			}
-			return len(j.GetPlacements()) > 0, nil
-		})
-		open := r.until("opening "+from, func(ctx context.Context) (bool, error) {
-			_, err := r.o.Client.Uncordon(ctx, from, "")
-			return err == nil, err
-		})
-		return errors.Join(left, open)
-	}, from + " drained", nil
+		}
+		p, err := r.farm.scheduler()
+		if err == nil {
+			err = p.signal(syscall.SIGTERM)
+		}
+		return errors.Join(err, r.o.Restart())
+	}, strings.Join(names, ", ") + " and the scheduler restarted in turn", nil
+}
+
+// renew a host: it is drained, its agent restarted, and open again.
+func (r *Rehearsal) renew(host string) error {
+	err := r.until("draining "+host, func(ctx context.Context) (bool, error) {
+		_, err := r.o.Client.Cordon(ctx, host, "", true, "rehearsal")
+		return err == nil, err
+	})
+	if err == nil {
+		err = r.left(host)
+	}
+	if err == nil {
+		err = r.again(host)
+	}
+	return errors.Join(err, r.open(host))
+}
+
+// again restarts a host's agent, and waits for the new one.
+func (r *Rehearsal) again(host string) error {
+	before, err := r.attached(context.Background())
+	if err != nil {
+		return err
+	}
+	agents := r.farm.agents()
+	i := slices.IndexFunc(agents, func(p process) bool { return p.flag("--name") == host })
+	if i < 0 {
+		return fmt.Errorf("the agent of %s does not run on this machine", host)
+	}
+	if err := agents[i].signal(syscall.SIGTERM); err != nil {
+		return err
+	}
+	return r.until("restarting the agent of "+host, func(ctx context.Context) (bool, error) {
+		agents, err := r.o.Client.Agents(ctx)
+		return slices.ContainsFunc(agents, func(a *galav1.AgentView) bool {
+			return a.GetName() == host && a.GetConnected() && !before[a.GetInstance()]
+		}), err
+	})
 }
 
 // change the input that is shown to the next one that there is.
