@@ -106,11 +106,11 @@ func Faults() []Fault {
 			inject: (*Rehearsal).change},
 		{Name: "origin-slow", What: fmt.Sprintf("the origin takes a second longer for each request, for %v", away), Needs: "a job of its own", Holds: away, Bars: Bars{0, away, reach}, origin: true,
 			inject: func(r *Rehearsal) (func() error, string, error) { return r.origin.spoil(slow) }},
-		{Name: "origin-5xx", What: fmt.Sprintf("the origin answers writers with 503 for %v", away), Needs: "a job of its own", Holds: away, Bars: Bars{0, away + 6*time.Second, reach}, origin: true,
+		{Name: "origin-5xx", What: fmt.Sprintf("the origin answers writers with 503 for %v", away), Needs: "a job of its own", Holds: away, Bars: Bars{0, away + 3*time.Second, reach}, origin: true,
 			inject: func(r *Rehearsal) (func() error, string, error) { return r.origin.spoil(unwell) }},
-		{Name: "origin-full", What: fmt.Sprintf("the origin answers writers with 507, its disk is full, for %v", away), Needs: "a job of its own", Holds: away, Bars: Bars{0, away + 6*time.Second, reach}, origin: true,
+		{Name: "origin-full", What: fmt.Sprintf("the origin answers writers with 507, its disk is full, for %v", away), Needs: "a job of its own", Holds: away, Bars: Bars{0, away + 3*time.Second, reach}, origin: true,
 			inject: func(r *Rehearsal) (func() error, string, error) { return r.origin.spoil(full) }},
-		{Name: "origin-drop", What: fmt.Sprintf("the origin drops the connections of writers for %v", away), Needs: "a job of its own", Holds: away, Bars: Bars{0, away + 6*time.Second, reach}, origin: true,
+		{Name: "origin-drop", What: fmt.Sprintf("the origin drops the connections of writers for %v", away), Needs: "a job of its own", Holds: away, Bars: Bars{0, away + 3*time.Second, reach}, origin: true,
 			inject: func(r *Rehearsal) (func() error, string, error) { return r.origin.spoil(drop) }},
 	}
 }

@@ -48,9 +48,11 @@ type Patience struct {
 }
 
 // DefaultPatience suits an origin across a network: a restart of it (some
-// seconds) is survived, a black hole is given up after a minute.
+// seconds) is survived, a black hole is given up after a minute. Pauses stay short
+// of what a live segment has: one of five seconds, begun just before an origin was
+// well again, has cost segments.
 func DefaultPatience() Patience {
-	return Patience{Attempt: 5 * time.Second, SlowestRate: 250_000, First: 100 * time.Millisecond, Longest: 5 * time.Second, Total: time.Minute}
+	return Patience{Attempt: 5 * time.Second, SlowestRate: 250_000, First: 100 * time.Millisecond, Longest: time.Second, Total: time.Minute}
 }
 
 // of is how long one request may take; a segment that is read back has the size
