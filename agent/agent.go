@@ -76,7 +76,7 @@ func Run(ctx context.Context, cfg Config) error {
 func (c Config) look(ctx context.Context, poller *gpu.Poller, outbox *link.Outbox, cache supervisor.ComputeCache, workers *supervisor.Supervisor, failed *failures) (all *gpus, end func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	all = newGPUs(cpu(ctx, c.Worker, c.Limits), c.Log, trialBy(c.Worker, cache, c.Limits), poller.Snapshot, outbox.Offers)
-	all.work = func() map[string]work { return workOf(workers.Running(), workers.Undying()) }
+	all.work = func() map[string]work { return workOf(workers.Running(), workers.Undying(), time.Now()) }
 	all.fail = failed
 	all.book = newGPUBook(cmp.Or(os.Getenv("GALA_TWIN"), c.Data), c.Log) // a twin's GPUs go with it
 	inventory := listGPUs(ctx)
@@ -89,6 +89,7 @@ func (c Config) look(ctx context.Context, poller *gpu.Poller, outbox *link.Outbo
 		patience = 0
 	}
 	all.begin(ctx, inventory, patience)
+	poller.Expect(all.missed()...)
 	return all, func() { cancel(); all.trials.Wait() }
 }
 

@@ -25,6 +25,7 @@ type failures struct {
 type failure struct {
 	job, said string
 	at        time.Time
+	slow      bool // a file or a destination that hangs looks the same
 }
 
 // blames tells outcomes that the device may be the cause of; of the others, those in
@@ -34,6 +35,7 @@ var (
 		galav1.OutcomeCode_OUTCOME_CODE_DEVICE_LOST, galav1.OutcomeCode_OUTCOME_CODE_ENCODER_ERROR,
 		galav1.OutcomeCode_OUTCOME_CODE_CRASHED, galav1.OutcomeCode_OUTCOME_CODE_STALLED, galav1.OutcomeCode_OUTCOME_CODE_START_TIMEOUT,
 	}
+	slow   = []galav1.OutcomeCode{galav1.OutcomeCode_OUTCOME_CODE_STALLED, galav1.OutcomeCode_OUTCOME_CODE_START_TIMEOUT}
 	clears = []galav1.OutcomeCode{
 		galav1.OutcomeCode_OUTCOME_CODE_FINISHED, galav1.OutcomeCode_OUTCOME_CODE_HANDED_OVER, galav1.OutcomeCode_OUTCOME_CODE_SOURCE_ENDED,
 	}
@@ -48,7 +50,7 @@ func (f *failures) ended(a *galav1.Assignment, o *galav1.Outcome) {
 	switch device := a.GetDevice(); {
 	case o.GetCode() == galav1.OutcomeCode_OUTCOME_CODE_ENCODER_ERROR && !o.GetRetryable(): // it is the job's, on every device
 	case slices.Contains(blames, o.GetCode()):
-		all := append(f.on[device], failure{a.GetJob(), o.GetMessage(), o.GetEndedAt().AsTime()})
+		all := append(f.on[device], failure{a.GetJob(), o.GetMessage(), o.GetEndedAt().AsTime(), slices.Contains(slow, o.GetCode())})
 		f.on[device] = all[max(0, len(all)-suspectAfter):]
 	case slices.Contains(clears, o.GetCode()):
 		delete(f.on, device)
@@ -56,12 +58,16 @@ func (f *failures) ended(a *galav1.Assignment, o *galav1.Outcome) {
 }
 
 // suspect says why a device is, once, and "" when it is not. One job that fails beside
-// others that run proves nothing.
-func (f *failures) suspect(device string, running []string, now time.Time) string {
+// others that run proves nothing, and nor does one that stands still beside others that
+// get pictures done: moves.
+func (f *failures) suspect(device string, running []string, moves bool, now time.Time) string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	all := f.on[device]
 	if len(all) < suspectAfter || now.Sub(all[0].at) > suspectWithin {
+		return ""
+	}
+	if moves && slices.ContainsFunc(all, func(l failure) bool { return l.slow }) {
 		return ""
 	}
 	other := func(job string) bool { return job != all[0].job }

@@ -18,6 +18,7 @@ func (g *gpus) fails(device, job string, code galav1.OutcomeCode) {
 
 const (
 	crashed  = galav1.OutcomeCode_OUTCOME_CODE_CRASHED
+	stalled  = galav1.OutcomeCode_OUTCOME_CODE_STALLED
 	loses    = galav1.OutcomeCode_OUTCOME_CODE_DEVICE_LOST
 	finished = galav1.OutcomeCode_OUTCOME_CODE_FINISHED
 	noSource = galav1.OutcomeCode_OUTCOME_CODE_SOURCE_ERROR
@@ -33,10 +34,10 @@ func TestAJobThatFailsEverywhereBlamesNoGPU(t *testing.T) {
 			})
 		}
 	}
-	if end(false); f.suspect("a", nil, time.Now()) != "" {
+	if end(false); f.suspect("a", nil, false, time.Now()) != "" {
 		t.Error("a job that is not to be tried again blames its GPU")
 	}
-	if end(true); f.suspect("a", nil, time.Now()) == "" {
+	if end(true); f.suspect("a", nil, false, time.Now()) == "" {
 		t.Error("this test is not about anything any more")
 	}
 }
@@ -102,6 +103,14 @@ func TestFailuresThatBlameNoGPU(t *testing.T) {
 			d.works("a", work{jobs: []string{"x", "y"}})
 			for range 5 {
 				g.fails("a", "x", crashed)
+			}
+		},
+		"of jobs that stand still beside one that does not": func(d *driver, g *gpus) {
+			frames := int64(100)
+			d.works("a", work{sessions: 1, frames: frames})
+			for _, job := range []string{"x", "y", "x", "y"} {
+				d.encodes("a", &frames, 3)
+				g.fails("a", job, stalled)
 			}
 		},
 		"on another device": func(_ *driver, g *gpus) {

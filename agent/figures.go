@@ -3,6 +3,7 @@ package agent
 import (
 	"fmt"
 	"math"
+	"time"
 
 	"github.com/galafarm/gala/agent/gpu"
 	"github.com/galafarm/gala/agent/supervisor"
@@ -77,8 +78,12 @@ func encodeSession(s gpu.Session, running []supervisor.Running) *galav1.EncodeSe
 	return m
 }
 
+// hangsAfter is how long a worker that was given up has not died when its GPU's driver
+// is taken to hang: a file system that hangs for a while keeps it just the same.
+const hangsAfter = 25 * time.Second
+
 // workOf this agent's workers on each GPU.
-func workOf(running []supervisor.Running, undying []supervisor.Undying) map[string]work {
+func workOf(running []supervisor.Running, undying []supervisor.Undying, now time.Time) map[string]work {
 	all := map[string]work{}
 	for _, r := range running {
 		w := all[r.Spec.GetDevice()]
@@ -95,7 +100,7 @@ func workOf(running []supervisor.Running, undying []supervisor.Undying) map[stri
 	}
 	for _, u := range undying {
 		w := all[u.Device]
-		if w.undying == "" {
+		if w.undying == "" && now.Sub(u.Since) >= hangsAfter {
 			w.undying = fmt.Sprintf("%s since %s: look for XID lines in the kernel's log, and reboot this host", u, u.Since.UTC().Format("2006-01-02 15:04 UTC"))
 		}
 		all[u.Device] = w

@@ -13,6 +13,17 @@ func video(name, codec string, width, height int32) *galav1.Rendition {
 	return &galav1.Rendition{Name: name, Kind: &galav1.Rendition_Video{Video: &galav1.VideoRendition{Codec: codec, Width: width, Height: height}}}
 }
 
+// A worker that does not die may hang on a disk: for a while its GPU is not blamed.
+func TestAnUndyingWorkerBlamesItsGPULater(t *testing.T) {
+	gaveUp := time.Now()
+	undying := []supervisor.Undying{{PID: 7, Device: "a", Since: gaveUp}}
+	for after, want := range map[time.Duration]bool{time.Second: false, hangsAfter: true, time.Hour: true} {
+		if got := workOf(nil, undying, gaveUp.Add(after))["a"].undying; (got != "") != want {
+			t.Errorf("after %v: %q", after, got)
+		}
+	}
+}
+
 // users-ask 2: each session of the encoder is one rendition, found by the
 // process that has it; what cannot be told apart is not guessed.
 func TestSessionsHaveOwners(t *testing.T) {

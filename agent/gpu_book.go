@@ -34,6 +34,10 @@ type bookedGPU struct {
 	Complete bool               `json:"complete,omitempty"`
 }
 
+// forgottenAfter is how long a lost GPU is missed by agents that have never seen it: an
+// image of another host brings that host's GPUs along.
+const forgottenAfter = 7 * 24 * time.Hour
+
 func newGPUBook(dir string, log *slog.Logger) *gpuBook {
 	return &gpuBook{path: filepath.Join(dir, "gpus.json"), log: log}
 }
@@ -76,6 +80,9 @@ func (g *gpus) remember(reason string) {
 	}
 	for _, b := range g.book.read() {
 		c := g.card(b.UUID)
+		if c == nil && !b.Lost.IsZero() && time.Since(b.Lost) > forgottenAfter {
+			continue
+		}
 		if c == nil {
 			c = g.add(gpu.GPU{UUID: b.UUID, Model: b.Model, Memory: b.Memory})
 			why := "this host has had it, and the NVIDIA driver does not list it now"
@@ -88,6 +95,18 @@ func (g *gpus) remember(reason string) {
 		c.since = b.Lost
 		c.evidence = evidence{driver: b.Driver, sessions: b.Sessions, complete: b.Complete}
 	}
+}
+
+// missed are the GPUs of earlier agents that are not found now.
+func (g *gpus) missed() (uuids []string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, c := range g.cards {
+		if c.absent {
+			uuids = append(uuids, c.UUID)
+		}
+	}
+	return uuids
 }
 
 // note what the next agent should know.

@@ -326,6 +326,11 @@ func TestAMissingGPUIsRemembered(t *testing.T) {
 		}
 		g = begin(t, &driver{}, gpu.Inventory{}, "a")
 		wantRoles(t, "illegible", g, "cpu encode, a encode")
+		b := newGPUBook(dir, slog.New(slog.DiscardHandler))
+		for days, want := range map[int]string{6: "cpu encode, a encode, c unusable", 8: "cpu encode, a encode"} {
+			b.write([]bookedGPU{{UUID: "c", Lost: time.Now().AddDate(0, 0, -days)}})
+			wantRoles(t, fmt.Sprintf("lost for %d days", days), begin(t, &driver{}, gpu.Inventory{}, "a"), want)
+		}
 	})
 }
 

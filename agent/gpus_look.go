@@ -48,7 +48,7 @@ func (g *gpus) lookAt(ctx context.Context, c *card, d *gpu.Device, now time.Time
 		c.leave(g.driver, used.undying, false)
 	case !c.gone && (d.State == gpu.Lost || d.State == gpu.Stale && d.Age > silentFor):
 		c.leave(g.driver, d.Trouble, false)
-	case !c.gone && c.suspect(g.driver, g.fail.suspect(c.UUID, used.jobs, now), now):
+	case !c.gone && c.suspect(g.driver, g.fail.suspect(c.UUID, used.jobs, c.moves(now), now), now):
 		g.log.Warn("GPU is suspect", "device", c.UUID, "reason", c.offer.GetRoleReason())
 	case c.trying || d.State != gpu.Well || now.Before(c.until):
 	case c.gone || c.due(now) || g.taken(c) < c.taken:

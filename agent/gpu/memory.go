@@ -3,6 +3,7 @@ package gpu
 import (
 	"errors"
 	"maps"
+	"slices"
 	"time"
 )
 
@@ -114,8 +115,8 @@ func (p *Poller) worse(d *Device, s State, trouble string) {
 	d.State, d.Trouble, d.Sessions = s, trouble, nil
 }
 
-// misses says whether a GPU is lost, or the driver has told of fewer than there
-// could be: one that was lost when it was asked for is not listed.
+// misses says whether a GPU is lost or expected, or the driver has told of fewer than
+// there could be: one that was lost when it was asked for is not listed.
 func (p *Poller) misses() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -127,7 +128,7 @@ func (p *Poller) misses() bool {
 			return true
 		}
 	}
-	return false
+	return slices.ContainsFunc(p.missed, func(uuid string) bool { return p.device(uuid) == nil })
 }
 
 // happened is an XID. What was handed out keeps its own copies.

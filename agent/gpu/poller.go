@@ -100,6 +100,7 @@ type Poller struct {
 	current driver    // while it is talked to
 	since   time.Time // when it was opened, or since when it is being opened
 	state   Snapshot
+	missed  []string // UUIDs that were there once and are looked for
 }
 
 // NewPoller knows nothing before Run.
@@ -107,6 +108,14 @@ func NewPoller(log *slog.Logger) *Poller { return newPoller(log, openDriver(log)
 
 func newPoller(log *slog.Logger, open func() (driver, error)) *Poller {
 	return &Poller{log: log, open: open, state: Snapshot{Trouble: "the NVIDIA driver was not asked yet"}}
+}
+
+// Expect GPUs that this host has had: the driver is asked for them anew now and then, as
+// for one that is lost.
+func (p *Poller) Expect(uuids ...string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.missed = append(p.missed, uuids...)
 }
 
 // Run polls until ctx ends. A call into a driver that hangs cannot be taken

@@ -257,6 +257,30 @@ func TestAGPUThatWasLostAtTheStart(t *testing.T) {
 	})
 }
 
+// One that an earlier agent has seen, and that the driver does not miss, is looked for too.
+func TestAGPUThatIsExpected(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		both, one, opened := twoGPUs(), twoGPUs(), atomic.Int32{}
+		one.found = one.found[:1]
+		p, end := polling(t, func() (driver, error) {
+			if opened.Add(1) > 2 {
+				return both, nil
+			}
+			return one, nil
+		})
+		p.Expect("GPU-b")
+		pass(95 * time.Second)
+		if s := p.Snapshot(); len(s.Devices) != 2 || opened.Load() != 3 {
+			t.Errorf("%d conversations: %+v", opened.Load(), s)
+		}
+		pass(5 * time.Minute)
+		if n := opened.Load(); n != 3 {
+			t.Errorf("%d conversations though all are there", n)
+		}
+		end()
+	})
+}
+
 func TestErrorsThatPass(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := twoGPUs()

@@ -180,11 +180,18 @@ func (n *ingest) leave() {
 	n.proc.leave()
 }
 
-// end stops the process: it holds nothing that a kill could lose.
+// end stops the process: it holds nothing that a kill could lose. One that hangs in
+// the kernel is left to it.
 func (n *ingest) end() {
-	_ = n.proc.signal(killSignal)
-	_ = n.proc.wait(context.Background())
-	n.proc.reap()
+	_ = n.all.signal(n.proc, killSignal)
+	ctx, cancel := context.WithTimeout(context.Background(), n.all.kill)
+	defer cancel()
+	if n.proc.wait(ctx) == nil {
+		n.proc.reap()
+	} else {
+		n.all.log.Error("an ingest does not die; it hangs in the kernel: look at the disks and network mounts of this host", "job", n.job, "pid", n.proc.pid)
+		n.proc.leave()
+	}
 	if err := os.RemoveAll(string(n.dir)); err != nil && !errors.Is(err, os.ErrNotExist) {
 		n.all.log.Warn("remove directory of ingest", "job", n.job, "error", err)
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/galafarm/gala/media/input"
@@ -22,7 +23,9 @@ type ingests struct {
 	worker string
 	log    *slog.Logger
 	linger time.Duration
-	most   int // held at once
+	most   int           // held at once
+	kill   time.Duration // how long one that is killed may take to die
+	signal func(*process, syscall.Signal) error
 	// last: they end with this agent, instead of being left to the next.
 	last bool
 
@@ -46,7 +49,7 @@ func runsByItself(kind galav1.JobKind, name string) bool {
 
 // newIngests adopts those that an earlier agent left running.
 func newIngests(dir, worker string, l Limits, log *slog.Logger) (*ingests, error) {
-	g := &ingests{dir: dir, worker: worker, linger: l.IngestLinger, most: l.Ingests, log: log, all: map[sourceKey]*ingest{}}
+	g := &ingests{dir: dir, worker: worker, linger: l.IngestLinger, most: l.Ingests, kill: l.Kill, signal: (*process).signal, log: log, all: map[sourceKey]*ingest{}}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("create directory of ingests: %w", err)
 	}

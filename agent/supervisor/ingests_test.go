@@ -2,7 +2,9 @@ package supervisor
 
 import (
 	"fmt"
+	"log/slog"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -281,5 +283,36 @@ func TestAPushedBackupIsHeldForASuccessor(t *testing.T) {
 	}
 	if all, err := os.ReadDir(filepath.Join(dir, "ingests")); err != nil || len(all) != 2 {
 		t.Errorf("%d ingests hold two inputs (%v)", len(all), err)
+	}
+}
+
+// An ingest that no KILL ends holds nobody up.
+func TestAnIngestThatDoesNotDie(t *testing.T) {
+	cmd := exec.Command("sleep", "600")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	pid := cmd.Process.Pid
+	defer func() {
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+			t.Error("it has not been left alone:", err)
+		}
+		var status syscall.WaitStatus
+		_, _ = syscall.Wait4(pid, &status, 0, nil)
+	}()
+	p, err := openProcess(pid, cmd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := &ingests{log: slog.New(slog.DiscardHandler), kill: 100 * time.Millisecond, signal: func(*process, syscall.Signal) error { return nil }}
+	n := newIngest(all, sourceKey{job: "gala"}, runDir(t.TempDir()))
+	n.proc = p
+	began := time.Now()
+	n.end()
+	if took := time.Since(began); took < all.kill || took > 10*time.Second {
+		t.Errorf("it was waited for for %v", took)
+	}
+	if _, err := os.Stat(string(n.dir)); !os.IsNotExist(err) {
+		t.Errorf("its directory is there: %v", err)
 	}
 }

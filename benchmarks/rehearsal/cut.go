@@ -11,8 +11,9 @@ import (
 )
 
 // cutOff takes down our ends of the cables to the agent's network namespace. In
-// there nothing is touched, so that its addresses and routes stay.
-func cutOff(h held, err error) (func() error, string, error) {
+// there nothing is touched, so that its addresses and routes stay. Finding them is no
+// part of the fault: it begins with the first that goes down.
+func (r *Rehearsal) cutOff(h held, err error) (func() error, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
@@ -48,6 +49,7 @@ func cutOff(h held, err error) (func() error, string, error) {
 		return errors.Join(errs...)
 	}
 	up := func() error { return set("up") }
+	r.struck = time.Now()
 	if err := set("down"); err != nil {
 		return nil, "", errors.Join(err, up())
 	}

@@ -79,7 +79,7 @@ func Faults() []Fault {
 			inject: func(r *Rehearsal) (func() error, string, error) { return stopped(r.farm.agentOf(r.job)) }},
 		{Name: "host-cut", What: fmt.Sprintf("takes the cable of the agent's host down for %v", 2*away), Needs: "root, and an agent in a network namespace of its own, joined to this one by a veth pair, as a container is", Holds: 2 * away, Bars: Bars{4, 15 * time.Second, time.Minute}, hosts: true,
 			inject: func(r *Rehearsal) (func() error, string, error) {
-				return r.apart(func() (func() error, string, error) { return cutOff(r.farm.agentOf(r.job)) })
+				return r.apart(func() (func() error, string, error) { return r.cutOff(r.farm.agentOf(r.job)) })
 			}},
 		{Name: "host-cut-cold", What: "the same, and kills what other hosts hold of the job's source", Needs: "as host-cut", Holds: 2 * away, Bars: Bars{4, 15 * time.Second, time.Minute}, hosts: true,
 			inject: func(r *Rehearsal) (func() error, string, error) { return r.apart(r.cold) }},

@@ -80,7 +80,7 @@ func (r *Rehearsal) apart(fault func() (func() error, string, error)) (func() er
 
 // cold cuts a host off and kills what others hold of the job's source, at once.
 func (r *Rehearsal) cold() (func() error, string, error) {
-	heal, said, err := cutOff(r.farm.agentOf(r.job))
+	heal, said, err := r.cutOff(r.farm.agentOf(r.job))
 	if err != nil {
 		return nil, "", err
 	}

@@ -132,7 +132,7 @@ func (c *ladderShowCmd) table(sh *shell, l *ladders.Ladder, src ladders.Source, 
 		}
 	}
 	if spare {
-		fmt.Fprintln(sh.out, "\n* less, or left out, on a card that lacks it")
+		fmt.Fprintln(sh.out, "\n* less on a card that lacks it")
 	}
 	return nil
 }

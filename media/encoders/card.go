@@ -1,6 +1,10 @@
 package encoders
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
 
 // Card is what a GPU's encoder can do for one codec, as its driver says.
 type Card struct {
@@ -19,7 +23,7 @@ type Card struct {
 }
 
 // Refuses says in words why the card cannot encode a rung at all, "" where it
-// can. What is only better is left out instead, by Options.
+// can. What is only better is not asked for instead.
 func (c Card) Refuses(r Rung) string {
 	switch {
 	case !c.Encodes:
@@ -51,4 +55,48 @@ func (r Rung) bInARow() int64 {
 		return 0
 	}
 	return int64(min(bFrames, r.card().BFrames))
+}
+
+// Lesser is a rung that asks less of its card.
+type Lesser struct {
+	Without string // what it does without, in words
+	Rung    Rung
+}
+
+// Less are what may be asked of a card that refuses what it says to have: without each
+// of the things that only some have, what costs the least quality first, and without
+// all of them. Those that would ask for the same are left out.
+func (e Encoder) Less(r Rung) (all []Lesser) {
+	asked := [][]Option{e.Options(r)}
+	add := func(without string, c Card) {
+		less := r
+		less.Card = &c
+		options := e.Options(less)
+		if !slices.ContainsFunc(asked, func(o []Option) bool { return slices.Equal(o, options) }) {
+			asked = append(asked, options)
+			all = append(all, Lesser{without, less})
+		}
+	}
+	var words []string
+	least := r.card()
+	for _, of := range []struct {
+		what string
+		take func(*Card)
+	}{
+		{"several engines for a picture", func(c *Card) { c.Engines = 1 }},
+		{"temporal AQ", func(c *Card) { c.TemporalAQ = false }},
+		{"references to B pictures", func(c *Card) { c.BReference = false }},
+		{"lookahead", func(c *Card) { c.Lookahead = false }},
+		{"B pictures", func(c *Card) { c.BFrames = 0 }},
+	} {
+		one := r.card()
+		of.take(&one)
+		of.take(&least)
+		n := len(all)
+		if add(of.what, one); len(all) > n {
+			words = append(words, of.what)
+		}
+	}
+	add(strings.Join(words, ", "), least)
+	return all
 }

@@ -37,8 +37,8 @@ type Option struct {
 	// Of is the option that this one is a part of (x265-params), empty for one
 	// that libavcodec knows by itself.
 	Of string `json:"of,omitempty"`
-	// Spare: not every card has it. Of one that says so it is less or left out; one
-	// that refuses it all the same is opened without.
+	// Spare: not every card has it. Of one that says so it is less; one that refuses it
+	// all the same is asked for less (Less).
 	Spare  bool   `json:"spare,omitempty"`
 	Reason string `json:"reason"`
 }

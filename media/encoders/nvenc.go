@@ -86,7 +86,9 @@ func (r Rung) nvencLookahead() int64 {
 	case !r.card().Lookahead:
 		return 0
 	case r.Live:
-		return min(graded(r.Preset, [4]int64{0, 8, 8, 8}), r.GOP/2)
+		// Half a second, with what else waits.
+		within := r.Rate.Num/(2*r.Rate.Den) - r.waiting()
+		return max(0, min(graded(r.Preset, [4]int64{0, 8, 8, 8}), r.GOP/2, within))
 	}
 	return graded(r.Preset, [4]int64{0, 10, 20, 32})
 }
@@ -94,7 +96,10 @@ func (r Rung) nvencLookahead() int64 {
 // held is how many pictures libavcodec wants under way for the lookahead: those
 // looked at, a group of B pictures and four more. With less it looks ahead less,
 // or not at all, and only warns.
-func (r Rung) held() int64 { return r.nvencLookahead() + r.bInARow() + 1 + 4 }
+func (r Rung) held() int64 { return r.nvencLookahead() + r.waiting() }
+
+// waiting are those of them that are not looked at ahead.
+func (r Rung) waiting() int64 { return r.bInARow() + 1 + 4 }
 
 func (r Rung) surfaces() int64 {
 	return max(4, 4*(r.bInARow()+1), r.held()+1)

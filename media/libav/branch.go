@@ -315,6 +315,9 @@ func (b *branch) encode(e *encoderFeed, f *astiav.Frame, write func(media.Packet
 		if err := e.enc.open(f, n); err != nil {
 			return err
 		}
+		if e.enc.spared != "" {
+			b.stage.p.say(fmt.Sprintf("rendition %s is encoded without %s: %s says to have that, and refuses it", e.enc.name, e.enc.spared, e.enc.gpu.model))
+		}
 		if err := b.stage.p.o.Output.Init(e.enc.name, e.enc.config); err != nil {
 			return err
 		}

@@ -88,7 +88,7 @@ func tryScaling(gpu *astiav.HardwareDeviceContext) error {
 	return err
 }
 
-// tryEncoder with all that its row asks for, then without what some cards lack.
+// tryEncoder with all that its row asks for, then with less.
 func tryEncoder(gpu *astiav.HardwareDeviceContext, row encoders.Encoder, depth int) error {
 	codec := astiav.FindEncoderByName(row.Name)
 	if codec == nil {
@@ -103,11 +103,13 @@ func tryEncoder(gpu *astiav.HardwareDeviceContext, row encoders.Encoder, depth i
 		return err
 	}
 	defer pictures.Close()
-	options := row.Options(rung)
-	err = pictures.encode(codec, rung, options)
-	plain := slices.DeleteFunc(slices.Clone(options), func(o encoders.Option) bool { return o.Spare })
-	if err != nil && pictures.encode(codec, rung, plain) == nil {
-		return nil
+	if err = pictures.encode(codec, rung, row.Options(rung)); !unsupported(err) {
+		return err
+	}
+	for _, l := range row.Less(rung) {
+		if pictures.encode(codec, rung, row.Options(l.Rung)) == nil {
+			return nil
+		}
 	}
 	return err
 }

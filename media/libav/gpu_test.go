@@ -207,6 +207,44 @@ func TestGPURefuses(t *testing.T) {
 	}
 }
 
+// A card that refuses what it says to have is asked for that one thing less, also when
+// the encoder is opened again, and the job's notes say so.
+func TestACardThatRefusesWhatItSaysToHave(t *testing.T) {
+	if onTwin(t, "l4") == nil {
+		return
+	}
+	config := filepath.Join(os.Getenv("GALA_TWIN"), "config")
+	text, err := os.ReadFile(config)
+	without := strings.Replace(string(text), " hevcb", "", 1)
+	if err != nil || without == string(text) {
+		t.Fatalf("%v; the twin's devices are\n%s", err, text)
+	}
+	if err := os.WriteFile(config, []byte(without), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	g, err := openGPU()
+	if err != nil {
+		t.Fatal(err)
+	}
+	has, err := g.card("hevc")
+	if err != nil || has.BFrames != 0 {
+		t.Fatalf("%+v, %v", has, err)
+	}
+	says := has
+	says.BFrames, says.BReference = 4, true
+	g.cards["hevc"] = says
+	row := gpuRows[1]
+	p := open(t, Options{Spec: cardSpec5(t, timeline.Rate{Num: 25, Den: 1}, rungOf("v", row.encoder, row.codec, row.profile, row.level, row.depth, "balanced")), Output: newCollector()})
+	p.gpu = g
+	if err := p.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	want := "rendition v is encoded without B pictures: NVIDIA L4"
+	if notes := strings.Join(p.Status().Notes, "\n"); strings.Count(notes, want) != 1 {
+		t.Errorf("notes: %s", notes)
+	}
+}
+
 // users-ask 3, 5: each way in which a driver fails has its own outcome, and "out of
 // memory (10)" is only memory where there is none.
 func TestGPUFailures(t *testing.T) {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
-	"slices"
 	"syscall"
 
 	"github.com/asticode/go-astiav"
@@ -26,9 +25,10 @@ type videoEncoder struct {
 	live   bool
 	ease   encoders.Ease
 	row    encoders.Encoder
-	format string // pixel format of the samples
-	gpu    *gpu   // that it encodes on, nil: the processor
-	card   *encoders.Card
+	format string         // pixel format of the samples
+	gpu    *gpu           // that it encodes on, nil: the processor
+	card   *encoders.Card // as it says, or what it takes of that
+	spared string         // what it says to have and refuses, "" for nothing
 	cc     *astiav.CodecContext
 	pkt    *astiav.Packet
 	base   int64 // grid frame of encoder time 0
@@ -87,11 +87,8 @@ func (e *videoEncoder) open(f *astiav.Frame, n int64) error {
 	}
 	e.base = n
 	err := e.attempt(codec, f, e.row.Options(e.rung()))
-	if e.gpu != nil && unsupported(err) { // a card that refuses what it says to have
-		plain := slices.DeleteFunc(e.row.Options(e.rung()), func(o encoders.Option) bool { return o.Spare })
-		if e.attempt(codec, f, plain) == nil {
-			err = nil
-		}
+	if e.gpu != nil && unsupported(err) && e.less(codec, f) {
+		err = nil
 	}
 	if err != nil {
 		return e.failed("does not open", err, true)
@@ -109,6 +106,17 @@ func (e *videoEncoder) open(f *astiav.Frame, n int64) error {
 // unsupported tells errors by which a driver refuses options.
 func unsupported(err error) bool {
 	return errors.Is(err, averror(syscall.ENOSYS)) || errors.Is(err, averror(syscall.EINVAL))
+}
+
+// less asks less of a card that refuses what it says to have, from now on.
+func (e *videoEncoder) less(codec *astiav.Codec, f *astiav.Frame) bool {
+	for _, l := range e.row.Less(e.rung()) {
+		if e.attempt(codec, f, e.row.Options(l.Rung)) == nil {
+			e.card, e.spared = l.Rung.Card, l.Without
+			return true
+		}
+	}
+	return false
 }
 
 // attempt opens the encoder with these options.

@@ -107,7 +107,8 @@ func (k *taker) leftBehind(ctx context.Context, b []byte) (bool, error) {
 	return true, nil
 }
 
-// moves tells whether somebody goes on with a playlist.
+// moves tells whether somebody goes on with a playlist. ctx has to have time for the
+// wait: a server that answers slowly gets its patience besides.
 func (k *taker) moves(ctx context.Context, was []byte) (bool, error) {
 	t := time.NewTimer(lapseSegments*k.t.p.segmentLength() + 2*time.Second)
 	defer t.Stop()

@@ -55,6 +55,37 @@ func TestAYoungListOfAHigherEpoch(t *testing.T) {
 	}
 }
 
+// A server that takes four seconds for each look has the ten of its patience for each of them:
+// the pause between two looks is no part of it.
+func TestAYoungListAtASlowServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newMemory()
+		spec := liveSpec(t, s)
+		spec.Epoch = 7
+		before := airAt(t, spec, guarded{s})
+		before.next -= 8
+		before.must(4)
+		before.p.Abort()
+		s.setGate(func(ctx context.Context, op, _ string) error {
+			if op != "get" {
+				return nil
+			}
+			select {
+			case <-time.After(4 * time.Second):
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		})
+		spec.Epoch = 1
+		a := airAt(t, spec, guarded{s})
+		a.must(30)
+		if m := list(t, s); m.Epoch != 1 {
+			t.Errorf("it is the list of epoch %d after half a minute", m.Epoch)
+		}
+	})
+}
+
 // An origin that shows a writer nothing is written to by the worker that takes
 // over, too.
 func TestSuccessorAtAnOriginThatShowsNothing(t *testing.T) {

@@ -16,8 +16,6 @@ func (k *taker) load(ctx context.Context) error {
 	if k.loaded {
 		return nil
 	}
-	ctx, cancel := k.t.p.bounded(ctx)
-	defer cancel()
 	read := k.resume
 	if !k.t.p.spec.Resume {
 		read = k.lookFirst
@@ -41,6 +39,8 @@ func (k *taker) resume(ctx context.Context) error {
 	if old == nil || err != nil {
 		return err
 	}
+	ctx, cancel := k.t.p.bounded(ctx)
+	defer cancel()
 	fresh := k.t.emptyList()
 	if !slices.Equal(old.Keys, fresh.Keys) {
 		return otherKeys(k.t.rendition.Name)
@@ -102,6 +102,8 @@ func (k *taker) readBack(ctx context.Context) (*hls.Media, error) {
 // current is what stands where the playlist belongs, nil for nothing, and where
 // it cannot be read.
 func (k *taker) current(ctx context.Context) ([]byte, error) {
+	ctx, cancel := k.t.p.bounded(ctx)
+	defer cancel()
 	b, err := k.out.sink.Get(ctx, k.path(playlistName))
 	if errors.Is(err, media.ErrNotFound) || publish.WriteOnly(err) {
 		return nil, nil

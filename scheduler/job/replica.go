@@ -130,6 +130,8 @@ type Handover struct {
 	Domain   map[string]string `json:"domain,omitempty"` // as Placement's
 	// For is the live job that a clip makes room for.
 	For string `json:"for,omitempty"`
+	// Told: its worker was told to leave. An agent that attaches anew does not say so.
+	Told bool `json:"told,omitempty"`
 	// Back: the drain ended after the worker had been told to leave. The run begins
 	// again where it was.
 	Back bool `json:"back,omitempty"`

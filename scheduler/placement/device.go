@@ -38,8 +38,9 @@ type Device struct {
 }
 
 // Processor is a host's, in pixels per second of its reference preset: what it offers,
-// 0 where that is not known, and what is placed on it.
-type Processor struct{ Capacity, Live, VOD int64 }
+// 0 where that is not known, what live jobs have of it, and what clips on GPUs have.
+// Clips that it encodes itself do with what those leave.
+type Processor struct{ Capacity, Live, Clips int64 }
 
 // Full is a limit on sessions that was met rather than known.
 type Full struct {
@@ -51,7 +52,9 @@ type Full struct {
 // counted apart.
 type Usage struct {
 	Live, VOD int64
-	Sessions  int
+	// Shares of VOD are those of clips on the host's GPUs: of a processor.
+	Shares   int64
+	Sessions int
 	// Clips and Leaving of Sessions, and Claimed beside them, as Device has them.
 	Clips, Leaving, Claimed int
 	// Placed counts the placements, and the moves here that are under way.
@@ -62,7 +65,7 @@ type Usage struct {
 func (p Processor) busy(kind job.Kind, cost int64) string {
 	used := p.Live
 	if kind == job.VOD {
-		used += p.VOD
+		used += p.Clips
 	}
 	if p.Capacity == 0 || used+cost <= p.Capacity {
 		return ""

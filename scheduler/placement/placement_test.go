@@ -88,8 +88,8 @@ func TestPlace(t *testing.T) {
 		{"fits", placement.Request{Kind: job.Live}, []placement.Device{cpu("a", 20, placement.Usage{})}, "a/cpu", "takes 8.6 Mpx/s of 20.0 Mpx/s, load 43.2 %"},
 		{"a driver twin is called one", placement.Request{Kind: job.Live}, []placement.Device{twin(gpu("a", 90, 0, placement.Usage{}))}, "a/GPU-1", "of 90.0 Mpx/s of NVIDIA L4 (driver twin), load"},
 		{"no room", placement.Request{Kind: job.Live}, []placement.Device{cpu("a", 20, placement.Usage{Live: 12_000_000})}, "", "needs 8.6 Mpx/s of 20.0 Mpx/s, 8.0 Mpx/s are free"},
-		{"live does not mind VOD", placement.Request{Kind: job.Live}, []placement.Device{cpu("a", 20, placement.Usage{VOD: 20_000_000})}, "a/cpu", ""},
-		{"VOD minds both", placement.Request{Kind: job.VOD}, []placement.Device{cpu("a", 20, placement.Usage{Live: 10_000_000, VOD: 6_000_000})}, "", "needs 5.0 Mpx/s of 20.0 Mpx/s, 4.0 Mpx/s are free"},
+		{"live does not mind clips", placement.Request{Kind: job.Live}, []placement.Device{cpu("a", 20, placement.Usage{VOD: 20_000_000})}, "a/cpu", ""},
+		{"a clip minds both", placement.Request{Kind: job.VOD}, []placement.Device{cpu("a", 20, placement.Usage{Live: 10_000_000, VOD: 6_000_000})}, "", "needs 5.0 Mpx/s of 20.0 Mpx/s, 4.0 Mpx/s are free"},
 		{"VOD larger than the device", placement.Request{Kind: job.VOD}, []placement.Device{cpu("a", 4, placement.Usage{})}, "a/cpu", "takes 1.0 Mpx/s"},
 		{"least loaded", placement.Request{Kind: job.Live}, []placement.Device{cpu("a", 40, placement.Usage{Live: 9_000_000}), cpu("b", 40, placement.Usage{})}, "b/cpu", "least loaded of 2 devices"},
 		{"a GPU first", placement.Request{Kind: job.Live}, []placement.Device{cpu("a", 90, placement.Usage{}), gpu("b", 20, 0, placement.Usage{})}, "b/GPU-1", ""},
@@ -162,9 +162,9 @@ func TestAGPUTakesItsPartOfTheProcessor(t *testing.T) {
 	source := ladders.Source{Video: &ladders.SourceVideo{Width: 1280, Height: 720, Rate: pal}} // 23.04 Mpx/s, a quarter of it
 	stereo := ladders.Rendition{Name: "stereo", Audio: &ladders.Audio{Codec: "aac", Channels: 2}}
 	passed := ladders.Rendition{Name: "surround", Audio: &ladders.Audio{Codec: "ac3", Channels: 6, Passthrough: true}}
-	host := func(mega, live, vod int64) placement.Device {
+	host := func(mega, live, clips int64) placement.Device {
 		d := gpu("a", 90, 0, placement.Usage{})
-		d.Host = placement.Processor{Capacity: mega * 1_000_000, Live: live * 1_000_000, VOD: vod * 1_000_000}
+		d.Host = placement.Processor{Capacity: mega * 1_000_000, Live: live * 1_000_000, Clips: clips * 1_000_000}
 		return d
 	}
 	for _, c := range []struct {
@@ -177,9 +177,9 @@ func TestAGPUTakesItsPartOfTheProcessor(t *testing.T) {
 	}{
 		{"room", job.Live, host(30, 20, 0), 6_760_000, "load 9.6 %, and 6.8 Mpx/s of 30.0 Mpx/s of its host's processor", ""},
 		{"no room", job.Live, host(30, 24, 0), -1, "a/GPU-1 needs 6.8 Mpx/s of 30.0 Mpx/s of its host's processor for decoding and sound, 6.0 Mpx/s are free", ""},
-		{"live does not mind VOD", job.Live, host(30, 0, 30), 6_760_000, "", ""},
-		{"VOD minds both", job.VOD, host(30, 20, 5), -1, "5.0 Mpx/s are free", ""},
-		{"VOD takes a quarter at most", job.VOD, host(20, 0, 0), 5_000_000, "", ""},
+		{"live does not mind clips", job.Live, host(30, 0, 30), 6_760_000, "", ""},
+		{"a clip minds both", job.VOD, host(30, 20, 5), -1, "5.0 Mpx/s are free", ""},
+		{"a clip takes a quarter at most", job.VOD, host(20, 0, 0), 5_000_000, "", ""},
 		{"a processor that is not known", job.Live, host(0, 50, 0), 6_760_000, "load 9.6 %", ""},
 		{"its own place, whatever is counted", job.Live, host(30, 24, 0), 6_760_000, "", "a/GPU-1"},
 		{"not a clip's", job.VOD, host(20, 20, 0), -1, "0.0 Mpx/s are free", "a/GPU-1"},

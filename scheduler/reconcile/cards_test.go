@@ -205,3 +205,39 @@ func TestCardsAreFilledAsFarAsTheProcessorDecodes(t *testing.T) {
 		t.Error(f.broken)
 	}
 }
+
+// Clips that the processor encodes fill it, and no card is idle for that.
+func TestClipsOnTheProcessorLeaveCardsToClips(t *testing.T) {
+	f := newFarm()
+	f.attach("a", 24_000_000, true)
+	f.gpus("a", fleet.Device{ID: fleet.CPU, Role: "encode", Encoders: []string{"libx264"}, PixelsPerSecond: 24_000_000}, nvenc("GPU-0", 9))
+	f.cordon("a/GPU-0", false)
+	for i := range 5 {
+		f.submit(job.VOD, fmt.Sprintf("clip%d", i), 0, "in", 1)
+		f.answer("a", nil)
+	}
+	if got := f.running(); got["a/cpu"] != 4 {
+		t.Fatalf("%v", got)
+	}
+	f.uncordon("a/GPU-0")
+	if got := f.running(); got["a/GPU-0"] != 1 || got["a/cpu"] != 4 {
+		t.Errorf("with a card: %v; %s", got, f.jobs["clip4"].Reason)
+	}
+}
+
+// A move from one card of a host to another is decoded once.
+func TestAMoveWithinAHostIsCountedOnce(t *testing.T) {
+	f := newFarm()
+	f.attach("a", 8_000_000, true)
+	f.gpus("a", fleet.Device{ID: fleet.CPU, Role: "encode", Encoders: []string{"libx264"}, PixelsPerSecond: 8_000_000}, nvenc("GPU-0", 1), nvenc("GPU-1", 1))
+	f.fill(1)
+	j := f.jobs["live0"]
+	f.publish("a", "live0-0", 1)
+	f.cordon("a/"+j.Placements()[0].Device, true)
+	if m := f.jobs["live0"].Replicas[0].Handover; m == nil || m.Agent != "a" {
+		t.Fatalf("no move: %s", f.jobs["live0"].Reason)
+	}
+	if used := f.used[reconcile.Device{Agent: "a", ID: fleet.CPU}]; used.Live != 5_760_000 {
+		t.Errorf("the processor carries %+v", used)
+	}
+}

@@ -45,7 +45,7 @@ func (r run) move(pl job.Placement, h fleet.HeldLease) (stays string) {
 	if !r.job.Live() {
 		r.r.Handover = &job.Handover{Since: r.Now}
 		r.record("handover", why, "its worker leaves after this segment")
-		r.stop(h, pl.Epoch, fleet.Leave, why)
+		r.tell(h, pl, why)
 		return "leaving after this segment"
 	}
 	d := r.decide(r.elsewhere(pl))
@@ -61,26 +61,37 @@ func (r run) move(pl job.Placement, h fleet.HeldLease) (stays string) {
 	if r.takesUp(*d.Chosen, pl) {
 		return fmt.Sprintf("about to move to %s/%s, which takes up the source", d.Chosen.Agent, d.Chosen.Device)
 	}
-	r.stop(h, pl.Epoch, fleet.Leave, why)
+	r.tell(h, pl, why)
 	return "leaving after this segment"
+}
+
+// tell the worker to leave: again when its agent has attached anew since.
+func (r run) tell(h fleet.HeldLease, pl job.Placement, why string) {
+	r.stop(h, pl.Epoch, fleet.Leave, why)
+	if m := r.r.Handover; h.Agent.Connected && !m.Told {
+		m.Told = true
+		r.changed()
+	}
 }
 
 // stay ends a move whose drain is over. A worker that was told to leave cannot be
 // told otherwise: it leaves after its segment, and the next one begins in its place.
 func (r run) stay(pl job.Placement, h fleet.HeldLease) (stays string) {
 	why := fmt.Sprintf("%s/%s is no longer being drained", pl.Agent, pl.Device)
-	told := h.Stop == fleet.Leave
-	switch m := r.r.Handover; {
-	case m == nil:
+	m := r.r.Handover
+	if m == nil {
 		return ""
+	}
+	switch told := m.Told || h.Stop == fleet.Leave; {
 	case !told:
 		r.r.Handover = nil
 		r.record("handover_cancelled", why, "it stays where it is")
 		return ""
 	case !m.Back:
-		r.r.Handover = &job.Handover{Since: m.Since, Back: true} // no room is kept elsewhere any more
+		r.r.Handover = &job.Handover{Since: m.Since, Told: true, Back: true} // no room is kept elsewhere any more
 		r.record("handover_cancelled", why, "its worker leaves after this segment, as it was told, and the next one begins in its place")
 	}
+	r.tell(h, pl, why)
 	return "leaving after this segment, to begin again there"
 }
 

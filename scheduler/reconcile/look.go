@@ -46,7 +46,11 @@ func (u Used) Count(j job.Job, sign int64) {
 		}
 		if h := r.Handover; h != nil && h.Agent != "" {
 			u.add(Device{h.Agent, h.Device}, sign, usage(j, h.Cost, h.Sessions, false))
-			u.add(Device{h.Agent, fleet.CPU}, sign, ofHost(j, h.Host))
+			host := h.Host
+			if p := r.Placement; p != nil && p.Agent == h.Agent { // one of the two at a time
+				host = max(0, h.Host-p.Host)
+			}
+			u.add(Device{h.Agent, fleet.CPU}, sign, ofHost(j, host))
 		}
 		if c := r.Claim; c != nil {
 			u.add(Device{c.Agent, c.Device}, sign, placement.Usage{Claimed: c.Sessions})
@@ -73,12 +77,12 @@ func ofHost(j job.Job, cost int64) placement.Usage {
 	if j.Live() {
 		return placement.Usage{Live: cost}
 	}
-	return placement.Usage{VOD: cost}
+	return placement.Usage{VOD: cost, Shares: cost}
 }
 
 func (u Used) add(at Device, sign int64, more placement.Usage) {
 	use, n := u[at], int(sign)
-	use.Live, use.VOD = use.Live+sign*more.Live, use.VOD+sign*more.VOD
+	use.Live, use.VOD, use.Shares = use.Live+sign*more.Live, use.VOD+sign*more.VOD, use.Shares+sign*more.Shares
 	use.Placed, use.Sessions = use.Placed+n*more.Placed, use.Sessions+n*more.Sessions
 	use.Clips, use.Leaving, use.Claimed = use.Clips+n*more.Clips, use.Leaving+n*more.Leaving, use.Claimed+n*more.Claimed
 	if use == (placement.Usage{}) {

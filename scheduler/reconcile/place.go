@@ -18,6 +18,7 @@ import (
 func (r run) place() {
 	if r.Now.Before(r.r.Retry.NotBefore) {
 		r.wake(r.r.Retry.NotBefore)
+		r.keepSessions()
 		return
 	}
 	d := r.decide(nil)
@@ -179,7 +180,7 @@ func processor(a *fleet.Agent, used Used) (p placement.Processor) {
 		p.Capacity = d.PixelsPerSecond
 	}
 	use := used[Device{a.Name, fleet.CPU}]
-	p.Live, p.VOD = use.Live, use.VOD
+	p.Live, p.Clips = use.Live, use.Shares
 	return p
 }
 

@@ -69,15 +69,32 @@ func (r run) makeRoom(d placement.Decision) string {
 	return fmt.Sprintf("clips make room on %s/%s after their segments; ", c.Agent, c.Device)
 }
 
+// keepSessions claims what a live run in a pause will ask for: a clip that takes them
+// meanwhile would only be told to leave again. One that fails and fails claims nothing.
+func (r run) keepSessions() {
+	if !r.job.Live() || r.r.Retry.Failures > claimsAfter {
+		return
+	}
+	d := r.decide(nil)
+	if c := d.Chosen; c == nil {
+		r.makeRoom(d)
+	} else if c.Cost.Sessions > 0 {
+		r.r.Claim = &job.Claim{Agent: c.Agent, Device: c.Device, Sessions: c.Cost.Sessions}
+	}
+}
+
+// claimsAfter is how many failures in a row a live run may have and claim room in a pause.
+const claimsAfter = 2
+
 // clip is a VOD run that could make room.
 type clip struct {
 	job      job.Job
-	granted  time.Time
 	sessions int
 }
 
 // cheapest are the clips to be told to leave for a choice: of the lowest priority, and of
-// these the newest; none that the others make needless.
+// these the newest by their submission: one that has made room and begins again is not
+// the first to be told once more. None that the others make needless.
 func (r run) cheapest(c placement.Choice) (ids []string) {
 	var all []clip
 	lacks := c.Lacks
@@ -88,14 +105,13 @@ func (r run) cheapest(c placement.Choice) (ids []string) {
 			case r.yields[j.Spec.ID] != "": // for another live job of this pass
 				lacks -= o.Placement.Sessions
 			case j.Stop == nil:
-				all = append(all, clip{j, o.Placement.Granted, o.Placement.Sessions})
+				all = append(all, clip{j, o.Placement.Sessions})
 			}
 		}
 	}
 	slices.SortFunc(all, func(a, b clip) int {
 		return cmp.Or(
 			cmp.Compare(a.job.Spec.Priority, b.job.Spec.Priority),
-			b.granted.Compare(a.granted),
 			cmp.Compare(b.job.Seq, a.job.Seq))
 	})
 	n := 0

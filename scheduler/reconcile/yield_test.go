@@ -193,3 +193,50 @@ func TestAClipIsAskedAgain(t *testing.T) {
 		t.Error("never asked:", f.jobs["match"].Reason)
 	}
 }
+
+// What a live job took from clips is its own in a pause after a failure, too; a job that
+// fails again and again gives it up.
+func TestAPauseKeepsSessionsFromClips(t *testing.T) {
+	f := newFarm()
+	f.attach("a", 0, true)
+	f.gpus("a", consumer("GPU-0", 9, 1))
+	f.submit(job.VOD, "replay", 0, "in", 1)
+	f.answer("a", nil)
+	f.submit(job.Live, "match", 0, "in", 1)
+	f.answer("a", nil)
+	f.end("a", "replay-0", media.Error{Code: media.HandedOver})
+	crash := func() { f.end("a", "match-0", media.Error{Code: media.Crashed, Retryable: true}) }
+	for range 2 {
+		if !f.jobs["match"].Placed() {
+			t.Fatal(f.jobs["match"].Reason)
+		}
+		crash()
+		if c := f.jobs["match"].Replicas[0].Claim; c == nil || c.Sessions != 1 || f.jobs["replay"].Placed() {
+			t.Fatalf("in its pause it claims %+v; the clip: %s", c, f.jobs["replay"].Reason)
+		}
+		f.sleep(10 * time.Second)
+	}
+	crash()
+	if f.jobs["match"].Replicas[0].Claim != nil || !f.jobs["replay"].Placed() {
+		t.Errorf("after three failures: %+v; the clip: %s", f.jobs["match"].Replicas[0].Claim, f.jobs["replay"].Reason)
+	}
+}
+
+// Of two clips the one that was submitted last makes room, whichever began again last.
+func TestTheNewestClipMakesRoom(t *testing.T) {
+	f := newFarm()
+	f.attach("a", 0, true)
+	f.gpus("a", consumer("GPU-0", 9, 2))
+	for _, id := range []string{"old", "new"} {
+		f.submit(job.VOD, id, 0, "in", 1)
+		f.answer("a", nil)
+		f.sleep(time.Second)
+	}
+	f.publish("a", "old-0", 1)
+	f.end("a", "old-0", media.Error{Code: media.Crashed, Retryable: true})
+	f.submit(job.Live, "match", 0, "in", 1)
+	f.answer("a", nil)
+	if o, n := f.jobs["old"].Replicas[0], f.jobs["new"].Replicas[0]; o.Placement == nil || o.Handover != nil || n.Handover == nil {
+		t.Errorf("old %+v, new %+v", o.Handover, n.Handover)
+	}
+}
