@@ -57,7 +57,7 @@ func TestLadder(t *testing.T) {
 		{causeFinish, vod("v", fakeworker.Script{}), "ask 30s, term 2s, kill 5s"},
 		{causeNow, onAir, "ask 2s, term 2s, kill 5s"},
 		{causeSuperseded, onAir, "ask 500ms, kill 5s"},
-		{causeStalled, onAir, "quit 500ms, kill 5s"},
+		{causeStalled, onAir, "quit 300ms, kill 5s"},
 		{causeStartTimeout, onAir, "kill 5s"},
 	}
 	for _, tt := range tests {
@@ -122,13 +122,13 @@ func TestStallWatch(t *testing.T) {
 	}{
 		{"works", card, func(n int) *galav1.WorkerStatus { return at(int64(n), int64(n)) }, 0},
 		{"nothing at all", card, func(int) *galav1.WorkerStatus { return nil }, 60 * time.Second},
-		{"stops", card, func(n int) *galav1.WorkerStatus { return at(after(n, 4), 0) }, 4 * time.Second},
+		{"stops", card, func(n int) *galav1.WorkerStatus { return at(after(n, 4), 0) }, 3500 * time.Millisecond},
 		{"between two segments of a list", pull, func(n int) *galav1.WorkerStatus { return at(after(n, 4), 0) }, 17 * time.Second},
 		{"hangs, whatever its source does", push, func(n int) *galav1.WorkerStatus { return at(after(n, 4), 0) }, 8 * time.Second},
 		{"waits longer for its source", slowLoss, func(n int) *galav1.WorkerStatus { return at(after(n, 4), 0) }, 18 * time.Second},
 		{"a backup that is a list", mixed, func(n int) *galav1.WorkerStatus { return at(after(n, 4), 0) }, 17 * time.Second},
 		{"a looped file whose server is away", web, func(n int) *galav1.WorkerStatus { return at(after(n, 4), 0) }, 17 * time.Second},
-		{"decodes on", pull, func(n int) *galav1.WorkerStatus { return at(after(n, 4), int64(50*n)) }, 4 * time.Second},
+		{"decodes on", pull, func(n int) *galav1.WorkerStatus { return at(after(n, 4), int64(50*n)) }, 3500 * time.Millisecond},
 		{"half a frame a second", slow, func(n int) *galav1.WorkerStatus { return at(after(n, 4), 0) }, 21 * time.Second},
 		{"a slow file", clip, func(n int) *galav1.WorkerStatus { return at(int64(n/200), int64(n)) }, 0},
 		{"a file that decodes to where it resumes", clip, func(n int) *galav1.WorkerStatus { return at(0, int64(50*n)) }, 0},
@@ -157,10 +157,10 @@ func TestStarvedIsNotHung(t *testing.T) {
 		want  time.Duration
 		says  string
 	}{
-		{"stopped", usage{}, 0, 4 * time.Second, "for 3s"},
-		{"asleep but for a ticker", usage{10 * time.Millisecond, 600 * time.Millisecond}, 0, 4 * time.Second, "for 3s"},
-		{"spins", usage{2 * time.Second, 2 * time.Second}, 0, 4 * time.Second, "for 3s"},
-		{"starved", usage{100 * time.Millisecond, 9 * time.Second}, 0, 64 * time.Second, "for 3s, and 1m0s more in which it waited for a processor"},
+		{"stopped", usage{}, 0, 4 * time.Second, "for 2.5s"},
+		{"asleep but for a ticker", usage{10 * time.Millisecond, 600 * time.Millisecond}, 0, 4 * time.Second, "for 2.5s"},
+		{"spins", usage{2 * time.Second, 2 * time.Second}, 0, 4 * time.Second, "for 2.5s"},
+		{"starved", usage{100 * time.Millisecond, 9 * time.Second}, 0, 64 * time.Second, "for 2.5s, and 1m0s more in which it waited for a processor"},
 		{"starved for a while", usage{100 * time.Millisecond, 9 * time.Second}, 40, 0, ""},
 		{"starved, and told of it every two seconds", usage{100 * time.Millisecond, 9 * time.Second}, 40, 0, ""},
 	} {
