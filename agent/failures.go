@@ -67,7 +67,8 @@ func (f *failures) suspect(device string, running []string, moves bool, now time
 	if len(all) < suspectAfter || now.Sub(all[0].at) > suspectWithin {
 		return ""
 	}
-	if moves && slices.ContainsFunc(all, func(l failure) bool { return l.slow }) {
+	stranger := func(job string) bool { return !slices.ContainsFunc(all, func(l failure) bool { return l.job == job }) }
+	if moves && slices.ContainsFunc(running, stranger) && slices.ContainsFunc(all, func(l failure) bool { return l.slow }) {
 		return ""
 	}
 	other := func(job string) bool { return job != all[0].job }

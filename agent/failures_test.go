@@ -71,6 +71,18 @@ func TestAGPUThatFailsItsWorkersIsSuspect(t *testing.T) {
 				t.Errorf("%d trials after it", d.count()-n)
 			}
 		}
+		// The last pictures of those that stand still prove nothing.
+		time.Sleep(time.Hour)
+		for n, job := range []string{"x", "y", "x"} {
+			wantRoles(t, "before it stands still", g, "cpu encode, a encode, b encode")
+			d.works("a", work{sessions: 1, frames: int64(100 + 25*n), jobs: []string{job}})
+			time.Sleep(2 * time.Second)
+			g.fails("a", job, stalled)
+		}
+		time.Sleep(2 * time.Second)
+		wantRoles(t, "three have stood still", g, "cpu encode, a unusable, b encode")
+		time.Sleep(time.Hour)
+		d.works("a", work{})
 		d.answer("a", noneAt) // what it did before does not count any more
 		for range 3 {
 			g.fails("a", "x", loses)
@@ -106,10 +118,11 @@ func TestFailuresThatBlameNoGPU(t *testing.T) {
 			}
 		},
 		"of jobs that stand still beside one that does not": func(d *driver, g *gpus) {
-			frames := int64(100)
-			d.works("a", work{sessions: 1, frames: frames})
-			for _, job := range []string{"x", "y", "x", "y"} {
-				d.encodes("a", &frames, 3)
+			for n, job := range []string{"x", "y", "x", "y", "x"} {
+				for second := range 3 {
+					d.works("a", work{sessions: 2, frames: int64(100 + 75*n + 25*second), jobs: []string{job, "z"}})
+					time.Sleep(time.Second)
+				}
 				g.fails("a", job, stalled)
 			}
 		},

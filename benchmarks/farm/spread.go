@@ -126,7 +126,7 @@ func (s *Spread) start(name string, cmd *exec.Cmd) (*exec.Cmd, error) {
 
 // Restart the scheduler once the one that runs has ended, and wait for the agents.
 func (s *Spread) Restart(ctx context.Context) (err error) {
-	if err := ended(s.scheduler); err != nil {
+	if err := over(s.scheduler); err != nil {
 		return err
 	}
 	if s.scheduler, err = s.start("scheduler", s.serve()); err != nil {
@@ -135,12 +135,17 @@ func (s *Spread) Restart(ctx context.Context) (err error) {
 	return s.Attached(ctx, s.hosts)
 }
 
-// ended tells a process to end and waits for that; after a while it is killed.
+// ended tells a process to end, and waits for that.
 func ended(cmd *exec.Cmd) error {
 	if cmd == nil {
 		return nil
 	}
 	_ = cmd.Process.Signal(syscall.SIGTERM) // it may have ended
+	return over(cmd)
+}
+
+// over waits for the end of a process that was told to; after a while it is killed.
+func over(cmd *exec.Cmd) error {
 	timer := time.AfterFunc(downWithin, func() { _ = cmd.Process.Kill() })
 	defer timer.Stop()
 	var exit *exec.ExitError

@@ -32,7 +32,7 @@ type Options struct {
 	// the machine: more than it carries with room to catch up measure the machine.
 	Lanes int
 	// Room is the share of the machine, 0 to 1, that has to be idle before a fault:
-	// it waits for that. 0 does not wait.
+	// it waits for that. With 0 faults of all lanes are only kept apart.
 	Room     float64
 	Binaries harness.Binaries
 	Dir      string // for the farm; everything in it may go
@@ -235,7 +235,7 @@ func (b *bench) session(ctx context.Context, dir string, shares []share, seed ui
 	o.Ready = b.room.wait
 	o.Every, o.Seed, o.Say = b.Every, seed, func(s string) { fmt.Fprintf(b.Log, "faults: %s\n", s) }
 	o.Done = func(r rehearsal.Result) {
-		if r.Done {
+		if counts(r) {
 			measured[kindOf(stage, r.Fault)]++
 		}
 		kept = errors.Join(kept, b.keep(stage, r))
@@ -271,11 +271,14 @@ func (m Made) String() string {
 	return fmt.Sprintf("commit %s, %s, %d at once", m.Commit, m.Host, m.Lanes)
 }
 
+// counts: the fault was done, and brought to its end.
+func counts(r rehearsal.Result) bool { return r.Done && r.Undone == "" }
+
 func (b *bench) keep(stage Stage, r rehearsal.Result) error {
 	kind := kindOf(stage, r.Fault)
 	before, idle := b.room.share(r.At.Add(-roomFor), r.At), b.room.share(r.At, time.Now())
 	fmt.Fprintf(b.Log, "faults: %s: missing %d, late %d, noticed %.0f ms, gap %.0f ms, first %.0f ms, edge %.0f ms, idle %.0f %% %s\n", kind, r.Missing, r.Late, r.NoticedMS, r.GapMS, r.FirstMS, r.EdgeMS, 100*idle, r.Why)
-	if !r.Done {
+	if !counts(r) {
 		return nil
 	}
 	b.mu.Lock()

@@ -55,6 +55,11 @@ func TestItGoesOnWhereItWas(t *testing.T) {
 	if err := b.keep(Alone, rehearsal.Result{Fault: "agent-kill", Why: "it could not be done"}); err != nil {
 		t.Fatal(err)
 	}
+	half := result("agent-kill", 0, 0)
+	half.Undone = "the host was not opened again"
+	if err := b.keep(Alone, half); err != nil {
+		t.Fatal(err)
+	}
 	b = opened(t, name, o)
 	if diff := cmp.Diff([]string{"ingest-kill", "agent-kill"}, b.missing()); diff != "" {
 		t.Error("missing (-want +got):", diff)

@@ -23,8 +23,12 @@ func (r *Rehearsal) attached(ctx context.Context) (map[string]bool, error) {
 	return instances, err
 }
 
-// back waits for an agent that was not attached before; 0 when none came before ctx
-// ended. The farm may be away meanwhile.
+// backWithin is how much longer than the rest of a fault is measured one is waited for.
+const backWithin = 30 * time.Second
+
+// back waits for an agent that was not attached before, and tells how long after since
+// it was; as long as was waited when none came before ctx ended. The farm may be away
+// meanwhile.
 func (r *Rehearsal) back(ctx context.Context, before map[string]bool, since time.Time) time.Duration {
 	for {
 		now, err := r.attached(ctx)
@@ -35,7 +39,7 @@ func (r *Rehearsal) back(ctx context.Context, before map[string]bool, since time
 			}
 		}
 		if !rest(ctx, backPace) {
-			return 0
+			return time.Since(since)
 		}
 	}
 }

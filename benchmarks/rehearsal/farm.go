@@ -80,6 +80,16 @@ func (f *Farm) agents() []process {
 	return found
 }
 
+// agentNamed is one of them by its name in the farm.
+func (f *Farm) agentNamed(name string) (process, bool) {
+	agents := f.agents()
+	i := slices.IndexFunc(agents, func(p process) bool { return p.agentName() == name })
+	if i < 0 {
+		return process{}, false
+	}
+	return agents[i], true
+}
+
 func (f *Farm) names(list string) bool {
 	return slices.ContainsFunc(strings.Split(list, ","), func(a string) bool {
 		host, port, err := net.SplitHostPort(a)

@@ -168,6 +168,11 @@ func (r *Rehearsal) upgrade() (func() error, string, error) {
 		names = append(names, last)
 		return err == nil, err
 	})
+	for _, name := range names {
+		if _, found := r.farm.agentNamed(name); err == nil && !found {
+			err = fmt.Errorf("the agent of %s does not run on this machine: rehearse an upgrade where all of them do", name)
+		}
+	}
 	if err != nil {
 		return nil, "", err
 	}
@@ -180,6 +185,12 @@ func (r *Rehearsal) upgrade() (func() error, string, error) {
 		p, err := r.farm.scheduler()
 		if err == nil {
 			err = p.signal(syscall.SIGTERM)
+		}
+		if err == nil {
+			err = r.until("the end of the scheduler", func(context.Context) (bool, error) {
+				_, err := look(p.pid)
+				return err != nil, nil
+			})
 		}
 		return errors.Join(err, r.o.Restart())
 	}, strings.Join(names, ", ") + " and the scheduler restarted in turn", nil
@@ -206,12 +217,11 @@ func (r *Rehearsal) again(host string) error {
 	if err != nil {
 		return err
 	}
-	agents := r.farm.agents()
-	i := slices.IndexFunc(agents, func(p process) bool { return p.flag("--name") == host })
-	if i < 0 {
-		return fmt.Errorf("the agent of %s does not run on this machine", host)
+	agent, found := r.farm.agentNamed(host)
+	if !found {
+		return fmt.Errorf("the agent of %s is gone", host)
 	}
-	if err := agents[i].signal(syscall.SIGTERM); err != nil {
+	if err := agent.signal(syscall.SIGTERM); err != nil {
 		return err
 	}
 	return r.until("restarting the agent of "+host, func(ctx context.Context) (bool, error) {

@@ -38,7 +38,12 @@ func (r *Rehearsal) one(ctx context.Context, f Fault) (result Result) {
 		waiting, end := context.WithCancel(ctx)
 		back := make(chan time.Duration, 1)
 		go func() { back <- r.back(waiting, there, from) }()
-		defer func() { end(); result.BackMS = milliseconds(<-back) }()
+		defer func() {
+			late := time.AfterFunc(backWithin, end)
+			result.BackMS = milliseconds(<-back)
+			late.Stop()
+			end()
+		}()
 	}
 	var undone error
 	if f.left {
@@ -62,7 +67,8 @@ func (r *Rehearsal) one(ctx context.Context, f Fault) (result Result) {
 	result.Measured = measure(viewed(r.eye.sightings()), r.viewed, from, time.Now())
 	result.Why = f.Bars.judge(result.Measured)
 	if undone != nil {
-		result.Why = "it could not be undone: " + undone.Error()
+		result.Undone = undone.Error()
+		result.Why = "it could not be brought to its end: " + result.Undone
 	}
 	result.Passed = result.Why == ""
 	if result.Events, result.NoticedMS, result.Untold = r.events(ctx, from); ctx.Err() != nil {

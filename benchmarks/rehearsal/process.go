@@ -73,6 +73,21 @@ func (p process) flag(name string) string {
 	return ""
 }
 
+// agentName is what an agent calls itself: as it was told, or as its host is called.
+func (p process) agentName() string {
+	if name := p.flag("--name"); name != "" {
+		return name
+	}
+	env, _ := os.ReadFile(fmt.Sprintf("/proc/%d/environ", p.pid)) // another user's cannot be read
+	for set := range strings.SplitSeq(string(env), "\x00") {
+		if name, ok := strings.CutPrefix(set, "GALA_AGENT_NAME="); ok && name != "" {
+			return name
+		}
+	}
+	name, _ := os.Hostname()
+	return name
+}
+
 // signal reaches this very process or none: the number is held while it is
 // looked at once more.
 func (p process) signal(s syscall.Signal) error {

@@ -37,11 +37,13 @@ type Options struct {
 	Every  time.Duration
 	For    time.Duration
 	Seed   uint64
-	// Ready is waited for before each fault, once the programme is steady; nil does not wait.
+	// Ready is waited for once the programme is steady and before each fault, which is
+	// done at once then; nil does not wait.
 	Ready func(context.Context) error
 	// Others: other live jobs may be on air.
 	Others bool
-	// Restart brings the farm back after farm-kill; nil: that fault is refused.
+	// Restart brings the farm back after farm-kill and at the end of an upgrade; nil: those
+	// faults are refused.
 	Restart func() error
 	// Say hears what goes on, Done each result as it is known. Both may be nil.
 	Say  func(string)

@@ -31,13 +31,16 @@ type Result struct {
 	Passed bool   `json:"passed"`
 	// Why it did not pass.
 	Why string `json:"why,omitempty"`
+	// Undone is why the farm could not be brought back, or the change not be brought to
+	// its end: what was measured is of something else.
+	Undone string `json:"undone,omitempty"`
 	// Load average of the machine when it was done.
 	Load float64 `json:"load"`
 	// NoticedMS is from the fault to the first event of the job, 0 when there was
 	// none: as soon as the farm knew.
 	NoticedMS float64 `json:"noticed_ms"`
 	// BackMS is from a fault that ends an agent until the farm has another one in its
-	// place, 0 when none came.
+	// place, or as long as that was waited for; 0 of other faults.
 	BackMS float64 `json:"back_ms,omitempty"`
 	Measured
 	// Interrupted before it was measured.

@@ -24,7 +24,7 @@ type rehearseCmd struct {
 	OwnOrigin  bool          `help:"Its own job writes to an origin of the rehearsal's, as with faults of the origin."`
 	Host       string        `help:"This machine as agents reach it, for that origin and for sources." default:"127.0.0.1" placeholder:"ADDRESS"`
 	Others     bool          `help:"Go on although other live jobs are on air: faults hit them too."`
-	Restarted  bool          `help:"Something starts the farm again when it dies: farm-kill may kill it."`
+	Restarted  bool          `help:"Something starts again what has ended: farm-kill may kill the farm, upgrade may restart all of it."`
 	Results    string        `help:"File for the whole result (JSON); default: rehearsal-TIME.json here." type:"path" placeholder:"FILE"`
 }
 

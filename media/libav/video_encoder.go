@@ -245,7 +245,7 @@ func (e *videoEncoder) change(to encoders.Ease, f *astiav.Frame, n int64, emit f
 // reopen is change on a GPU, where a rendition never has more than its one encoder
 // session: what is open ends first, and comes back where nothing may change.
 func (e *videoEncoder) reopen(to encoders.Ease, f *astiav.Frame, n int64, emit func(media.Packet) error) error {
-	was, config := e.ease, e.nal.config
+	was, card, spared, config := e.ease, e.card, e.spared, e.nal.config
 	if err := e.finish(emit); err != nil {
 		return err
 	}
@@ -258,7 +258,7 @@ func (e *videoEncoder) reopen(to encoders.Ease, f *astiav.Frame, n int64, emit f
 		e.cc.Free()
 		e.cc = nil
 	}
-	e.ease, e.refused = was, to
+	e.ease, e.card, e.spared, e.refused = was, card, spared, to
 	return e.open(f, n)
 }
 

@@ -42,7 +42,7 @@ type Patience struct {
 	// Attempt bounds one request, plus a second for every SlowestRate bytes.
 	Attempt     time.Duration
 	SlowestRate int64
-	// First and Longest pause between attempts; Total bounds them all. The
+	// First and Longest pause between attempts, give or take a half; Total bounds them all. The
 	// caller's context may be stricter.
 	First, Longest, Total time.Duration
 }

@@ -64,7 +64,9 @@ type Choice struct {
 	LoadPermille int64
 	Reason       string
 	// Lacks are the encoder sessions that clips must yet be told to give up.
-	Lacks    int
+	Lacks int
+	// Limited: the device has no encoder sessions beyond a number.
+	Limited  bool
 	cordoned bool
 }
 
@@ -220,7 +222,7 @@ func consider(req Request, dev Device) (Choice, string) {
 	after := dev.Used.Live + dev.Used.VOD + cost.Pixels
 	load := Permille(after, dev.Capacity)
 	return Choice{
-		Agent: dev.Agent, Device: dev.ID, Renditions: rs, Cost: cost, LoadPermille: load, Lacks: lacks, cordoned: dev.Cordoned != "",
+		Agent: dev.Agent, Device: dev.ID, Renditions: rs, Cost: cost, LoadPermille: load, Lacks: lacks, Limited: dev.MaxSessions > 0 || dev.Full != nil, cordoned: dev.Cordoned != "",
 		Reason: fmt.Sprintf("takes %s of %s%s, load %d.%d %%%s", Mega(cost.Pixels), Mega(dev.Capacity), model(dev), load/10, load%10, dev.Host.share(cost.Host)),
 	}, crowded
 }

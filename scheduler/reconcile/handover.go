@@ -50,15 +50,22 @@ func (r run) move(pl job.Placement, h fleet.HeldLease) (stays string) {
 	}
 	d := r.decide(r.elsewhere(pl))
 	if d.Chosen == nil {
+		r.plan.Blocked = true
+		if m := r.r.Handover; m != nil && m.Told { // it leaves all the same, and comes back
+			if m.Agent != "" {
+				r.r.Handover = &job.Handover{Since: m.Since, Told: true}
+				r.changed()
+			}
+			return "which " + c.Why() + "; it leaves after this segment, as it was told, and begins again there: " + d.Why()
+		}
 		if r.r.Handover != nil {
 			r.r.Handover = nil
 			r.changed()
 		}
-		r.plan.Blocked = true
 		return "which " + c.Why() + "; it stays there: " + r.makeRoom(d) + d.Why()
 	}
 	r.keepRoom(*d.Chosen, why)
-	if r.takesUp(*d.Chosen, pl) {
+	if r.takesUp(*d.Chosen, pl) && !r.r.Handover.Told {
 		return fmt.Sprintf("about to move to %s/%s, which takes up the source", d.Chosen.Agent, d.Chosen.Device)
 	}
 	r.tell(h, pl, why)
@@ -117,7 +124,8 @@ func (r run) keepRoom(c placement.Choice, why string) {
 	if old := r.r.Handover; old != nil && old.Agent == c.Agent && old.Device == c.Device {
 		return
 	}
-	r.r.Handover = &job.Handover{Agent: c.Agent, Device: c.Device, Since: r.Now, Cost: c.Cost.Pixels, Sessions: c.Cost.Sessions, Host: c.Cost.Host,
+	told := r.r.Handover != nil && r.r.Handover.Told
+	r.r.Handover = &job.Handover{Agent: c.Agent, Device: c.Device, Since: r.Now, Told: told, Cost: c.Cost.Pixels, Sessions: c.Cost.Sessions, Host: c.Cost.Host,
 		Domain: Domain(r.Fleet.Agent(c.Agent))}
 	r.record("handover", why, fmt.Sprintf("it moves to %s/%s at a segment boundary", c.Agent, c.Device))
 	r.trace("move to %s/%s: %s", c.Agent, c.Device, c.Reason)

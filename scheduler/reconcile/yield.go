@@ -70,16 +70,18 @@ func (r run) makeRoom(d placement.Decision) string {
 }
 
 // keepSessions claims what a live run in a pause will ask for: a clip that takes them
-// meanwhile would only be told to leave again. One that fails and fails claims nothing.
+// meanwhile would only be told to leave again. One that fails and fails claims nothing,
+// and nor does one of several, beside which the job is on air.
 func (r run) keepSessions() {
-	if !r.job.Live() || r.r.Retry.Failures > claimsAfter {
+	if !r.job.Live() || r.job.Redundant() || r.r.Retry.Failures > claimsAfter {
 		return
 	}
-	d := r.decide(nil)
-	if c := d.Chosen; c == nil {
+	switch d := r.decide(nil); {
+	case d.Chosen == nil:
+		r.plan.Blocked = true
 		r.makeRoom(d)
-	} else if c.Cost.Sessions > 0 {
-		r.r.Claim = &job.Claim{Agent: c.Agent, Device: c.Device, Sessions: c.Cost.Sessions}
+	case d.Chosen.Limited:
+		r.r.Claim = &job.Claim{Agent: d.Chosen.Agent, Device: d.Chosen.Device, Sessions: d.Chosen.Cost.Sessions}
 	}
 }
 

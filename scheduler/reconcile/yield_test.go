@@ -240,3 +240,28 @@ func TestTheNewestClipMakesRoom(t *testing.T) {
 		t.Errorf("old %+v, new %+v", o.Handover, n.Handover)
 	}
 }
+
+// A replica that fails beside another one claims nothing in its pauses, which have no end:
+// what it would take is clips'.
+func TestAReplicaClaimsNothingInAPause(t *testing.T) {
+	f := newFarm()
+	for _, name := range []string{"a", "b"} {
+		f.attach(name, 0, true)
+		f.gpus(name, consumer("GPU-0", 9, 1))
+	}
+	f.submit(job.Live, "match", 0, "in", 2)
+	f.answer("a", nil)
+	f.answer("b", nil)
+	f.publish("b", "match-2", 1)
+	f.end("a", "match-1", media.Error{Code: media.EncoderError})
+	j := f.jobs["match"]
+	if len(j.Placements()) != 1 || j.Replicas[0].Claim != nil || j.Replicas[1].Claim != nil {
+		t.Fatalf("%s %s: %+v", j.State, j.Reason, j.Replicas)
+	}
+	f.submit(job.VOD, "replay", 0, "in", 1)
+	f.answer("b", nil)
+	f.answer("a", nil)
+	if j := f.jobs["replay"]; !j.Placed() {
+		t.Errorf("the clip is %s: %s", j.State, j.Reason)
+	}
+}
